@@ -1,0 +1,73 @@
+"""wastelab: from the analysis of a waste heap to a recipe that passes its standard.
+
+The public face; every name is imported on first use so that ``import wastelab`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Composition": "chemistry",
+    "Material": "chemistry",
+    "bogue": "chemistry",
+    "moduli": "chemistry",
+    "sulfoaluminate": "chemistry",
+    "data_dir": "reference",
+    "material": "reference",
+    "materials": "reference",
+    "material_from_file": "reference",
+    "factor": "reference",
+    "factors": "reference",
+    "compositions": "reference",
+    "published_recipes": "reference",
+    "blend": "simulate",
+    "footprint": "impact",
+    "judge": "standards",
+    "list_standards": "standards",
+    "load_standard": "standards",
+    "get_route": "routes",
+    "list_routes": "routes",
+    "Study": "screening",
+    "load_recipe": "screening",
+    "nondominated": "screening",
+    "screen": "screening",
+    "shipped_recipes": "screening",
+    "WastelabError": "errors",
+}
+
+__all__ = ["__version__", *sorted(_LAZY)]
+
+if TYPE_CHECKING:
+    from .chemistry import Composition, Material, bogue, moduli, sulfoaluminate
+    from .errors import WastelabError
+    from .impact import footprint
+    from .reference import (
+        compositions,
+        data_dir,
+        factor,
+        factors,
+        material,
+        material_from_file,
+        materials,
+        published_recipes,
+    )
+    from .routes import get_route, list_routes
+    from .screening import Study, load_recipe, nondominated, screen, shipped_recipes
+    from .simulate import blend
+    from .standards import judge, list_standards, load_standard
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""``python -m wastelab``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The command line: thin faces over the library, one file per command.
+
+Exit codes: 0 done, 1 judged not feasible or not passing, 2 wrong input or usage. Errors and progress go to
+stderr, results to stdout; ``--json`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+#: command name -> module of this package that defines it under the same name
+_COMMANDS = {
+    "blend": "blend",
+    "datasets": "datasets",
+    "judge": "judge",
+    "recipes": "recipes",
+    "report": "report",
+    "screen": "screen",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's module only when it is used: start-up stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f".{_COMMANDS[cmd_name]}", __name__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wastelab")
+def cli() -> None:
+    """Building materials from bulk industrial solid waste: data, chemistry, standards, exact screening.
+
+    Start with:  wastelab screen red_mud_bye_clinker --out out/red_mud
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the ``wastelab`` command."""
+    from ..errors import WastelabError
+
+    try:
+        code = cli.main(args=argv, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(2)
+    except WastelabError as exc:
+        click.echo(f"Error: {exc}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # output was piped into something that stopped reading
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

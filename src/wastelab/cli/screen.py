@@ -1,0 +1,215 @@
+"""``wastelab screen``: screen a recipe exactly and write the study and its report."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..i18n import pick_language, tr
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for study.nc and the report.")
+@click.option("--step", help="Another lattice step than the recipe's, e.g. '2 %'.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads (default: all processors).")
+@click.option("--dry-run", is_flag=True, help="Check the recipe and print the candidate count, then stop.")
+@click.option("--no-report", is_flag=True, help="With --out: write study.nc only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--lang", type=click.Choice(["en", "zh"]), help="Language of tables and report.")
+def screen(
+    recipe: str,
+    out: Path | None,
+    step: str | None,
+    threads: int | None,
+    dry_run: bool,
+    no_report: bool,
+    as_json: bool,
+    lang: str | None,
+) -> int:
+    """Screen RECIPE (a file, or the name of a shipped recipe) over its whole lattice.
+
+    Example:  wastelab screen red_mud_bye_clinker --out out/red_mud
+
+    Exit code 0: at least one mix meets every requirement; 1: none does; 2: the recipe is wrong.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from ..screening import prepare
+    from ..screening.search import search
+
+    language = pick_language(lang)
+    err = Console(stderr=True, highlight=False)
+    started = time.perf_counter()
+    program = prepare(recipe, step=step)
+    if out is not None:
+        _check_writable(out)
+    space = program.space
+    err.print(
+        tr(
+            "screen.lattice",
+            language,
+            blends=f"{space.blends:,}",
+            points=f"{len(space.points):,}",
+            candidates=f"{space.candidates:,}",
+            requirements=len(program.requirements),
+        )
+    )
+    if dry_run:
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {
+                        "candidates": space.candidates,
+                        "blends": space.blends,
+                        "process_points": len(space.points),
+                        "requirements": [r.label for r in program.requirements],
+                    },
+                    ensure_ascii=False,
+                )
+            )
+        return 0
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+        console=err, transient=True, disable=not err.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(tr("screen.searching", language), total=space.candidates)
+        result = search(program, threads=threads, progress=lambda done, _: bar.update(task, completed=done))
+    from ..screening.study import build_study
+
+    study = build_study(program, result)
+    written: dict[str, Path] = {}
+    if out is not None:
+        written["study"] = study.save(out / "study.nc")
+        if not no_report:
+            written.update(study.report(out, lang=language))
+    if as_json:
+        click.echo(json.dumps(_summary(study, result.seconds, written), ensure_ascii=False))
+    else:
+        _print(study, language)
+        for path in (written.get("study"), written.get("html")):
+            if path is not None:
+                click.echo(tr("screen.written", language, path=path))
+        err.print(
+            tr(
+                "screen.time",
+                language,
+                search=f"{result.seconds:.2f}",
+                total=f"{time.perf_counter() - started:.1f}",
+            )
+        )
+    if not study.complete:
+        return 1
+    return 0 if study.counts["feasible"] else 1
+
+
+def _check_writable(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"--out {out} is a file; give a folder.")
+
+
+def _summary(study: Any, seconds: float, written: dict[str, Path]) -> dict[str, Any]:
+    short = study.short_list
+    return {
+        "name": study.name,
+        "complete": study.complete,
+        "counts": study.counts,
+        "objectives": study.objectives,
+        "short_list": json.loads(short.to_json(orient="index")),
+        "verdicts": study.info["verdicts"],
+        "evidence": study.info["evidence"],
+        "search_seconds": round(seconds, 4),
+        "files": {k: str(v) for k, v in written.items()},
+    }
+
+
+def _print(study: Any, lang: str) -> None:
+    """The answer as text: counts, short list, verdicts, what is unknown."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console(highlight=False, soft_wrap=False)
+    info = study.info
+    title = info["name_zh"] if lang == "zh" and info["name_zh"] else info["name"]
+    out.print(f"[bold]{title}[/bold]")
+    c = study.counts
+    out.print(
+        tr(
+            "screen.counts",
+            lang,
+            candidates=f"{c['candidates']:,}",
+            feasible=f"{c['feasible']:,}",
+            discarded=f"{c['discarded']:,}",
+            pareto=f"{c['pareto']:,}",
+        )
+    )
+    if not study.complete:
+        share = 100 * c["searched"] / max(c["candidates"], 1)
+        out.print(f"[bold red]{tr('screen.partial', lang, share=f'{share:.1f}')}[/bold red]")
+    if c["feasible"] == 0:
+        out.print(tr("screen.none", lang))
+        worst = study.requirements.sort_values("discarded", ascending=False).head(8)
+        table = Table(box=box.SIMPLE)
+        table.add_column(tr("screen.requirement", lang))
+        table.add_column(tr("screen.discarded", lang), justify="right")
+        for _, row in worst.iterrows():
+            table.add_row(row["label"], f"{row['discarded']:,}")
+        out.print(table)
+        return
+    short, sigma = study.short_list, study.short_sigma
+    table = Table(title=tr("screen.short_list", lang), box=box.SIMPLE, title_justify="left")
+    table.add_column("")
+    for label in short.index:
+        table.add_column(str(label), justify="right", overflow="fold")
+    for key in info["materials"]:
+        name = key["name_zh"] if lang == "zh" and key["name_zh"] else key["key"]
+        table.add_row(f"{name} %", *(f"{100 * x:g}" if x else "·" for x in short[key["key"]].round(6)))
+    for variable, unit in info["process_units"].items():
+        table.add_row(f"{variable} {unit}", *(f"{x:g}" for x in short[variable]))
+    table.add_section()
+    shown = list(dict.fromkeys([*info["objectives"], *info["windows"]]))
+    for symbol in shown:
+        unit = info["criteria"][symbol]["unit"]
+        cells = []
+        for label in short.index:
+            s = sigma.loc[label, symbol]
+            cells.append(f"{short.loc[label, symbol]:.4g}" + (f" ± {s:.2g}" if s > 0 else ""))
+        table.add_row(f"{symbol} {unit}".strip(), *cells)
+    out.print(table)
+    _print_verdicts(study, lang, out)
+    for need in info["needs"]:
+        out.print(f"• {need['property']}: {need['text_zh'] if lang == 'zh' and need['text_zh'] else need['text']}")
+    out.print(tr("screen.evidence", lang, level=tr(f"screen.level_{info['evidence']}", lang)))
+
+
+def _print_verdicts(study: Any, lang: str, out: Any) -> None:
+    from rich import box
+    from rich.table import Table
+
+    verdicts = study.verdicts
+    if verdicts.empty:
+        return
+    table = Table(title=tr("screen.verdicts", lang), box=box.SIMPLE, title_justify="left")
+    table.add_column(tr("screen.limit", lang), overflow="fold")
+    labels = list(dict.fromkeys(verdicts["mix"]))
+    for label in labels:
+        table.add_column(str(label), justify="right", overflow="fold")
+    symbols = {"pass": "[green]✓[/green]", "fail": "[red]✗[/red]", "unknown": "[yellow]?[/yellow]"}
+    groups: dict[tuple[str, str, str], dict[str, str]] = {}
+    for _, row in verdicts.iterrows():
+        head = (f"{row['standard']}/{row['grade']}", str(row["label"]), str(row["limit"]))
+        cell = symbols[row["status"]]
+        if row["value"] is not None and row["value"] == row["value"]:
+            cell += f" {row['value']:.3g}"
+        if row["probability"] is not None and row["probability"] == row["probability"]:
+            cell += f" (P={row['probability']:.2f})"
+        groups.setdefault(head, {})[row["mix"]] = cell
+    for (standard, label, limit), cells in groups.items():
+        table.add_row(f"{standard} {label} {limit}", *(cells.get(x, "") for x in labels))
+    out.print(table)

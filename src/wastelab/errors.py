@@ -1,0 +1,72 @@
+"""One tree of errors. Every message says where, what was found, what was expected, and what to do.
+
+Anything a user can cause (a bad file, an unknown material, an impossible recipe) is a
+`WastelabError`; the command line prints it and exits with code 2. Anything else is a bug.
+"""
+
+from __future__ import annotations
+
+
+class WastelabError(Exception):
+    """Root of all errors a user can cause.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with where it stands, what was expected and what to do.
+    """
+
+
+class UnitError(WastelabError, ValueError):
+    """A quantity without a unit where one is needed, or with a unit of the wrong kind."""
+
+
+class CompositionError(WastelabError, ValueError):
+    """A chemical composition that cannot be: negative content, impossible sum, unknown formula or basis."""
+
+
+class ValidityError(WastelabError, ValueError):
+    """A published formula was asked about something outside the range it was published for."""
+
+
+class MissingDataError(WastelabError, ValueError):
+    """A value that was never measured is needed; says what to measure."""
+
+
+class FractionSumError(WastelabError, ValueError):
+    """Fractions of a mix do not sum to one."""
+
+
+class DatasetError(WastelabError, ValueError):
+    """A file or row of a dataset breaks its schema or is physically impossible."""
+
+
+class UnknownNameError(WastelabError, KeyError):
+    """A name (material, standard, grade, route, criterion, property) that does not exist; suggests near ones."""
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0]) if self.args else ""
+
+
+class RecipeError(WastelabError, ValueError):
+    """A recipe file that cannot be run; names file, line and key."""
+
+
+class StudyError(WastelabError, ValueError):
+    """A study file that is damaged, incomplete or of an unknown version."""
+
+
+def suggest(name: str, known: object) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest of `known` names, or an empty string.
+
+    Parameters
+    ----------
+    name : str
+        What was typed.
+    known : iterable of str
+        The names that exist.
+    """
+    import difflib
+
+    near = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.5)  # type: ignore[attr-defined]
+    return f" Did you mean '{near[0]}'?" if near else ""

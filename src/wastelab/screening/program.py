@@ -1,0 +1,543 @@
+"""Compile a recipe to integer rows: what the search kernel needs, and nothing else.
+
+Every criterion is a ratio of two linear forms, so a limit on it is a half-space of the fractions once the
+denominator is multiplied out. Rows and objectives are scaled to integers: sums are exact and do not depend
+on order. A value within about 1e-12 of an inclusive limit (relative to the terms of its row) counts as on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..chemistry.criterion import Condition, Criterion
+from ..errors import RecipeError, UnitError, WastelabError, suggest
+from ..routes.base import Route
+from ..units import parse
+from .recipe import Recipe, Window, parse_window
+from .space import Space
+
+if TYPE_CHECKING:
+    from ..chemistry.material import Material
+    from ..standards import Limit
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Rows are scaled so that no sum over a whole blend exceeds this.
+_FULL_SCALE = 2.0**50
+#: Significant digits an objective is compared on.
+OBJECTIVE_DIGITS = 10
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One half-space family of the program (the same over all process points).
+
+    Attributes
+    ----------
+    label : str
+        What a person reads: ``"Cm <= 1.05"``, ``"GB 6566-2010/main_structure: I_Ra"``.
+    kind : {"require", "standard", "validity", "denominator"}
+    symbol : str
+        Criterion it belongs to.
+    partial : bool
+        True where inputs are missing for some materials, so that the row only discards what must fail
+        whatever the missing (non-negative) values are.
+    missing : tuple of str
+        The missing inputs, ``"limestone: Ra226"``.
+    """
+
+    label: str
+    kind: str
+    symbol: str
+    partial: bool = False
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PointProgram:
+    """Integer arrays of one process point, materials in recipe order."""
+
+    g: IntArray  # (d, R)
+    threshold: IntArray  # (R,)
+    numerator: IntArray  # (d, V)
+    denominator: IntArray  # (d, V)
+    factor: FloatArray  # (V,)
+    components: Mapping[str, FloatArray]  # (d,) per 100 g dry mix
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled recipe."""
+
+    recipe: Recipe
+    route: Route
+    space: Space
+    materials: tuple[Material, ...]
+    requirements: tuple[Requirement, ...]
+    objectives: tuple[str, ...]
+    directions: tuple[str, ...]
+    resolution: tuple[float, ...]
+    top_by: str | None
+    points: tuple[PointProgram, ...]
+    windows: Mapping[str, Window]
+    skipped_limits: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def n_objectives(self) -> int:
+        """Number of Pareto objectives."""
+        return len(self.objectives)
+
+
+def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict[str, FloatArray]:
+    """Components of the recipe's materials as arrays (d,), NaN where a material lacks one.
+
+    Besides what `Material.components` gives: ``transport_km`` and the ``transport:road`` … share of the mode.
+    """
+    rows = []
+    for (key, entry), material in zip(recipe.materials.items(), materials, strict=True):
+        values = dict(material.components())
+        values["waste"] = 1.0 if material.is_waste else 0.0
+        km = 0.0
+        if entry.transport is not None:
+            try:
+                km = parse(entry.transport, "km", what="transport")
+            except UnitError as exc:
+                raise recipe.error(("materials", key, "transport"), str(exc)) from None
+            if km < 0:
+                raise recipe.error(("materials", key, "transport"), "a distance cannot be negative.")
+        values["transport_km"] = km
+        for mode in ("road", "rail", "water"):
+            values[f"transport_km:{mode}"] = km if entry.mode == mode else 0.0
+        for cls in ("coal_gangue", "fly_ash", "fgd_gypsum", "smelting_slag", "tailings", "red_mud", "raw"):
+            values[f"share:{cls}"] = 100.0 if material.waste_class == cls else 0.0
+        values[f"share:{key}"] = 100.0
+        values["calcined"] = 1.0 if entry.calcined else 0.0
+        rows.append(values)
+    names = dict.fromkeys(name for row in rows for name in row)
+    out: dict[str, FloatArray] = {}
+    for name in names:
+        default = 0.0 if name.startswith("share:") else math.nan
+        out[name] = np.array([row.get(name, default) for row in rows], dtype=np.float64)
+    return out
+
+
+def load_materials(recipe: Recipe) -> tuple[Material, ...]:
+    """Materials of a recipe: shipped by id, or from a file beside the recipe (``use = "my_mud.toml"``).
+
+    Raises
+    ------
+    RecipeError
+        If an id or file does not exist, or an override is wrong.
+    """
+    from ..reference import material as reference_material
+    from ..reference import material_from_file
+
+    found = []
+    for key, entry in recipe.materials.items():
+        try:
+            if entry.use.endswith(".toml"):
+                path = recipe.path.parent / entry.use
+                if not path.is_file():
+                    raise recipe.error(("materials", key, "use"), f"there is no file {path}.")
+                material = material_from_file(path)
+            else:
+                material = reference_material(entry.use)
+            if entry.override:
+                material = material.with_overrides(entry.override)
+            if entry.price is not None:
+                material = material.with_overrides({"price": entry.price})
+            if entry.calcined:
+                material = material.calcined()
+        except RecipeError:
+            raise
+        except WastelabError as exc:
+            raise recipe.error(("materials", key), str(exc)) from None
+        found.append(material)
+    return tuple(found)
+
+
+def compile_recipe(
+    recipe: Recipe, route: Route, space: Space, materials: tuple[Material, ...] | None = None
+) -> Program:
+    """Compile a recipe to integer rows for every process point.
+
+    Raises
+    ------
+    RecipeError
+        If a requirement or objective names something the route cannot compute, lacks a unit, or needs
+        an input that a material does not have.
+    """
+    materials = load_materials(recipe) if materials is None else materials
+    raw = material_components(recipe, materials)
+    point_components = [route.product_components(raw, p, space.parameters) for p in space.points]
+    keys = tuple(recipe.materials)
+
+    windows: dict[str, Window] = {}
+    for symbol, text in recipe.require.items():
+        criterion = _criterion(recipe, route, ("require", symbol), symbol)
+        try:
+            windows[symbol] = parse_window(text, criterion.unit, symbol)
+        except UnitError as exc:
+            raise recipe.error(("require", symbol), str(exc)) from None
+        _need(recipe, ("require", symbol), criterion, point_components[0], keys)
+    objective_criteria = []
+    for symbol in recipe.objectives:
+        criterion = _criterion(recipe, route, ("objectives", symbol), symbol)
+        _need(recipe, ("objectives", symbol), criterion, point_components[0], keys)
+        objective_criteria.append(criterion)
+    directions = [1.0 if d == "min" else -1.0 for d in recipe.objectives.values()]
+    value_criteria, value_signs = list(objective_criteria), list(directions)
+    if recipe.top is not None:
+        if recipe.top.by not in recipe.objectives:
+            raise recipe.error(
+                ("top", "by"),
+                f"'{recipe.top.by}' is not one of the objectives ({', '.join(recipe.objectives)})."
+                f"{suggest(recipe.top.by, recipe.objectives)}",
+            )
+        j = list(recipe.objectives).index(recipe.top.by)
+        value_criteria.append(objective_criteria[j])
+        value_signs.append(directions[j])
+
+    limits, skipped = _standard_limits(recipe, route)
+    plan = _plan(route, windows, objective_criteria, limits)
+    resolution = _resolution(value_criteria, point_components)
+
+    programs = []
+    requirements: list[Requirement] = []
+    notes: list[str] = []
+    for components in point_components:
+        columns, thresholds, labels = [], [], []
+        for item in plan:
+            built = item.build(components, keys)
+            if built is None:
+                continue
+            vector, terms, strict, requirement = built
+            g, threshold = _integer_row(vector, terms, space.m, strict)
+            columns.append(g)
+            thresholds.append(threshold)
+            labels.append(requirement)
+        if not requirements:
+            requirements = labels
+        elif [r.label for r in labels] != [r.label for r in requirements]:  # pragma: no cover - same inputs
+            raise AssertionError("requirement rows differ between process points")
+        num, den, factor = _integer_values(value_criteria, value_signs, resolution, components, space.m)
+        d = len(keys)
+        programs.append(
+            PointProgram(
+                g=np.array(columns, dtype=np.int64).reshape(len(columns), d).T.copy(),
+                threshold=np.array(thresholds, dtype=np.int64),
+                numerator=num,
+                denominator=den,
+                factor=factor,
+                components=components,
+            )
+        )
+    return Program(
+        recipe=recipe,
+        route=route,
+        space=space,
+        materials=materials,
+        requirements=tuple(requirements),
+        objectives=tuple(recipe.objectives),
+        directions=tuple(recipe.objectives.values()),
+        resolution=tuple(resolution[: len(recipe.objectives)]),
+        top_by=recipe.top.by if recipe.top else None,
+        points=tuple(programs),
+        windows=windows,
+        skipped_limits=tuple(skipped),
+        notes=tuple(notes),
+    )
+
+
+def form_vector(form: Mapping[str, float], components: Mapping[str, FloatArray], d: int) -> FloatArray:
+    """Value of a linear form for each material (d,), NaN where a component is missing."""
+    total = np.zeros(d)
+    for name, coefficient in form.items():
+        total = total + coefficient * components.get(name, np.full(d, np.nan))
+    return total
+
+
+def missing_inputs(form: Mapping[str, float], components: Mapping[str, FloatArray], keys: tuple[str, ...]) -> list[str]:
+    """``"limestone: Ra226"`` for every component of a form that a material lacks."""
+    out = []
+    for name in form:
+        values = components.get(name)
+        for i, key in enumerate(keys):
+            if values is None or np.isnan(values[i]):
+                out.append(f"{key}: {name}")
+    return out
+
+
+# ----------------------------------------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A row to be built at each process point: sum_i x_i v_i <= 0 (or < 0)."""
+
+    requirement: Requirement
+    criterion: Criterion
+    side: str  # "high" | "low" | "condition" | "denominator"
+    limit: float = 0.0
+    strict: bool = False
+    condition: Condition | None = None
+
+    def build(
+        self, components: Mapping[str, FloatArray], keys: tuple[str, ...]
+    ) -> tuple[FloatArray, FloatArray, bool, Requirement] | None:
+        d = len(keys)
+        c = self.criterion
+        if self.side == "condition":
+            assert self.condition is not None
+            vector = -form_vector(self.condition.form, components, d)
+            terms = _terms(self.condition.form, components, d)
+            if np.isnan(vector).any():
+                return None
+            return vector, terms, self.strict, self.requirement
+        den = form_vector(c.denominator, components, d)
+        if self.side == "denominator":
+            if np.isnan(den).any() or bool(np.all(den > 0)):
+                return None
+            return -den, _terms(c.denominator, components, d), True, self.requirement
+        missing = missing_inputs(c.numerator, components, keys)
+        if np.isnan(den).any():
+            return None
+        sign = 1.0 if self.side == "high" else -1.0
+        num_form = {k: sign * c.scale * v for k, v in c.numerator.items()}
+        num = form_vector(num_form, components, d)
+        requirement = self.requirement
+        if missing:
+            # a non-negative unknown can only raise this row where its coefficient is positive
+            lacking = {entry.split(": ", 1)[1] for entry in missing}
+            if any(num_form[name] < 0 for name in lacking):
+                return None
+            known = {k: np.nan_to_num(components.get(k, np.zeros(d))) for k in c.numerator}
+            num = form_vector(num_form, known, d)
+            requirement = Requirement(
+                requirement.label, requirement.kind, requirement.symbol, True, tuple(missing)
+            )
+        vector = num - sign * self.limit * den
+        terms = _terms(c.numerator, components, d) * abs(c.scale) + abs(self.limit) * _terms(
+            c.denominator, components, d
+        )
+        return vector, terms, self.strict, requirement
+
+
+def _terms(form: Mapping[str, float], components: Mapping[str, FloatArray], d: int) -> FloatArray:
+    """Sum of the magnitudes of a form's terms for each material (for the scale of rounding)."""
+    total = np.zeros(d)
+    for name, coefficient in form.items():
+        total = total + np.abs(np.nan_to_num(coefficient * components.get(name, np.zeros(d))))
+    return total
+
+
+def _plan(
+    route: Route,
+    windows: Mapping[str, Window],
+    objectives: list[Criterion],
+    limits: list[tuple[str, Limit, Criterion, float]],
+) -> list[_Item]:
+    items: list[_Item] = []
+    guarded: set[str] = set()
+    conditions: set[str] = set()
+
+    def guard(criterion: Criterion) -> None:
+        if criterion.symbol not in guarded:
+            guarded.add(criterion.symbol)
+            items.append(
+                _Item(
+                    Requirement(f"{criterion.symbol}: denominator > 0", "denominator", criterion.symbol),
+                    criterion,
+                    "denominator",
+                    strict=True,
+                )
+            )
+
+    def valid(criterion: Criterion) -> None:
+        for condition in criterion.validity:
+            if condition.reason in conditions:
+                continue
+            conditions.add(condition.reason)
+            items.append(
+                _Item(
+                    Requirement(f"valid: {condition.reason}", "validity", criterion.symbol),
+                    criterion,
+                    "condition",
+                    strict=condition.strict,
+                    condition=condition,
+                )
+            )
+
+    def window(label: str, kind: str, criterion: Criterion, w: Window) -> None:
+        unit = f" {criterion.unit}" if criterion.unit else ""
+        if w.low is not None:
+            sign = ">=" if w.low_inclusive else ">"
+            items.append(
+                _Item(
+                    Requirement(f"{label} {sign} {w.low:g}{unit}", kind, criterion.symbol),
+                    criterion, "low", w.low, not w.low_inclusive,
+                )
+            )  # fmt: skip
+        if w.high is not None:
+            sign = "<=" if w.high_inclusive else "<"
+            items.append(
+                _Item(
+                    Requirement(f"{label} {sign} {w.high:g}{unit}", kind, criterion.symbol),
+                    criterion, "high", w.high, not w.high_inclusive,
+                )
+            )  # fmt: skip
+
+    for symbol in route.implied:
+        criterion = route.criteria[symbol]
+        guard(criterion)
+        valid(criterion)
+    for symbol, w in windows.items():
+        criterion = route.criteria[symbol]
+        guard(criterion)
+        valid(criterion)
+        window(symbol, "require", criterion, w)
+    for criterion in objectives:
+        guard(criterion)
+        valid(criterion)
+    for grade, limit, criterion, factor in limits:
+        acceptance = limit.acceptance()
+        w = Window(
+            None if acceptance.low is None else float(acceptance.low) * factor,
+            None if acceptance.high is None else float(acceptance.high) * factor,
+            acceptance.low_inclusive,
+            acceptance.high_inclusive,
+        )
+        window(f"{grade}: {criterion.symbol}", "standard", criterion, w)
+    return items
+
+
+def _integer_row(vector: FloatArray, terms: FloatArray, m: int, strict: bool) -> tuple[IntArray, int]:
+    """Scale a row to integers; inclusive rows get the tie tolerance, strict rows lose it."""
+    size = float(np.max(terms))
+    if size <= 0.0:
+        size = 1.0
+    exponent = math.floor(math.log2(_FULL_SCALE / (size * m)))
+    g = np.rint(np.ldexp(vector, exponent)).astype(np.int64)
+    tolerance = max(m, math.ceil(1e-12 * math.ldexp(size, exponent) * m))
+    return g, -tolerance - 1 if strict else tolerance
+
+
+def _resolution(criteria: list[Criterion], points: list[dict[str, FloatArray]]) -> list[float]:
+    """Grid width of each objective: one unit in the tenth significant digit of its largest value."""
+    out = []
+    for c in criteria:
+        size = 0.0
+        for components in points:
+            d = len(next(iter(components.values())))
+            num = c.scale * form_vector(c.numerator, components, d)
+            den = form_vector(c.denominator, components, d)
+            ok = den > 1e-9 * float(np.max(np.abs(den)))
+            if ok.any():
+                size = max(size, float(np.max(np.abs(num[ok] / den[ok]))))
+        size = size if size > 0 else 1.0
+        out.append(10.0 ** (math.floor(math.log10(size)) + 1 - OBJECTIVE_DIGITS))
+    return out
+
+
+def _integer_values(
+    criteria: list[Criterion],
+    signs: list[float],
+    resolution: list[float],
+    components: Mapping[str, FloatArray],
+    m: int,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    d = len(next(iter(components.values())))
+    num = np.zeros((d, len(criteria)), dtype=np.int64)
+    den = np.zeros((d, len(criteria)), dtype=np.int64)
+    factor = np.zeros(len(criteria))
+    for j, (c, sign, res) in enumerate(zip(criteria, signs, resolution, strict=True)):
+        parts = []
+        for form in (c.numerator, c.denominator):
+            vector = form_vector(form, components, d)
+            size = float(np.max(_terms(form, components, d))) or 1.0
+            exponent = math.floor(math.log2(_FULL_SCALE / (size * m)))
+            parts.append((np.rint(np.ldexp(vector, exponent)).astype(np.int64), exponent))
+        (num[:, j], e_num), (den[:, j], e_den) = parts
+        factor[j] = sign * c.scale / res * 2.0 ** (e_den - e_num)
+    return num, den, factor
+
+
+# ------------------------------------------------------------------------------------- what is asked
+
+
+def _criterion(recipe: Recipe, route: Route, keys: tuple[str, ...], symbol: str) -> Criterion:
+    if symbol in route.criteria:
+        return route.criteria[symbol]
+    for need in route.needs:
+        if need.property == symbol:
+            raise recipe.error(
+                keys, f"route {route.name} cannot compute '{symbol}': {need.text}. Remove the line, or fit a model."
+            )
+    raise recipe.error(
+        keys,
+        f"route {route.name} cannot compute '{symbol}'.{suggest(symbol, route.criteria)} "
+        f"It computes: {', '.join(route.criteria)}.",
+    )
+
+
+def _need(
+    recipe: Recipe,
+    keys: tuple[str, ...],
+    criterion: Criterion,
+    components: Mapping[str, FloatArray],
+    materials: tuple[str, ...],
+) -> None:
+    lacking = missing_inputs({**criterion.numerator, **criterion.denominator}, components, materials)
+    if lacking:
+        raise recipe.error(
+            keys,
+            f"'{criterion.symbol}' cannot be computed: not known for {'; '.join(lacking[:6])}"
+            f"{' …' if len(lacking) > 6 else ''}. Measure it, choose another material, or state a value in the "
+            "recipe, e.g. override = { TiO2 = '0.1 %' }.",
+        )
+
+
+def _standard_limits(
+    recipe: Recipe, route: Route
+) -> tuple[list[tuple[str, Limit, Criterion, float]], list[str]]:
+    """Limits of the required standards that the route can compute, and labels of those it cannot."""
+    from ..standards import load_grade
+
+    found: list[tuple[str, Limit, Criterion, float]] = []
+    skipped = []
+    for reference in recipe.standards:
+        try:
+            grade = load_grade(reference)
+        except WastelabError as exc:
+            raise recipe.error(("require", "standards"), str(exc)) from None
+        for limit in grade.limits:
+            criterion = route.criteria.get(limit.property)
+            if criterion is None or limit.property in route.potential or not limit.numeric:
+                skipped.append(f"{reference}: {limit.label}")
+                continue
+            factor = unit_factor(limit.unit, criterion.unit)
+            if factor is None:
+                skipped.append(f"{reference}: {limit.label} (unit {limit.unit})")
+                continue
+            found.append((reference, limit, criterion, factor))
+    return found, skipped
+
+
+def unit_factor(source: str, target: str) -> float | None:
+    """Factor that turns a value in `source` into `target`, or None if they are of different kinds."""
+    alias = {"wt%": "%", "mg/kg dry": "mg/kg", "": "1", None: "1"}
+    a, b = alias.get(source, source), alias.get(target, target)
+    if a == b:
+        return 1.0
+    try:
+        return parse(f"1 {a}" if a != "1" else 1, "" if b == "1" else b)
+    except UnitError:
+        return None
