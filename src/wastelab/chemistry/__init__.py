@@ -1,0 +1,38 @@
+"""Chemistry: formulas, compositions, materials, and published quantities computed from them."""
+
+from .composition import Closure, Composition
+from .criterion import MASS, Condition, Criterion
+from .formulas import atoms, mineral_oxides, molar_mass, oxides_from_elements, oxides_from_minerals
+from .material import WASTE_CLASSES, Material, unit_of
+from .moduli import MODULI, content, modulus, moduli
+from .phases import BOGUE, BYF, bogue, sulfoaluminate
+from .quantity import Quantity
+from .radioactivity import INDICES, i_gamma, i_ra
+
+__all__ = [
+    "BOGUE",
+    "BYF",
+    "INDICES",
+    "MASS",
+    "MODULI",
+    "WASTE_CLASSES",
+    "Closure",
+    "Composition",
+    "Condition",
+    "Criterion",
+    "Material",
+    "Quantity",
+    "atoms",
+    "bogue",
+    "content",
+    "i_gamma",
+    "i_ra",
+    "mineral_oxides",
+    "modulus",
+    "moduli",
+    "molar_mass",
+    "oxides_from_elements",
+    "oxides_from_minerals",
+    "sulfoaluminate",
+    "unit_of",
+]
