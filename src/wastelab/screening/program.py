@@ -118,13 +118,13 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
             values[f"transport_km:{mode}"] = km if entry.mode == mode else 0.0
         for cls in ("coal_gangue", "fly_ash", "fgd_gypsum", "smelting_slag", "tailings", "red_mud", "raw"):
             values[f"share:{cls}"] = 100.0 if material.waste_class == cls else 0.0
-        values[f"share:{key}"] = 100.0
+        values["share:clinker"] = 100.0 if "clinker" in material.id else 0.0
         values["calcined"] = 1.0 if entry.calcined else 0.0
         rows.append(values)
     names = dict.fromkeys(name for row in rows for name in row)
     out: dict[str, FloatArray] = {}
     for name in names:
-        default = 0.0 if name.startswith("share:") else math.nan
+        default = math.nan
         out[name] = np.array([row.get(name, default) for row in rows], dtype=np.float64)
     return out
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -327,7 +327,9 @@ def _rule(limit: Limit, given: Mapping[str, object], used: list[str], product: s
         status = Status.PASS if found.below is not None or found.value == 0 else Status.FAIL
         return _make(status, limit, "not_detected" if status == Status.PASS else "detected", value=found.value)
     if limit.refers_to:
-        return _make(Status.UNKNOWN, limit, "refers", names=limit.refers_to)
+        inner = judge(given, limit.refers_to)
+        verdict = _make(inner.status, limit, "refers", names=limit.refers_to)
+        return replace(verdict, evidence_value=inner.evidence)
     return _make(Status.UNKNOWN, limit, "by_hand", note=limit.note or limit.label)
 
 
