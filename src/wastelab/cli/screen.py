@@ -134,7 +134,9 @@ def _print(study: Any, lang: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    out = Console(highlight=False, soft_wrap=False)
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=140)
     info = study.info
     title = info["name_zh"] if lang == "zh" and info["name_zh"] else info["name"]
     out.print(f"[bold]{title}[/bold]")
@@ -163,8 +165,23 @@ def _print(study: Any, lang: str) -> None:
         out.print(table)
         return
     short, sigma = study.short_list, study.short_sigma
-    table = Table(title=tr("screen.short_list", lang), box=box.SIMPLE, title_justify="left")
-    table.add_column("")
+    front = [i for i in short.index if not str(i).startswith("top ")]
+    best = [i for i in short.index if str(i).startswith("top ")]
+    _print_mixes(info, short.loc[front], sigma, tr("screen.short_list", lang), lang, out)
+    if best:
+        _print_mixes(info, short.loc[best], sigma, tr("screen.top", lang, by=info["top_by"]), lang, out)
+    _print_verdicts(study, front, lang, out)
+    for need in info["needs"]:
+        out.print(f"• {need['property']}: {need['text_zh'] if lang == 'zh' and need['text_zh'] else need['text']}")
+    out.print(tr("screen.evidence", lang, level=tr(f"screen.level_{info['evidence']}", lang)))
+
+
+def _print_mixes(info: dict[str, Any], short: Any, sigma: Any, title: str, lang: str, out: Any) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    table.add_column("", no_wrap=True)
     for label in short.index:
         table.add_column(str(label), justify="right", overflow="fold")
     for key in info["materials"]:
@@ -182,13 +199,9 @@ def _print(study: Any, lang: str) -> None:
             cells.append(f"{short.loc[label, symbol]:.4g}" + (f" ± {s:.2g}" if s > 0 else ""))
         table.add_row(f"{symbol} {unit}".strip(), *cells)
     out.print(table)
-    _print_verdicts(study, lang, out)
-    for need in info["needs"]:
-        out.print(f"• {need['property']}: {need['text_zh'] if lang == 'zh' and need['text_zh'] else need['text']}")
-    out.print(tr("screen.evidence", lang, level=tr(f"screen.level_{info['evidence']}", lang)))
 
 
-def _print_verdicts(study: Any, lang: str, out: Any) -> None:
+def _print_verdicts(study: Any, labels: list[str], lang: str, out: Any) -> None:
     from rich import box
     from rich.table import Table
 
@@ -196,14 +209,18 @@ def _print_verdicts(study: Any, lang: str, out: Any) -> None:
     if verdicts.empty:
         return
     table = Table(title=tr("screen.verdicts", lang), box=box.SIMPLE, title_justify="left")
-    table.add_column(tr("screen.limit", lang), overflow="fold")
-    labels = list(dict.fromkeys(verdicts["mix"]))
+    table.add_column(tr("screen.limit", lang), min_width=34, overflow="fold")
     for label in labels:
         table.add_column(str(label), justify="right", overflow="fold")
     symbols = {"pass": "[green]✓[/green]", "fail": "[red]✗[/red]", "unknown": "[yellow]?[/yellow]"}
     groups: dict[tuple[str, str, str], dict[str, str]] = {}
+    unknown: dict[str, None] = {}
     for _, row in verdicts.iterrows():
-        head = (f"{row['standard']}/{row['grade']}", str(row["label"]), str(row["limit"]))
+        label = str(row["label_zh"]) if lang == "zh" and row["label_zh"] else str(row["label"])
+        head = (f"{row['standard']}/{row['grade']}", label, str(row["limit"]))
+        if row["status"] == "unknown" and (row["value"] is None or row["value"] != row["value"]):
+            unknown[f"{head[0]} {label}"] = None
+            continue
         cell = symbols[row["status"]]
         if row["value"] is not None and row["value"] == row["value"]:
             cell += f" {row['value']:.3g}"
@@ -213,3 +230,5 @@ def _print_verdicts(study: Any, lang: str, out: Any) -> None:
     for (standard, label, limit), cells in groups.items():
         table.add_row(f"{standard} {label} {limit}", *(cells.get(x, "") for x in labels))
     out.print(table)
+    if unknown:
+        out.print(tr("screen.unknown", lang, names="; ".join(unknown)))

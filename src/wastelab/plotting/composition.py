@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -50,13 +51,14 @@ def composition_bars(fractions: pd.DataFrame, *, names: Mapping[str, str] | None
 def discard_bars(labels: list[str], counts: list[int]) -> Figure:
     """How many candidates each requirement discarded (log scale)."""
     with context():
-        figure = new_figure(8.6, 1.1 + 0.34 * max(len(labels), 1))
+        wrapped = [textwrap.fill(label, 52) for label in labels]
+        figure = new_figure(9.6, 1.1 + 0.21 * max(sum(w.count("\n") + 2 for w in wrapped), 2))
         ax = figure.subplots()
         y = np.arange(len(labels))[::-1]
         ax.barh(y, np.maximum(counts, 0.8), color=PALETTE[7], height=0.7)
         for yi, count in zip(y, counts, strict=True):
             ax.text(max(count, 1), yi, f" {count:,}", va="center", fontsize=8)
-        ax.set_yticks(y, labels, fontsize=8)
+        ax.set_yticks(y, wrapped, fontsize=8)
         ax.set_xscale("log")
         ax.set_xlim(0.8, max([*counts, 10]) * 20)
         ax.set_xlabel("candidates discarded")

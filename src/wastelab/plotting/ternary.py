@@ -78,6 +78,8 @@ def ternary(
         ax = figure.subplots()
         ax.set_aspect("equal")
         ax.axis("off")
+        ax.set_xlim(-0.14, 1.14)
+        ax.set_ylim(-0.13, 1.0)
         corners = project(np.eye(3))
         ax.plot(*np.vstack([corners, corners[:1]]).T, color="black", linewidth=1.2)
         for k in range(1, 5):
@@ -113,10 +115,10 @@ def ternary(
             _legend(figure, short)
         for k, (x, y) in enumerate(corners):
             ax.text(
-                x, y + (0.035 if k == 2 else -0.075), names[k], ha="center", va="center", fontsize=11, weight="bold"
+                x, y + (0.04 if k == 2 else -0.085), names[k], ha="center", va="center", fontsize=11, weight="bold"
             )
         if ax.get_legend_handles_labels()[0]:
-            ax.legend(loc="upper right", frameon=False)
+            ax.legend(loc="upper right", frameon=False, markerscale=2.5)
         if title:
-            ax.set_title(f"{title}\n{subtitle}" if subtitle else title, fontsize=10)
+            figure.suptitle(f"{title}\n{subtitle}" if subtitle else title, fontsize=10)
         return figure

@@ -93,7 +93,7 @@ def make_figures(study: Study, lang: str) -> dict[str, bytes]:
     if len(discarded):
         figures["discarded"] = to_png(
             discard_bars(
-                [_short(str(x)) for x in discarded["label"]], [int(x) for x in discarded["discarded"]]
+                [str(x) for x in discarded["label"]], [int(x) for x in discarded["discarded"]]
             )
         )
     return figures
@@ -198,10 +198,6 @@ def format_number(value: float | None) -> str:
     if value and abs(value) >= 10_000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
-
-
-def _short(text: str, width: int = 70) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _write(path: Path, data: bytes) -> Path:

@@ -295,6 +295,7 @@ def build_study(program: Program, result: Result) -> Study:
         "objectives": dict(recipe.objectives),
         "resolution": dict(zip(program.objectives, program.resolution, strict=True)),
         "windows": dict(recipe.require),
+        "top_by": program.top_by,
         "standards": list(recipe.standards),
         "parameters": dict(space.parameters),
         "process_units": {v.name: v.unit for v in route.variables},
@@ -350,7 +351,7 @@ def build_study(program: Program, result: Result) -> Study:
             "wastelab_study": FORMAT,
             "Conventions": "CF-1.11",
             "recipe": recipe.text,
-            "info": json.dumps(info, ensure_ascii=False, sort_keys=True, default=_plain),
+            "info": json.dumps(info, ensure_ascii=False, default=_plain),
         },
     )
     for name, units, text in (
@@ -410,7 +411,8 @@ def propagate(
                 values[i, rows, j] = program.route.criteria[symbol].evaluate(mixes)
     with np.errstate(invalid="ignore"):
         spread: FloatArray = values.std(axis=0, ddof=1)
-    return spread
+        noise_floor = 1e-9 * np.abs(values).max(axis=0)
+    return np.where(spread < noise_floor, 0.0, spread)
 
 
 def _process(program: Program, point: NDArray[np.int64]) -> FloatArray:
