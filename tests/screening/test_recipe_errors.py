@@ -59,7 +59,7 @@ BROKEN = {
     "misspelt criterion": ('Cm = "0.9 .. 1.1"', 'Cmm = "0.9 .. 1.1"', 13, ["cannot compute", "Did you mean"]),
     "window without unit": ('Cm = "0.9 .. 1.1"', 'C4A3S = ">= 20"', 13, ["no unit"]),
     "window upside down": ('Cm = "0.9 .. 1.1"', 'Cm = "1.1 .. 0.9"', 13, ["above the upper"]),
-    "unknown standard": ("[objectives]", 'standards = ["GB 6566-2011/main"]\n[objectives]', 14, ["6566"]),
+    "unknown standard": ("[objectives]", 'standards = ["GB 6566-2011/main"]\n[objectives]', 15, ["6566"]),
     "unknown route": ('"sulfoaluminate_clinker"', '"sulfoaluminat_clinker"', 3, ["Did you mean"]),
     "step does not divide": ('step = "5 %"', 'step = "7 %"', 10, ["does not divide"]),
     "not TOML": ("[require]", "[require", None, ["TOML"]),

@@ -78,7 +78,7 @@ class Composition(Mapping[str, float]):
                 raise CompositionError(f"{name} = {value!r}: leave a content out if it is not known.")
             if value < 0 and name != "LOI":
                 raise CompositionError(f"{name} = {value:g} wt% is negative; expected 0 to 100.")
-            if value > 100:
+            if value > 100.0 * (1.0 + 1e-9):
                 raise CompositionError(f"{name} = {value:g} wt% is more than 100.")
         if self.moisture is not None and not 0 <= self.moisture < 100:
             raise CompositionError(f"moisture = {self.moisture:g} wt% of the as-received mass; expected 0 to < 100.")

@@ -347,7 +347,8 @@ def _error(file: Path, text: str, keys: tuple[str, ...], problem: str) -> Recipe
 
 
 def _validation_error(file: Path, text: str, exc: ValidationError) -> RecipeError:
-    fault = exc.errors()[0]
+    faults = exc.errors()
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])  # a misspelt key explains a missing one
     keys = tuple(str(k) for k in fault["loc"] if k not in ("MaterialEntry", "str"))
     found = fault.get("input")
     kind = fault["type"]

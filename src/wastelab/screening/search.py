@@ -168,11 +168,11 @@ def _run(
     from . import _kernels
 
     d = len(lo)
-    order = np.array(sorted(range(d), key=lambda i: (hi[i] - lo[i], i)), dtype=np.int64)
+    by_range = np.array(sorted(range(d), key=lambda i: (hi[i] - lo[i], i)), dtype=np.int64)
     pad = max(0, 2 - d)  # the kernel needs two materials; a dummy that is always zero changes nothing
-    lo_s = np.array([0] * pad + [lo[i] for i in order], dtype=np.int64)
-    hi_s = np.array([0] * pad + [min(hi[i], m) for i in order], dtype=np.int64)
-    order_s = np.concatenate([np.arange(d, d + pad), order]).astype(np.int64)
+    lo_s = np.array([0] * pad + [lo[i] for i in by_range], dtype=np.int64)
+    hi_s = np.array([0] * pad + [min(hi[i], m) for i in by_range], dtype=np.int64)
+    order_s = np.concatenate([np.arange(d, d + pad), by_range]).astype(np.int64)
     k0 = min(2, len(lo_s) - 2)
     count = _kernels.lattice_counts(lo_s, hi_s, m)
     prefixes = _prefixes(lo_s, hi_s, m, count, k0)
@@ -268,8 +268,10 @@ def _run(
     }
     top_blends, top_point = _merge_top(tops, top_k, d)
     if sample_cap:
-        out["sample"] = np.concatenate([s[0] for s in samples]) if samples else np.empty((0, d), dtype=np.int64)
-        out["sample_point"] = np.concatenate([s[1] for s in samples]) if samples else np.empty(0, dtype=np.int64)
+        points = np.concatenate([s[0] for s in samples]) if samples else np.empty((0, d), dtype=np.int64)
+        at = np.concatenate([s[1] for s in samples]) if samples else np.empty(0, dtype=np.int64)
+        order = np.lexsort((*points.T[::-1], at))  # chunks finish in any order
+        out["sample"], out["sample_point"] = points[order], at[order]
     else:
         out["top_blends"], out["top_point"] = top_blends, top_point
     return out

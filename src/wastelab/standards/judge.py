@@ -85,10 +85,12 @@ class Property:
             )  # fmt: skip
         if isinstance(given, str):
             text = given.strip()
+            try:
+                number, typed = parse_number(text.removeprefix("<"))
+            except UnitError as exc:
+                raise UnitError(f"{name}: {exc}") from None
             if text.startswith("<"):
-                limit, typed = parse_number(text[1:])
-                return cls(limit / 2, typed or unit, below=limit)
-            number, typed = parse_number(text)
+                return cls(number / 2, typed or unit, below=number)
             return cls(number, typed or unit)
         if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
             raise UnitError(f"{name} = {given!r} is not a number; leave it out if it is not known.")
