@@ -61,7 +61,8 @@ def test_literature_rows():
         oxides = [row.number(c) for c in OXIDE_COLUMNS if c != "free_CaO"]
         assert all(x is None or -5 <= x <= 100 for x in oxides)
         total = sum(x for x in oxides if x is not None)
-        assert total == 0 or 70 <= total <= 106
+        partial = "main components only" in row.values["note"]
+        assert total == 0 or partial or 70 <= total <= 106  # gypsum without its water sums to about 80
         for column in OTHER_COLUMNS:
             value = row.number(column)
             assert value is None or value >= 0

@@ -1,7 +1,8 @@
 """Shipped reference materials: one TOML name card each, with the source of every value.
 
 Where a card gives a range, the standard uncertainty is taken as (high - low)/4: the range is read as about
-two standard uncertainties to either side. That is a convention, not a measurement.
+two standard uncertainties to either side. That is a convention, not a measurement. A price or a GWP may point
+to a row of the factor table (``price = { factor = "F173" }``); value, range and source are then those of the row.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..chemistry.quantity import Quantity
 from ..errors import DatasetError, UnknownNameError, WastelabError, suggest
 from ..provenance import Evidence, Source
 from .files import find_files, read_toml
+from .tables import factor
 
 KINDS = ("sample", "typical", "pure", "mean")
 _TOP = {"schema", "id", "name", "name_zh", "waste_class", "kind", "basis", "licence", "note"}
@@ -30,6 +32,8 @@ GROUPS: dict[str, tuple[str, ...] | None] = {
     "phases": None,
 }
 _VALUE_KEYS = {"value", "low", "high", "sigma", "lod", "source", "method"}
+#: Unit of a factor -> what it is multiplied by to be a price [CNY/t] or a GWP [kg/t].
+_FACTOR_UNITS = {"price": {"CNY/t": 1.0}, "gwp": {"kg CO2e/t": 1.0, "kg CO2e/kg": 1000.0}}
 
 
 def material(name: str) -> Material:
@@ -51,7 +55,12 @@ def material(name: str) -> Material:
             f"There is no reference material {name!r}.{suggest(name, files)} "
             "`wastelab datasets list materials` lists them."
         )
-    return material_from_file(files[name])
+    found = material_from_file(files[name])
+    if found.id != name:
+        raise DatasetError(
+            f"{files[name]}, id: found {found.id!r}, expected {name!r}: the id is folder and file name of the card."
+        )
+    return found
 
 
 def materials(waste_class: str | None = None) -> list[str]:
@@ -99,6 +108,12 @@ def material_from_file(file: Path | str) -> Material:
     for key in ("schema", "id", "name", "waste_class", "kind", "basis", "licence"):
         if key not in data:
             raise fail(key, "is missing.")
+    for key in _TOP - {"schema"}:
+        if not isinstance(data.get(key, ""), str):
+            raise fail(key, f"found {data[key]!r}, expected text.")
+    for key in ("sources", *GROUPS):
+        if not isinstance(data.get(key, {}), dict):
+            raise fail(key, f"found {data[key]!r}, expected a table, e.g. [{key}].")
     if data["schema"] != 1:
         raise fail("schema", f"found {data['schema']!r}, expected 1.")
     if data["waste_class"] not in WASTE_CLASSES:
@@ -128,14 +143,22 @@ def material_from_file(file: Path | str) -> Material:
                 raise fail(where, f"unknown component.{suggest(name, allowed)} Known here: {', '.join(allowed)}.")
             key = f"metal:{name}" if group == "metals" else name
             entry = raw if isinstance(raw, dict) else {"value": raw}
+            if group == "economy" and "factor" in entry:
+                quantities[name] = _from_factor(entry, name, lambda p, w=where: fail(w, p))
+                continue
             extra = set(entry) - _VALUE_KEYS
             if extra:
                 raise fail(where, f"unknown key '{extra.pop()}'; expected {', '.join(sorted(_VALUE_KEYS))}.")
-            source = sources.get(entry.get("source", default))
+            named = entry.get("source", default)
+            source = sources.get(named) if isinstance(named, str) else None
             if source is None:
-                named = entry.get("source", default)
                 raise fail(where, f"its source {named!r} is not under [sources]; every value needs one.")
-            quantity = _quantity(entry, unit_of(key), source, lambda p, w=where: fail(w, p), name)
+            try:
+                quantity = _quantity(entry, unit_of(key), source, lambda p, w=where: fail(w, p), name)
+            except DatasetError:
+                raise
+            except WastelabError as exc:
+                raise fail(where, str(exc)) from None
             if group == "oxides" or name == "LOI":
                 contents[name] = quantity.value
                 oxide_sources[name] = source
@@ -181,6 +204,9 @@ def material_from_file(file: Path | str) -> Material:
 def _source(entry: Any, fail: Any, licence: str) -> Source:
     if not isinstance(entry, dict) or not entry.get("text"):
         raise fail("needs at least text and evidence.")
+    for key, value in entry.items():
+        if not isinstance(value, str):
+            raise fail(f"{key} = {value!r} is not text.")
     extra = set(entry) - {"text", "evidence", "edition", "doi", "licence", "note"}
     if extra:
         raise fail(f"unknown key '{extra.pop()}'.")
@@ -197,6 +223,27 @@ def _source(entry: Any, fail: Any, licence: str) -> Source:
         entry.get("doi", ""),
         entry.get("licence", licence),
         entry.get("note", ""),
+    )
+
+
+def _from_factor(entry: dict[str, Any], name: str, fail: Any) -> Quantity:
+    """A price or GWP that is a row of the factor table."""
+    if len(entry) > 1:
+        raise fail("a factor brings its own value, range and source; remove the other keys.")
+    try:
+        found = factor(str(entry["factor"]))
+    except UnknownNameError as exc:
+        raise fail(str(exc)) from None
+    units = _FACTOR_UNITS[name]
+    if found.unit not in units:
+        raise fail(f"factor {entry['factor']} is in {found.unit}; expected {' or '.join(units)}.")
+    scale = units[found.unit]
+
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else value * scale
+
+    return Quantity(
+        found.value * scale, unit_of(name), found.source, scaled(found.sigma), scaled(found.low), scaled(found.high)
     )
 
 

@@ -67,7 +67,11 @@ def read_rows(file: Path, required: tuple[str, ...]) -> list[Row]:
         that occurs twice; names file, line, column and value.
     """
     reader = csv.reader(io.StringIO(read_text(file), newline=""))
-    header = next(reader, None)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as exc:
+        raise DatasetError(f"{file}, line {reader.line_num}: not a CSV table ({exc}).") from None
+    header = lines[0][1] if lines else None
     if not header:
         raise DatasetError(f"{file}: is empty; expected a header line.")
     for column in ("id", "source", "evidence", "licence", *required):
@@ -75,8 +79,7 @@ def read_rows(file: Path, required: tuple[str, ...]) -> list[Row]:
             raise DatasetError(f"{file}, line 1: column '{column}' is missing.{suggest(column, header)}")
     rows: list[Row] = []
     seen: dict[str, int] = {}
-    for cells in reader:
-        line = reader.line_num
+    for line, cells in lines[1:]:
         if not cells:
             continue
         if len(cells) != len(header):

@@ -60,8 +60,11 @@ def _quantise(num, den, factor):
 
 
 @njit(cache=True, nogil=True)
-def _dominated(v, arch, count, n_obj, hint):
-    """Index of an archive member that strictly dominates v, or -1; `hint` is tried first."""
+def _dominated(v, arch, count, n_obj, hint, ordered):
+    """Index of an archive member that strictly dominates v, or -1; `hint` is tried first.
+
+    ordered : True if the archive ascends in its first objective: nothing behind v in it can dominate v.
+    """
     if hint >= 0 and hint < count:
         worse = False
         strict = False
@@ -74,6 +77,8 @@ def _dominated(v, arch, count, n_obj, hint):
         if not worse and strict:
             return hint
     for i in range(count):
+        if ordered and arch[i, 0] > v[0]:
+            return -1
         worse = False
         strict = False
         for j in range(n_obj):
@@ -168,7 +173,7 @@ def search(
     num, den : int64 (d, n_val) objective forms; value j is factor[j] * N/D, smaller is better; the first
     n_obj are the Pareto objectives, one more (if present) ranks the top list.
     order : int64 (d,) original index of each material (points are reported in original order).
-    seed : int64 (s, n_obj) objective vectors of feasible candidates; they only filter.
+    seed : int64 (s, n_obj) objective vectors of feasible candidates, ascending in the first; they only filter.
     top_k : length of the top list (0: none). sample_cap : how many feasible points to return as a sample.
     stop : int64 (1,) set to 1 by another thread to give up; what was done so far is not returned as complete.
 
@@ -361,13 +366,23 @@ def search(
                             if v_lo[j] < v_hi[j]:
                                 down = False
                     evaluated += 1
-                    hit = _dominated(ideal, seed, n_seed, n_obj, hint_seed)
+                    hit = _dominated(ideal, seed, n_seed, n_obj, hint_seed, True)
                     if hit >= 0:
                         hint_seed = hit
                         continue
-                    hit = _dominated(ideal, arch, n_arch, n_obj, hint)
+                    hit = _dominated(ideal, arch, n_arch, n_obj, hint, False)
                     if hit >= 0:
-                        hint = hit
+                        # a killer is likely to kill again: bring it forward
+                        front = hit // 4
+                        for j in range(n_obj):
+                            keep_v = arch[front, j]
+                            arch[front, j] = arch[hit, j]
+                            arch[hit, j] = keep_v
+                        for j in range(d):
+                            keep_n = pts[front, j]
+                            pts[front, j] = pts[hit, j]
+                            pts[hit, j] = keep_n
+                        hint = front
                         continue
                     if a0 == a1 or (up and down):
                         # one point, or all points of the segment tie
@@ -401,38 +416,3 @@ def search(
                 n[level] += 1
     return (arch[:n_arch], pts[:n_arch], top_v[:n_top], top_n[:n_top], sample[:n_sample], pruned, feasible,
             evaluated, np.int64(1))  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def nondominated_sorted(values):
-    """Mask of rows no other row strictly dominates; rows must be sorted by their sum, ascending.
-
-    values : float64 (n, k), smaller is better. Equal rows do not dominate each other.
-    """
-    n, k = values.shape
-    front = np.empty(n, dtype=np.int64)
-    n_front = 0
-    mask = np.zeros(n, dtype=np.bool_)
-    for i in range(n):
-        dominated = False
-        for f in range(n_front):
-            a = front[f]
-            worse = False
-            strict = False
-            for j in range(k):
-                if values[a, j] > values[i, j]:
-                    worse = True
-                    break
-                if values[a, j] < values[i, j]:
-                    strict = True
-            if not worse and strict:
-                dominated = True
-                # move the killer forward: the next points are probably near
-                front[f] = front[f // 2]
-                front[f // 2] = a
-                break
-        if not dominated:
-            mask[i] = True
-            front[n_front] = i
-            n_front += 1
-    return mask

@@ -39,13 +39,6 @@ def nondominated(values: ArrayLike, directions: list[str] | None = None) -> NDAr
         array = array * np.where(np.array(directions) == "max", -1.0, 1.0)
     if array.shape[0] == 0:
         return np.zeros(0, dtype=bool)
-    from ._kernels import nondominated_sorted
+    import moocore
 
-    # Rank columns: the sum of ranks orders dominators first and cannot be spoilt by rounding of a sum.
-    ranks = np.empty(array.shape, dtype=np.int64)
-    for j in range(array.shape[1]):
-        ranks[:, j] = np.unique(array[:, j], return_inverse=True)[1]
-    order = np.lexsort((*ranks.T[::-1], ranks.sum(axis=1)))
-    mask = np.zeros(array.shape[0], dtype=bool)
-    mask[order] = nondominated_sorted(np.ascontiguousarray(ranks[order].astype(np.float64)))
-    return mask
+    return np.asarray(moocore.is_nondominated(array, keep_weakly=True), dtype=bool)

@@ -145,6 +145,9 @@ class Study:
         temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StudyError(f"{file.parent}: the folder cannot be made ({exc}).") from None
+        try:
             self.dataset.to_netcdf(temporary, engine="h5netcdf")
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
