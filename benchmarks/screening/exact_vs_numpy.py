@@ -74,9 +74,7 @@ def numpy_peer(program):
             values = np.column_stack(
                 [
                     np.floor((1 if sense == "min" else -1) * value[s][ok] / res + 0.5)
-                    for s, sense, res in zip(
-                        program.objectives, program.directions, program.resolution, strict=True
-                    )
+                    for s, sense, res in zip(program.objectives, program.directions, program.resolution, strict=True)
                 ]
             )
             keep = nondominated(values)

@@ -36,7 +36,7 @@ def registry() -> Any:
     """The pint registry used everywhere (built on first use: it takes a while to import)."""
     import pint
 
-    ureg = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    ureg: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
     ureg.define("CNY = [currency]")
     ureg.define("kgce = 29.3076 * megajoule")
     return ureg
@@ -85,7 +85,7 @@ def parse(value: str | float | int, unit: str, *, what: str = "value") -> float:
     if not isinstance(value, str):
         if unit == "":
             return float(value)
-        raise UnitError(f"{what} = {value!r} has no unit; write it as text with one, e.g. \"{value:g} {unit}\".")
+        raise UnitError(f'{what} = {value!r} has no unit; write it as text with one, e.g. "{value:g} {unit}".')
     number, typed = parse_number(value)
     for old, new in _ALIASES:
         typed = typed.replace(old, new)
@@ -99,7 +99,7 @@ def parse(value: str | float | int, unit: str, *, what: str = "value") -> float:
     if typed == "":
         if unit == "":
             return number
-        raise UnitError(f"{what} = {value!r} has no unit; expected {unit}, e.g. \"{number:g} {unit}\".")
+        raise UnitError(f'{what} = {value!r} has no unit; expected {unit}, e.g. "{number:g} {unit}".')
     if typed == "%":
         if wanted in ("kg/kg", ""):
             return number / 100.0
@@ -107,7 +107,7 @@ def parse(value: str | float | int, unit: str, *, what: str = "value") -> float:
     if wanted == "%":
         if typed in ("kg/kg",):
             return number * 100.0
-        raise UnitError(f"{what} = {value!r}: expected a percentage, e.g. \"{number:g} %\".")
+        raise UnitError(f'{what} = {value!r}: expected a percentage, e.g. "{number:g} %".')
     ureg = registry()
     try:
         quantity = ureg.Quantity(number, _POWER.sub(r"**\1", typed))

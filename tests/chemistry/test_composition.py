@@ -22,9 +22,7 @@ def test_moisture_by_hand():
     assert wet["SiO2"] == pytest.approx(14.0)
 
 
-@given(
-    st.floats(-3, 55), st.floats(0, 60), st.floats(1, 40), st.floats(0, 5), st.floats(0, 2)
-)
+@given(st.floats(-3, 55), st.floats(0, 60), st.floats(1, 40), st.floats(0, 5), st.floats(0, 2))
 def test_there_and_back(loi, moisture, sio2, s_sio2, s_loi):
     start = Composition({"SiO2": sio2, "LOI": loi}, sigma={"SiO2": s_sio2, "LOI": s_loi}, moisture=moisture)
     back = start.to_basis("ignited").to_basis("as_received").to_basis("dry")

@@ -9,7 +9,14 @@ from wastelab.errors import CompositionError
 
 @pytest.mark.parametrize(
     ("formula", "mass"),
-    [("CaO", 56.077), ("SiO2", 60.083), ("Al2O3", 101.961), ("Fe2O3", 159.687), ("CaCO3", 100.086), ("C4A3S", 610.25)],
+    [
+        ("CaO", 56.077),
+        ("SiO2", 60.083),
+        ("Al2O3", 101.961),
+        ("Fe2O3", 159.687),
+        ("CaCO3", 100.086),
+        ("C4A3S", 610.25),
+    ],
 )
 def test_molar_masses(formula, mass):
     assert molar_mass(formula) == pytest.approx(mass, abs=0.01)

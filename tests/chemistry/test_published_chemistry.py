@@ -67,8 +67,15 @@ def test_p_of_pure_yeelimite():
 
 def oxides_of(phases):
     """Oxides [wt%] of a mix of clinker phases, by counting atoms."""
-    total = {o: 0.0 for o in ("CaO", "Al2O3", "Fe2O3", "SiO2", "TiO2", "SO3")}
-    parts = {"CaO": ("Ca", 1), "Al2O3": ("Al", 2), "Fe2O3": ("Fe", 2), "SiO2": ("Si", 1), "TiO2": ("Ti", 1), "SO3": ("S", 1)}
+    total = dict.fromkeys(("CaO", "Al2O3", "Fe2O3", "SiO2", "TiO2", "SO3"), 0.0)
+    parts = {
+        "CaO": ("Ca", 1),
+        "Al2O3": ("Al", 2),
+        "Fe2O3": ("Fe", 2),
+        "SiO2": ("Si", 1),
+        "TiO2": ("Ti", 1),
+        "SO3": ("S", 1),
+    }
     for phase, share in phases.items():
         for oxide, (element, per) in parts.items():
             number = atoms(phase).get(element, 0.0) / per
@@ -76,9 +83,7 @@ def oxides_of(phases):
     return total
 
 
-@given(
-    st.floats(1, 60), st.floats(1, 60), st.floats(1, 30), st.floats(0, 5), st.floats(0, 10), st.floats(0, 3)
-)
+@given(st.floats(1, 60), st.floats(1, 60), st.floats(1, 30), st.floats(0, 5), st.floats(0, 10), st.floats(0, 3))
 def test_sulfoaluminate_phases_give_back_the_mix_they_were_made_from(y, c2s, c4af, ct, anhydrite, lime):
     phases = {"C4A3S": y, "C2S": c2s, "C4AF": c4af, "CT": ct, "CaSO4": anhydrite}
     oxides = oxides_of(phases)

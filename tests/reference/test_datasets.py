@@ -1,6 +1,5 @@
 """Every row of every shipped dataset parses, has a source, and is physically possible; broken ones are refused."""
 
-
 import pytest
 
 from wastelab.chemistry import molar_mass
@@ -35,7 +34,10 @@ def test_material_cards(name):
     assert 85.0 <= found.composition.closure().total <= 105.0
     q = found.quantities
     if "carbonate_CO2" in q and "LOI" in found.composition:
-        assert q["carbonate_CO2"].value <= found.composition["LOI"] + 1e-9 or found.waste_class in ("fly_ash", "smelting_slag")
+        assert q["carbonate_CO2"].value <= found.composition["LOI"] + 1e-9 or found.waste_class in (
+            "fly_ash",
+            "smelting_slag",
+        )
     if "density" in q:
         assert 2.0 <= q["density"].value <= 4.5
     for nuclide in ("Ra226", "Th232", "K40"):

@@ -94,7 +94,9 @@ def test_geopolymer_ratios_include_the_activator():
     product = route.product_components(components("geopolymer", names), POINTS["geopolymer"], {})
     value = evaluate(route.criteria["Na_Al"], mix_components(np.ones((1, 1)), product))[0]
     ash = material(names[0])
-    assert value == pytest.approx(((ash.composition["Na2O"] + 5.0) / 61.979) / (ash.composition["Al2O3"] / 101.961), rel=1e-4)
+    assert value == pytest.approx(
+        ((ash.composition["Na2O"] + 5.0) / 61.979) / (ash.composition["Al2O3"] / 101.961), rel=1e-4
+    )
 
 
 def test_missing_input_makes_only_its_own_criteria_unknown():

@@ -85,9 +85,7 @@ def brute_force(program):
         objective = np.column_stack(
             [
                 (1 if sense == "min" else -1) * np.asarray(route.criteria[s].evaluate(mixes)) / res
-                for s, sense, res in zip(
-                    program.objectives, program.directions, program.resolution, strict=True
-                )
+                for s, sense, res in zip(program.objectives, program.directions, program.resolution, strict=True)
             ]
         )
         kept.append(blends[ok])

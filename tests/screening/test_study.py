@@ -121,7 +121,9 @@ def test_no_feasible_mix_still_tells_why(tmp_path):
     assert Study.load(empty.save(tmp_path / "s.nc")).counts["feasible"] == 0
 
 
-@pytest.mark.parametrize("objectives", ['co2 = "min"', 'co2 = "min"\ncost = "min"\nC4A3S = "max"\nI_gamma = "min"\nSO3 = "min"'])
+@pytest.mark.parametrize(
+    "objectives", ['co2 = "min"', 'co2 = "min"\ncost = "min"\nC4A3S = "max"\nI_gamma = "min"\nSO3 = "min"']
+)
 def test_one_and_many_objectives(objectives, tmp_path):
     text = load_recipe("red_mud_bye_clinker").text
     head = text[: text.index("[objectives]")]

@@ -34,7 +34,15 @@ def status(value, grade=MAIN, name="I_gamma", **other):
 # GB/T 8170 rounds half to even; GB 6566-2010 reports one decimal, so 1.04 is reported 1.0 and passes
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(1.0, "pass"), (1.04, "pass"), (1.05, "pass"), (1.0500001, "fail"), (1.06, "fail"), (1.1, "fail"), (0.0, "pass")],
+    [
+        (1.0, "pass"),
+        (1.04, "pass"),
+        (1.05, "pass"),
+        (1.0500001, "fail"),
+        (1.06, "fail"),
+        (1.1, "fail"),
+        (0.0, "pass"),
+    ],
 )
 def test_rounding_is_part_of_the_limit(value, expected):
     assert status(value) == expected
@@ -50,10 +58,7 @@ def test_half_to_even(value, decimals, expected):
 
 def all_limits():
     return [
-        limit
-        for name in list_standards()
-        for grade in load_standard(name).grades.values()
-        for limit in grade.limits
+        limit for name in list_standards() for grade in load_standard(name).grades.values() for limit in grade.limits
     ]
 
 

@@ -4,7 +4,7 @@ from .composition import Closure, Composition
 from .criterion import MASS, Condition, Criterion
 from .formulas import atoms, mineral_oxides, molar_mass, oxides_from_elements, oxides_from_minerals
 from .material import WASTE_CLASSES, Material, unit_of
-from .moduli import MODULI, content, modulus, moduli
+from .moduli import MODULI, content, moduli, modulus
 from .phases import BOGUE, BYF, bogue, sulfoaluminate
 from .quantity import Quantity
 from .radioactivity import INDICES, i_gamma, i_ra
@@ -28,8 +28,8 @@ __all__ = [
     "i_gamma",
     "i_ra",
     "mineral_oxides",
-    "modulus",
     "moduli",
+    "modulus",
     "molar_mass",
     "oxides_from_elements",
     "oxides_from_minerals",

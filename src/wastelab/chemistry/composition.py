@@ -193,7 +193,9 @@ class Composition(Mapping[str, float]):
     def _step(self, source: str, target: str) -> Composition:
         if {source, target} == {"as_received", "dry"}:
             if self.moisture is None:
-                raise MissingDataError(f"moisture is needed to go from {source} to {target} basis; measure it (105 degC).")
+                raise MissingDataError(
+                    f"moisture is needed to go from {source} to {target} basis; measure it (105 degC)."
+                )
             dry = 1.0 - self.moisture / 100.0
             factor, relative = (1.0 / dry, 1.0) if target == "dry" else (dry, -1.0)
             extra = relative * self.moisture_sigma / 100.0 / dry
@@ -202,7 +204,12 @@ class Composition(Mapping[str, float]):
                 k: math.hypot(s * factor, contents.get(k, 0.0) * extra) for k, s in self._full_sigma(extra).items()
             }
             return Composition(
-                contents, target, sigma, {k: v * factor for k, v in self.lod.items()}, self.moisture, self.moisture_sigma
+                contents,
+                target,
+                sigma,
+                {k: v * factor for k, v in self.lod.items()},
+                self.moisture,
+                self.moisture_sigma,
             )
         loi = self.contents.get("LOI")
         if loi is None:
@@ -227,7 +234,12 @@ class Composition(Mapping[str, float]):
             if k in full:
                 sigma[k] = math.hypot(full[k] * factor, contents[k] * extra)
         return Composition(
-            contents, target, sigma, {k: v * factor for k, v in self.lod.items()}, self.moisture, self.moisture_sigma
+            contents,
+            target,
+            sigma,
+            {k: v * factor for k, v in self.lod.items()},
+            self.moisture,
+            self.moisture_sigma,
         )
 
     def _full_sigma(self, extra: float) -> dict[str, float]:

@@ -128,9 +128,7 @@ def molar_mass(formula: str) -> float:
     """
     import periodictable
 
-    return float(
-        sum(number * getattr(periodictable, symbol).mass for symbol, number in _atoms(formula).items())
-    )
+    return float(sum(number * getattr(periodictable, symbol).mass for symbol, number in _atoms(formula).items()))
 
 
 def element_to_oxide(element: str, oxide: str | None = None) -> float:

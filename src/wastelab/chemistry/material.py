@@ -146,9 +146,7 @@ class Material:
             if number < 0 and name not in ("LOI", "price"):
                 raise UnitError(f"{name} = {value!r} is negative.")
             if name in UNITS or name.startswith("metal:"):
-                quantities[name] = (
-                    Quantity.below(number, unit, source) if below else Quantity(number, unit, source)
-                )
+                quantities[name] = Quantity.below(number, unit, source) if below else Quantity(number, unit, source)
                 continue
             contents[name] = number / 2 if below else number
             sources[name] = source

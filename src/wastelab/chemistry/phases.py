@@ -91,7 +91,9 @@ def _build_bogue(sulfate: str) -> dict[str, Criterion]:
         ),
         Condition(forms["C3S"], "Bogue: too little lime, C3S would be negative", "Bogue:石灰不足,C3S 为负"),
         Condition(
-            forms["C2S"], "Bogue: more lime than SiO2 can bind, C2S would be negative", "Bogue:石灰过量,C2S 为负"
+            forms["C2S"],
+            "Bogue: more lime than SiO2 can bind, C2S would be negative",
+            "Bogue:石灰过量,C2S 为负",
         ),
     )
     lime = (
@@ -163,6 +165,24 @@ def _build_byf() -> dict[str, Criterion]:
     return {s: _phase(s, f, _BYF, n, z, validity, assumptions) for s, (f, n, z) in table.items()}
 
 
+def _build_s_alkali() -> Criterion:
+    al_fe = _m("Al2O3") / _m("Fe2O3")
+    left = _add((1.0, {"SO3": 1.0}), (-_m("SO3") / (3 * _m("Al2O3")), {"Al2O3": 1.0, "Fe2O3": -al_fe}))
+    return Criterion(
+        symbol="S_alkali",
+        name="sulfate left by ye'elimite per alkali, molar SO3/(Na2O + K2O)",
+        name_zh="硫铝酸钙以外的 SO3 与碱的摩尔比",
+        unit="",
+        numerator={k: v / _m("SO3") for k, v in left.items()},
+        denominator={"Na2O": 1.0 / _m("Na2O"), "K2O": 1.0 / _m("K2O")},
+        basis="ignited",
+        source=Source("stoichiometry of alkali sulfates against ye'elimite", Evidence.COMPUTED),
+        assumptions=("below 1 the alkalis can claim all sulfate left over, and then compete with ye'elimite",),
+    )
+
+
+#: Sulfate left for the alkalis in sulfoaluminate clinker.
+S_ALKALI: Criterion = _build_s_alkali()
 #: Potential phases of Portland clinker, SO3 in alkali sulfates.
 BOGUE: dict[str, Criterion] = _build_bogue("alkali")
 #: The same with all SO3 as CaSO4 (cement analysis, ASTM C150).

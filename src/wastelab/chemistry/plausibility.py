@@ -119,7 +119,11 @@ def _swapped_gangue(v: Mapping[str, float], cls: str, sub: str) -> Finding | Non
 
 def _binder_shares(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
     oxides = [x for k, x in v.items() if k in _OXIDES and x > 0]
-    if 2 <= len(oxides) <= 5 and abs(sum(oxides) - 100.0) < 1e-6 and all(abs(x / 5 - round(x / 5)) < 1e-9 for x in oxides):
+    if (
+        2 <= len(oxides) <= 5
+        and abs(sum(oxides) - 100.0) < 1e-6
+        and all(abs(x / 5 - round(x / 5)) < 1e-9 for x in oxides)
+    ):
         return Finding(
             "error", "mix_shares",
             "the contents are all multiples of 5 and sum to exactly 100: these look like shares of a mix typed into "
@@ -135,7 +139,7 @@ def _particle_size(v: Mapping[str, float], cls: str, sub: str) -> Finding | None
         if v.get(name, 0.0) >= 500.0:
             return Finding(
                 "error", "particle_size",
-                f"{name} = {v[name]:g} um: {cls.replace('_', ' ')} is a powder; the table probably gives um and says mm.",
+                f"{name} = {v[name]:g} um: {cls.replace('_', ' ')} is a powder; the table probably gives um, not mm.",
             )  # fmt: skip
     return None
 
@@ -177,7 +181,7 @@ def _gypsum(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
     if ratio > 1.25 * GYPSUM_RATIO:
         return Finding(
             "warning", "gypsum_ratio",
-            f"CaO/SO3 = {ratio:.2f}, calcium sulfate has {GYPSUM_RATIO:.2f}: much limestone left, or sulfite not oxidised.",
+            f"CaO/SO3 = {ratio:.2f}, calcium sulfate has {GYPSUM_RATIO:.2f}: much limestone left, or sulfite?",
         )  # fmt: skip
     return None
 
@@ -186,7 +190,9 @@ def _ash_class(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
     text = sub.lower()
     if cls == "fly_ash" and "class f" in text and v.get("CaO", 0.0) > 18.0:
         return Finding(
-            "warning", "ash_class", f"CaO = {v['CaO']:g} wt%: above 18 it is class C by ASTM C618-19, not class F."
+            "warning",
+            "ash_class",
+            f"CaO = {v['CaO']:g} wt%: above 18 it is class C by ASTM C618-19, not class F.",
         )
     return None
 

@@ -96,7 +96,8 @@ def show(name: str, as_json: bool, lang: str | None) -> int:
     for grade in standard.grades.values():
         click.echo(f"\n{grade.name}  {grade.description}")
         for limit in grade.limits:
-            click.echo(f"  {limit.property}: {limit.text}  {limit.method}  [{limit.source.evidence}] {limit.source.text}")
+            source = f"[{limit.source.evidence}] {limit.source.text}"
+            click.echo(f"  {limit.property}: {limit.text}  {limit.method}  {source}")
     return 0
 
 
@@ -113,10 +114,14 @@ def _entries(collection: str, waste_class: str | None) -> dict[str, str]:
         return {k: str(v) for k, v in sorted(shipped_recipes().items())}
     if collection == "factors":
         table = factors()
-        return {str(i): f"{r['category']}: {r['item']}, {r['quantity']}  [{r['evidence']}]" for i, r in table.iterrows()}
+        return {
+            str(i): f"{r['category']}: {r['item']}, {r['quantity']}  [{r['evidence']}]" for i, r in table.iterrows()
+        }
     if collection == "compositions":
         table = compositions(usable_only=False)
-        return {str(i): f"{r['waste_class']}: {r['subtype']}  [{r['evidence']}; {r['use']}]" for i, r in table.iterrows()}
+        return {
+            str(i): f"{r['waste_class']}: {r['subtype']}  [{r['evidence']}; {r['use']}]" for i, r in table.iterrows()
+        }
     if collection == "published_recipes":
         table = published_recipes()
         return {str(i): f"{r['family']}: {r['product']}  [{r['evidence']}]" for i, r in table.iterrows()}

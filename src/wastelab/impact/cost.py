@@ -14,7 +14,11 @@ FloatArray = NDArray[np.float64]
 
 COAL_PRICE = "F183"  # CNY/t, 5500 kcal/kg
 POWER_PRICE = "F184"  # CNY/kWh
-FREIGHT_PRICES = {"road": "F186", "rail": "F187", "water": "F187"}  # CNY/(t km); no water price is known: rail
+FREIGHT_PRICES = {
+    "road": "F186",
+    "rail": "F187",
+    "water": "F187",
+}  # CNY/(t km); no water price is known: rail
 _COAL_GJ_PER_T = 5500 * 4.1868e-3  # thermal coal is sold by 5500 kcal/kg
 
 

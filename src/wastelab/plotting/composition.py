@@ -36,7 +36,15 @@ def composition_bars(fractions: pd.DataFrame, *, names: Mapping[str, str] | None
             ax.barh(y, values, left=left, color=colour, height=0.72, label=(names or {}).get(column, column))
             for yi, value, start in zip(y, values, left, strict=True):
                 if value >= 4.0:
-                    dark = colour in ("#0072B2", "#D55E00", "#4B3B8F", "#7F7F7F", "#009E73", "#666666", "#1B9E77")
+                    dark = colour in (
+                        "#0072B2",
+                        "#D55E00",
+                        "#4B3B8F",
+                        "#7F7F7F",
+                        "#009E73",
+                        "#666666",
+                        "#1B9E77",
+                    )
                     ax.text(start + value / 2, yi, f"{value:g}", ha="center", va="center", fontsize=9,
                             color="white" if dark else "black")  # fmt: skip
             left = left + values

@@ -100,11 +100,14 @@ def ternary(
         data = data[data.sum(axis=1) > 0]
         if len(data):
             size = float(np.clip(20000 / len(data), 3, 30))
-            ax.scatter(*project(data).T, s=size, color=PALETTE[5], alpha=0.35, linewidths=0, label=feasible_label)
+            xy = project(data)
+            ax.scatter(xy[:, 0], xy[:, 1], s=size, color=PALETTE[5], alpha=0.35, linewidths=0, label=feasible_label)
         if pareto is not None and len(np.atleast_2d(pareto)) and np.size(pareto):
             front = np.atleast_2d(np.asarray(pareto, dtype=np.float64))
             front = front[front.sum(axis=1) > 0]
-            ax.scatter(*project(front).T, s=12, color=PALETTE[0], linewidths=0, label=pareto_label)
+            ax.scatter(
+                project(front)[:, 0], project(front)[:, 1], s=12, color=PALETTE[0], linewidths=0, label=pareto_label
+            )
         if short is not None:
             for k, (_, row) in enumerate(short.iterrows()):
                 parts = row.iloc[:3].to_numpy(dtype=float)
@@ -115,7 +118,13 @@ def ternary(
             _legend(figure, short)
         for k, (x, y) in enumerate(corners):
             ax.text(
-                x, y + (0.04 if k == 2 else -0.085), names[k], ha="center", va="center", fontsize=11, weight="bold"
+                x,
+                y + (0.04 if k == 2 else -0.085),
+                names[k],
+                ha="center",
+                va="center",
+                fontsize=11,
+                weight="bold",
             )
         if ax.get_legend_handles_labels()[0]:
             ax.legend(loc="upper right", frameon=False, markerscale=2.5)

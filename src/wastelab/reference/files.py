@@ -1,7 +1,7 @@
 """Where the data files are: in a checkout at the top level, in an installed wheel inside the package.
 
-Roots named in ``WASTELAB_DATA`` (separated as in ``PATH``) are searched first, with the same layout, so that a
-laboratory can add its own materials, standards and recipes without touching the package.
+Roots named in ``WASTELAB_DATA`` (separated as in ``PATH``) are searched first, with the same layout, so that
+a laboratory can add its own materials, standards and recipes without touching the package.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Shipped reference materials: one TOML name card each, with the source of every value.
 
 Where a card gives a range, the standard uncertainty is taken as (high - low)/4: the range is read as about
-two standard uncertainties to either side. That is a convention, not a measurement. A price or a GWP may point
-to a row of the factor table (``price = { factor = "F173" }``); value, range and source are then those of the row.
+two standard uncertainties to either side. That is a convention, not a measurement. A price or a GWP may
+point to a row of the factor table (``price = { factor = "F173" }``); value, range and source are then those
+of the row.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..chemistry.composition import Composition
+from ..chemistry.formulas import molar_mass
 from ..chemistry.material import WASTE_CLASSES, Material, unit_of
 from ..chemistry.quantity import Quantity
 from ..errors import DatasetError, UnknownNameError, WastelabError, suggest
@@ -58,7 +60,8 @@ def material(name: str) -> Material:
     found = material_from_file(files[name])
     if found.id != name:
         raise DatasetError(
-            f"{files[name]}, id: found {found.id!r}, expected {name!r}: the id is folder and file name of the card."
+            f"{files[name]}, id: found {found.id!r}, expected {name!r}: "
+            "the id is the folder and the file name of the card."
         )
     return found
 
@@ -141,6 +144,11 @@ def material_from_file(file: Path | str) -> Material:
             where = f"{group}.{name}"
             if allowed is not None and name not in allowed:
                 raise fail(where, f"unknown component.{suggest(name, allowed)} Known here: {', '.join(allowed)}.")
+            if group in ("oxides", "metals"):
+                try:
+                    molar_mass(name)
+                except WastelabError as exc:
+                    raise fail(where, str(exc)) from None
             key = f"metal:{name}" if group == "metals" else name
             entry = raw if isinstance(raw, dict) else {"value": raw}
             if group == "economy" and "factor" in entry:
@@ -213,9 +221,7 @@ def _source(entry: Any, fail: Any, licence: str) -> Source:
     try:
         level = Evidence(entry.get("evidence", ""))
     except ValueError:
-        raise fail(
-            f"evidence {entry.get('evidence')!r} is not one of {', '.join(Evidence)}."
-        ) from None
+        raise fail(f"evidence {entry.get('evidence')!r} is not one of {', '.join(Evidence)}.") from None
     return Source(
         entry["text"],
         level,
@@ -240,10 +246,15 @@ def _from_factor(entry: dict[str, Any], name: str, fail: Any) -> Quantity:
     scale = units[found.unit]
 
     def scaled(value: float | None) -> float | None:
-        return None if value is None else value * scale
+        return None if value is None else float(f"{value * scale:.12g}")  # 0.07 kg/kg is 70 kg/t, no more digits
 
     return Quantity(
-        found.value * scale, unit_of(name), found.source, scaled(found.sigma), scaled(found.low), scaled(found.high)
+        float(f"{found.value * scale:.12g}"),
+        unit_of(name),
+        found.source,
+        scaled(found.sigma),
+        scaled(found.low),
+        scaled(found.high),
     )
 
 
@@ -270,5 +281,12 @@ def _quantity(entry: dict[str, Any], unit: str, source: Source, fail: Any, name:
             raise fail(f"value {value:g} is not between low {low:g} and high {high:g}.")
         numbers.setdefault("sigma", (high - low) / 4.0)
     return Quantity(
-        value, unit, source, numbers.get("sigma"), low, high, numbers.get("lod"), method=entry.get("method", "")
+        value,
+        unit,
+        source,
+        numbers.get("sigma"),
+        low,
+        high,
+        numbers.get("lod"),
+        method=entry.get("method", ""),
     )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Columns of the literature table that hold wt% of the analysis as printed.
 OXIDE_COLUMNS = (
-    "SiO2", "Al2O3", "Fe2O3", "FeO", "CaO", "MgO", "SO3", "Na2O", "K2O", "TiO2", "P2O5", "MnO", "Cr2O3", "V2O5",
-    "Cl", "LOI", "free_CaO",
+    "SiO2", "Al2O3", "Fe2O3", "FeO", "CaO", "MgO", "SO3", "Na2O", "K2O", "TiO2", "P2O5", "MnO", "Cr2O3",
+    "V2O5", "Cl", "LOI", "free_CaO",
 )  # fmt: skip
 OTHER_COLUMNS = ("density", "blaine", "bet", "Ra226", "Th232", "K40", "activity_index_28d")
 
@@ -111,7 +111,8 @@ def read_rows(file: Path, required: tuple[str, ...]) -> list[Row]:
 
 
 @cache
-def _factor_rows() -> dict[str, Row]:
+def factor_rows() -> dict[str, Row]:
+    """Rows of the factor tables by id, the user's own first."""
     rows: dict[str, Row] = {}
     for file in find_files("datasets", "factors/*.csv"):
         for row in read_rows(file, ("category", "item", "quantity", "value", "unit")):
@@ -137,7 +138,7 @@ def factor(name: str) -> Quantity:
     ------
     UnknownNameError
     """
-    rows = _factor_rows()
+    rows = factor_rows()
     if name not in rows:
         raise UnknownNameError(f"There is no factor {name!r}.{suggest(name, rows)}")
     row = rows[name]
@@ -156,7 +157,7 @@ def factor(name: str) -> Quantity:
 
 def factors(category: str | None = None) -> pd.DataFrame:
     """The factor table, of one category or all."""
-    table = _frame(list(_factor_rows().values()), ("value", "low", "high"))
+    table = _frame(list(factor_rows().values()), ("value", "low", "high"))
     if category is None:
         return table
     known = sorted(set(table["category"]))
@@ -191,12 +192,23 @@ def compositions(*, usable_only: bool = True) -> pd.DataFrame:
 
 def published_recipes() -> pd.DataFrame:
     """Recipes and results from the literature; ``mix`` is a dict as published."""
+    import pandas as pd
+
     rows = [r for f in find_files("datasets", "published_recipes/*.csv") for r in read_rows(f, ("family", "mix_json"))]
     table = _frame(
         rows,
-        ("process_T_C", "process_h", "w_b", "age_d", "compressive_MPa", "compressive_low", "compressive_high"),
+        (
+            "process_T_C",
+            "process_h",
+            "w_b",
+            "age_d",
+            "compressive_MPa",
+            "compressive_low",
+            "compressive_high",
+        ),
     )
-    table["mix"] = [_mix(r) for r in rows]
+    mixes: list[Any] = [_mix(r) for r in rows]
+    table["mix"] = pd.Series(mixes, index=table.index, dtype=object)
     return table
 
 

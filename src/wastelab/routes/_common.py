@@ -8,8 +8,7 @@ import numpy as np
 
 from ..chemistry.criterion import MASS, Criterion
 from ..chemistry.moduli import content
-from ..impact.carbon import POWER_FACTOR, fuel_co2, power_co2, process_co2, transport_co2
-from ..impact.carbon import FUEL_FACTOR
+from ..impact.carbon import FUEL_FACTOR, POWER_FACTOR, fuel_co2, power_co2, process_co2, transport_co2
 from ..impact.cost import fuel_cost, material_cost, power_cost
 from ..provenance import Evidence, Source
 from ..reference import factor

@@ -54,7 +54,9 @@ NEEDS = (
         "activity_index_28d", "unknown - needs a model fitted to activity index (glass, fineness, calcination)",
         "未知——需要活性指数数据(玻璃体、细度、煅烧制度)", "GB/T 12957",
     ),
-    ModelNeed("initial_setting", "unknown - needs a model fitted to setting tests", "未知——需凝结时间试验", "GB/T 1346"),
+    ModelNeed(
+        "initial_setting", "unknown - needs a model fitted to setting tests", "未知——需凝结时间试验", "GB/T 1346",
+    ),
 )  # fmt: skip
 STATEMENTS = (
     "Composition only: contents and shares by mass balance. Reactivity of the admixtures is not in it.",

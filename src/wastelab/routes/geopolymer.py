@@ -137,7 +137,9 @@ ROUTE = Route(
             "unknown - needs a model fitted to strengths of such binders; reactivity decides, not total oxides",
             "未知——需要此类胶凝材料的强度数据拟合模型;取决于活性组分而非总氧化物", "GB/T 17671",
         ),
-        ModelNeed("setting_time", "unknown - needs a model fitted to setting tests", "未知——需凝结时间试验", "GB/T 1346"),
+        ModelNeed(
+            "setting_time", "unknown - needs a model fitted to setting tests", "未知——需凝结时间试验", "GB/T 1346",
+        ),
         ModelNeed(
             "efflorescence", "unknown - free alkali leaches and blooms: needs a test",
             "未知——游离碱会泛霜:需试验",

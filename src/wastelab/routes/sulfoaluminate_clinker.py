@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..chemistry.moduli import MODULI
-from ..chemistry.phases import BYF
+from ..chemistry.phases import BYF, S_ALKALI
 from ..chemistry.radioactivity import INDICES
 from ._common import (
     IMPACT_STATEMENTS,
@@ -27,6 +27,7 @@ ROUTE = Route(
     criteria={
         **{k: MODULI[k] for k in ("Cm", "P", "Na2O_eq", "SM", "AM")},
         **BYF,
+        "S_alkali": S_ALKALI,
         **contents(),
         **INDICES,
         **impact_criteria("clinker"),
@@ -53,13 +54,14 @@ ROUTE = Route(
     statements=(
         *STATEMENTS,
         "Alkalis are not in the phase calculation. Red mud brings much Na2O: it binds SO3 as sulfate or enters "
-        "ye'elimite, changes setting, and may form rings in a kiln; look at Na2O_eq.",
+        "ye'elimite, changes setting, and may form rings in a kiln; look at Na2O_eq and S_alkali.",
         "Fuel is taken as that of Portland clinker (F154) unless the recipe gives fuel_energy: an upper estimate.",
         *IMPACT_STATEMENTS,
     ),
     statements_zh=(
         *STATEMENTS_ZH,
-        "矿物计算不含碱。赤泥带入大量 Na2O:会以硫酸盐固定 SO3 或进入硫铝酸钙,影响凝结,并可能在窑内结圈;请查看 Na2O_eq。",
+        "矿物计算不含碱。赤泥带入大量 Na2O:会以硫酸盐固定 SO3 或进入硫铝酸钙,影响凝结,并可能在窑内结圈;"
+        "请查看 Na2O_eq 与 S_alkali。",
         "除配方给出 fuel_energy 外,燃料按硅酸盐熟料(F154)计:偏高估计。",
         *IMPACT_STATEMENTS_ZH,
     ),

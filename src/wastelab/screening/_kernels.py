@@ -161,9 +161,7 @@ def _offer_top(value, n, top_v, top_n, n_top):
 
 
 @njit(cache=True, nogil=True)
-def search(
-    prefixes, lo, hi, m, g, thr, table, count, num, den, factor, n_obj, order, seed, top_k, sample_cap, stop
-):
+def search(prefixes, lo, hi, m, g, thr, table, count, num, den, factor, n_obj, order, seed, top_k, sample_cap, stop):
     """Search the sub-lattices below the given prefixes for one process point.
 
     prefixes : int64 (t, k) values of the first k materials (search order), k <= d - 2.

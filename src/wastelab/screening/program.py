@@ -321,9 +321,7 @@ class _Item:
                 return None
             known = {k: np.nan_to_num(components.get(k, np.zeros(d))) for k in c.numerator}
             num = form_vector(num_form, known, d)
-            requirement = Requirement(
-                requirement.label, requirement.kind, requirement.symbol, True, tuple(missing)
-            )
+            requirement = Requirement(requirement.label, requirement.kind, requirement.symbol, True, tuple(missing))
         vector = num - sign * self.limit * den
         terms = _terms(c.numerator, components, d) * abs(c.scale) + abs(self.limit) * _terms(
             c.denominator, components, d
@@ -479,7 +477,8 @@ def _criterion(recipe: Recipe, route: Route, keys: tuple[str, ...], symbol: str)
     for need in route.needs:
         if need.property == symbol:
             raise recipe.error(
-                keys, f"route {route.name} cannot compute '{symbol}': {need.text}. Remove the line, or fit a model."
+                keys,
+                f"route {route.name} cannot compute '{symbol}': {need.text}. Remove the line, or fit a model.",
             )
     raise recipe.error(
         keys,
@@ -505,9 +504,7 @@ def _need(
         )
 
 
-def _standard_limits(
-    recipe: Recipe, route: Route
-) -> tuple[list[tuple[str, Limit, Criterion, float]], list[str]]:
+def _standard_limits(recipe: Recipe, route: Route) -> tuple[list[tuple[str, Limit, Criterion, float]], list[str]]:
     """Limits of the required standards that the route can compute, and labels of those it cannot."""
     from ..standards import load_grade
 

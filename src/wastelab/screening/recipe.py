@@ -229,9 +229,7 @@ def parse_recipe(text: str, path: str | Path = "<text>") -> Recipe:
             'no objective is given; name one to six, for example co2 = "min".',
         )  # fmt: skip
     if len(document.objectives) > 6:
-        raise _error(
-            file, text, ("objectives",), f"{len(document.objectives)} objectives; at most six are possible."
-        )
+        raise _error(file, text, ("objectives",), f"{len(document.objectives)} objectives; at most six are possible.")
     require = dict(document.require)
     standards = require.pop("standards", [])
     if isinstance(standards, str):
@@ -302,9 +300,7 @@ def parse_window(text: str, unit: str, what: str) -> Window:
         return Window(low, high, text=text)
     match = re.match(r"^(>=|<=|>|<|=|≥|≤)\s*(.+)$", body)
     if not match:
-        raise UnitError(
-            f"{what} = {text!r} is no window; write '0.95 .. 1.05', '>= 20 wt%', '<= 1.5 wt%' or '= 2'."
-        )
+        raise UnitError(f"{what} = {text!r} is no window; write '0.95 .. 1.05', '>= 20 wt%', '<= 1.5 wt%' or '= 2'.")
     sign = {"≥": ">=", "≤": "<="}.get(match[1], match[1])
     value = parse(match[2], unit, what=what)
     if sign == ">=":
@@ -348,7 +344,9 @@ def _error(file: Path, text: str, keys: tuple[str, ...], problem: str) -> Recipe
 
 def _validation_error(file: Path, text: str, exc: ValidationError) -> RecipeError:
     faults = exc.errors()
-    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])  # a misspelt key explains a missing one
+    fault = next(
+        (f for f in faults if f["type"] == "extra_forbidden"), faults[0]
+    )  # a misspelt key explains a missing one
     keys = tuple(str(k) for k in fault["loc"] if k not in ("MaterialEntry", "str"))
     found = fault.get("input")
     kind = fault["type"]

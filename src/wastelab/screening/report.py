@@ -92,9 +92,7 @@ def make_figures(study: Study, lang: str) -> dict[str, bytes]:
     discarded = discarded[discarded["discarded"] > 0].head(15)
     if len(discarded):
         figures["discarded"] = to_png(
-            discard_bars(
-                [str(x) for x in discarded["label"]], [int(x) for x in discarded["discarded"]]
-            )
+            discard_bars([str(x) for x in discarded["label"]], [int(x) for x in discarded["discarded"]])
         )
     return figures
 
@@ -128,7 +126,9 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
             )
             for m in info["materials"]
         ],
-        process_rows=[(f"{k} [{u}]" if u else k, [f"{v:g}" for v in short[k]]) for k, u in info["process_units"].items()],
+        process_rows=[
+            (f"{k} [{u}]" if u else k, [f"{v:g}" for v in short[k]]) for k, u in info["process_units"].items()
+        ],
         value_rows=[_value_row(info, s, short, sigma, zh) for s in shown],
         figures={k: base64.b64encode(v).decode() for k, v in figures.items()},
         verdict_rows=_verdict_rows(info, zh),
@@ -158,7 +158,12 @@ def _value_row(info: dict[str, Any], symbol: str, short: Any, sigma: Any, zh: bo
             text += f" ± {spread:.2g}"
         cells.append(text)
     wanted = info["objectives"].get(symbol) or info["windows"].get(symbol) or ""
-    return symbol, c["unit"], (c["name_zh"] if zh and c["name_zh"] else c["name"]) + (f" ({wanted})" if wanted else ""), cells
+    return (
+        symbol,
+        c["unit"],
+        (c["name_zh"] if zh and c["name_zh"] else c["name"]) + (f" ({wanted})" if wanted else ""),
+        cells,
+    )
 
 
 def _verdict_rows(info: dict[str, Any], zh: bool) -> list[dict[str, Any]]:

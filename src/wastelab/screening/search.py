@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,9 +143,7 @@ def _coarse(program: Program, threads: int) -> tuple[IntArray, IntArray, IntArra
         return none, *empty, space.m
     divisor, lo, hi = best
     sample_cap = max(200, 40_000 // len(space.points))
-    found = _run(
-        program, tuple(lo), tuple(hi), space.m // divisor, none, threads, 0, sample_cap, None, scale=divisor
-    )
+    found = _run(program, tuple(lo), tuple(hi), space.m // divisor, none, threads, 0, sample_cap, None, scale=divisor)
     return (
         found["objectives"] if found["complete"] else none,
         found.pop("sample", empty[0]),
@@ -164,7 +163,7 @@ def _run(
     sample_cap: int,
     progress: Progress | None,
     scale: int = 1,
-) -> dict:  # type: ignore[type-arg]
+) -> dict[str, Any]:
     from . import _kernels
 
     d = len(lo)
@@ -193,15 +192,16 @@ def _run(
     chunks = _chunks(prefixes, weights, len(program.points))
     stop = np.zeros(1, dtype=np.int64)
 
-    def work(chunk: _Chunk) -> tuple:  # type: ignore[type-arg]
+    def work(chunk: _Chunk) -> tuple[Any, ...]:
         point = program.points[chunk.point]
         g, table = rows(chunk.point)
         num = np.ascontiguousarray(_pad(point.numerator * scale, pad)[order_s])
         den = np.ascontiguousarray(_pad(point.denominator * scale, pad)[order_s])
-        return _kernels.search(
+        out: tuple[Any, ...] = _kernels.search(
             chunk.prefixes, lo_s, hi_s, m, g, point.threshold, table, count, num, den, point.factor,
             program.n_objectives, order_s, seeds, top_k, sample_cap, stop,
         )  # fmt: skip
+        return out
 
     n_rows = len(program.requirements)
     fronts: list[tuple[IntArray, IntArray, IntArray]] = []
@@ -212,7 +212,7 @@ def _run(
     complete = True
     total = blends * len(program.points)
 
-    def collect(chunk: _Chunk, out: tuple) -> None:  # type: ignore[type-arg]
+    def collect(chunk: _Chunk, out: tuple[Any, ...]) -> None:
         nonlocal feasible, segments, searched, complete
         arch, pts, top_v, top_n, sample, cut, ok, seen, done = out
         if not done:
@@ -231,7 +231,7 @@ def _run(
             fronts[:] = [_merge(fronts, program.n_objectives, d)]
 
     queue = iter(chunks)
-    running: dict[Future, _Chunk] = {}  # type: ignore[type-arg]
+    running: dict[Future[tuple[Any, ...]], _Chunk] = {}
     with ThreadPoolExecutor(threads) as pool:
         try:
             for chunk in queue:
@@ -256,7 +256,7 @@ def _run(
                     future.cancel()
     complete = complete and searched == total
     front = _merge(fronts, program.n_objectives, d)
-    out: dict[str, object] = {
+    answer: dict[str, Any] = {
         "objectives": front[0],
         "blends": front[1],
         "point": front[2],
@@ -271,10 +271,10 @@ def _run(
         points = np.concatenate([s[0] for s in samples]) if samples else np.empty((0, d), dtype=np.int64)
         at = np.concatenate([s[1] for s in samples]) if samples else np.empty(0, dtype=np.int64)
         order = np.lexsort((*points.T[::-1], at))  # chunks finish in any order
-        out["sample"], out["sample_point"] = points[order], at[order]
+        answer["sample"], answer["sample_point"] = points[order], at[order]
     else:
-        out["top_blends"], out["top_point"] = top_blends, top_point
-    return out
+        answer["top_blends"], answer["top_point"] = top_blends, top_point
+    return answer
 
 
 def _pad(array: IntArray, pad: int) -> IntArray:
@@ -331,9 +331,7 @@ def _nondominated_int(values: IntArray) -> NDArray[np.bool_]:
     return nondominated(values)
 
 
-def _merge_top(
-    tops: list[tuple[IntArray, IntArray, IntArray]], k: int, d: int
-) -> tuple[IntArray, IntArray]:
+def _merge_top(tops: list[tuple[IntArray, IntArray, IntArray]], k: int, d: int) -> tuple[IntArray, IntArray]:
     if not tops or not k:
         return np.empty((0, d), dtype=np.int64), np.empty(0, dtype=np.int64)
     values = np.concatenate([t[0] for t in tops])

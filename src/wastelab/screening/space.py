@@ -56,9 +56,7 @@ def count_blends(lo: Sequence[int], hi: Sequence[int], m: int) -> int:
         running = [0] * (m + 2)
         for k in range(m + 1):
             running[k + 1] = running[k] + ways[k]
-        ways = [
-            running[max(k - low + 1, 0)] - running[max(k - high, 0)] if k >= low else 0 for k in range(m + 1)
-        ]
+        ways = [running[max(k - low + 1, 0)] - running[max(k - high, 0)] if k >= low else 0 for k in range(m + 1)]
     return ways[m]
 
 
@@ -163,7 +161,7 @@ def _grid(recipe: Recipe, keys: tuple[str, ...], variable: ProcessVariable, valu
             text = step_text
             if variable.unit == "degC" and isinstance(text, str):
                 text = text.replace("degC", "delta_degC").replace("℃", "delta_degC").replace("°C", "delta_degC")
-            step = parse(text, unit, what="step")  # type: ignore[arg-type]
+            step = parse(text, unit, what="step")
         except UnitError as exc:
             raise recipe.error((*keys, "step"), str(exc)) from None
         if step <= 0 or high < low:

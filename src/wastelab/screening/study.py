@@ -394,9 +394,7 @@ def propagate(
     """
     symbols = list(program.route.criteria)
     raw = material_components(program.recipe, program.materials)
-    sigma = {
-        name: np.array([m.sigma().get(name, 0.0) for m in program.materials], dtype=np.float64) for name in raw
-    }
+    sigma = {name: np.array([m.sigma().get(name, 0.0) for m in program.materials], dtype=np.float64) for name in raw}
     varied = [name for name, s in sigma.items() if np.any(s > 0)]
     rng = np.random.default_rng(seed)
     noise = {name: rng.standard_normal((draws, len(program.materials))) for name in varied}

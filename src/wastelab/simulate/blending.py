@@ -60,8 +60,7 @@ def blend(mix: Mapping[Material, float], *, name: str = "blend", weighing_sigma:
         variance = sum((f * s.get(component, 0.0)) ** 2 for (_, f), s in zip(present, spreads, strict=True))
         if weighing_sigma:
             variance += sum(
-                (weighing_sigma * f * (t[component] - value)) ** 2
-                for (_, f), t in zip(present, tables, strict=True)
+                (weighing_sigma * f * (t[component] - value)) ** 2 for (_, f), t in zip(present, tables, strict=True)
             )
         spread = float(np.sqrt(variance))
         if all(component in m.composition for m, _ in present):

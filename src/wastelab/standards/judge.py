@@ -396,9 +396,7 @@ def _censored(limit: Limit, window: Acceptance, below: float, found: Property) -
 
 
 def _overlaps(window: Acceptance, low: float, high: float) -> bool:
-    return not (
-        (window.high is not None and low > window.high) or (window.low is not None and high < window.low)
-    )
+    return not ((window.high is not None and low > window.high) or (window.low is not None and high < window.low))
 
 
 def _scale(limit: Limit, found: Property) -> float:

@@ -6,6 +6,7 @@ even). `Limit.acceptance` turns that into the interval of raw values that pass.
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -29,9 +30,7 @@ class Acceptance:
         """Whether a raw value passes."""
         if self.low is not None and (value < self.low or (value == self.low and not self.low_inclusive)):
             return False
-        return not (
-            self.high is not None and (value > self.high or (value == self.high and not self.high_inclusive))
-        )
+        return not (self.high is not None and (value > self.high or (value == self.high and not self.high_inclusive)))
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,12 @@ class Limit:
     clause: str = ""
     note: str = ""
 
-    @property
+    @builtins.property
     def numeric(self) -> bool:
         """Whether it compares a number."""
         return self.op in NUMERIC_OPS
 
-    @property
+    @builtins.property
     def text(self) -> str:
         """The demand as a person writes it: ``"<= 3.5 %"``."""
         unit = f" {self.unit}" if self.unit else ""
