@@ -145,7 +145,7 @@ def _print(study: Any, lang: str) -> None:
         tr(
             "screen.counts",
             lang,
-            candidates=f"{c['candidates']:,}",
+            candidates=f"{c['searched']:,}",
             feasible=f"{c['feasible']:,}",
             discarded=f"{c['discarded']:,}",
             pareto=f"{c['pareto']:,}",

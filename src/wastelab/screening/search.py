@@ -8,9 +8,12 @@ finished chunks found, marked as partial.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -25,7 +28,8 @@ from .program import Program
 IntArray = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-_CHUNKS_PER_POINT = 64
+#: A process point is cut into at least and at most this many chunks, of about so many blends.
+_CHUNKS_MIN, _CHUNKS_MAX, _CHUNK_BLENDS = 64, 4096, 4_000_000
 _SEED_BLENDS = 200_000
 
 
@@ -249,11 +253,10 @@ def _run(
         except KeyboardInterrupt:
             stop[0] = 1
             complete = False
-            for future, chunk in list(running.items()):
-                if future.done() and not future.cancelled() and future.exception() is None:
-                    collect(chunk, future.result())
-                else:
-                    future.cancel()
+            with _deaf_to_interrupts():  # one Ctrl-C often arrives twice; the wrap-up is short
+                for future, chunk in list(running.items()):
+                    if not future.cancel():
+                        collect(chunk, future.result())
     complete = complete and searched == total
     front = _merge(fronts, program.n_objectives, d)
     answer: dict[str, Any] = {
@@ -277,6 +280,19 @@ def _run(
     return answer
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore further interrupts while what is finished is gathered (main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _pad(array: IntArray, pad: int) -> IntArray:
     if not pad:
         return array
@@ -294,7 +310,8 @@ def _prefixes(lo: IntArray, hi: IntArray, m: int, count: IntArray, k0: int) -> I
 
 def _chunks(prefixes: IntArray, weights: IntArray, n_points: int) -> list[_Chunk]:
     """Cut each process point into runs of prefixes of similar size; independent of threads."""
-    per_point = max(1, min(_CHUNKS_PER_POINT, len(prefixes)))
+    wanted = min(max(int(weights.sum()) // _CHUNK_BLENDS, _CHUNKS_MIN), _CHUNKS_MAX)
+    per_point = max(1, min(wanted, len(prefixes)))
     edges = np.searchsorted(
         np.cumsum(weights, dtype=np.float64), np.linspace(0, float(weights.sum()), per_point + 1)[1:-1]
     )
