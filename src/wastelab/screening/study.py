@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -460,7 +461,10 @@ def _short_list(program: Program, result: Result) -> tuple[list[str], list[tuple
 def _verdicts(
     program: Program, labels: list[str], fraction: FloatArray, value: FloatArray, sigma: FloatArray
 ) -> list[dict[str, Any]]:
-    """Nominal verdict of every limit for every short-listed mix, with the probability of passing."""
+    """Verdict of every limit for every short-listed mix under the spread of its materials.
+
+    ``nominal`` is the verdict at the stated compositions, which is what the search applied.
+    """
     from ..standards import Property, judge
 
     route = program.route
@@ -468,22 +472,24 @@ def _verdicts(
     rows: list[dict[str, Any]] = []
     for i, label in enumerate(labels):
         used = [m for m, x in zip(program.materials, fraction[i], strict=True) if x > 0]
-        nominal, spread = {}, {}
+        level = weakest(m.evidence for m in used)
+        nominal: dict[str, Property] = {}
+        spread: dict[str, Property] = {}
         for j, symbol in enumerate(symbols):
             if symbol in route.potential or not np.isfinite(value[i, j]):
                 continue
             unit = route.criteria[symbol].unit
-            nominal[symbol] = Property(float(value[i, j]), unit=unit)
+            nominal[symbol] = Property(float(value[i, j]), unit=unit, evidence=level)
             s = float(sigma[i, j]) if np.isfinite(sigma[i, j]) else 0.0
-            spread[symbol] = Property(float(value[i, j]), unit=unit, sigma=s) if s > 0 else nominal[symbol]
+            spread[symbol] = replace(nominal[symbol], sigma=s) if s > 0 else nominal[symbol]
         for standard in program.recipe.standards:
             plain = judge(nominal, standard, materials=used)
             wide = judge(spread, standard, materials=used)
             for verdict, uncertain in zip(plain.verdicts, wide.verdicts, strict=True):
-                row = verdict.to_dict()
+                row = uncertain.to_dict()  # the spread is part of the verdict
+                row["nominal"] = str(verdict.status)
                 row["mix"] = label
-                row["probability"] = uncertain.probability
-                row["evidence_inputs"] = str(weakest(m.evidence for m in used))
+                row["evidence_inputs"] = str(level)
                 rows.append(row)
     return rows
 
