@@ -161,7 +161,9 @@ def _print(study: Any, lang: str) -> None:
         table.add_column(tr("screen.requirement", lang))
         table.add_column(tr("screen.discarded", lang), justify="right")
         for _, row in worst.iterrows():
-            table.add_row(row["label"], f"{row['discarded']:,}")
+            table.add_row(
+                row["label_zh"] if lang == "zh" and row["label_zh"] else row["label"], f"{row['discarded']:,}"
+            )
         out.print(table)
         return
     short, sigma = study.short_list, study.short_sigma
@@ -180,10 +182,12 @@ def _print_mixes(info: dict[str, Any], short: Any, sigma: Any, title: str, lang:
     from rich import box
     from rich.table import Table
 
+    from ..screening.report import label_text
+
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     table.add_column("", no_wrap=True)
     for label in short.index:
-        table.add_column(str(label), justify="right", overflow="fold")
+        table.add_column(label_text(str(label), lang), justify="right", overflow="fold")
     for key in info["materials"]:
         name = key["name_zh"] if lang == "zh" and key["name_zh"] else key["key"]
         table.add_row(f"{name} %", *(f"{100 * x:g}" if x else "·" for x in short[key["key"]].round(6)))
@@ -205,13 +209,15 @@ def _print_verdicts(study: Any, labels: list[str], lang: str, out: Any) -> None:
     from rich import box
     from rich.table import Table
 
+    from ..screening.report import label_text
+
     verdicts = study.verdicts
     if verdicts.empty:
         return
     table = Table(title=tr("screen.verdicts", lang), box=box.SIMPLE, title_justify="left")
     table.add_column(tr("screen.limit", lang), min_width=34, overflow="fold")
     for label in labels:
-        table.add_column(str(label), justify="right", overflow="fold")
+        table.add_column(label_text(str(label), lang), justify="right", overflow="fold")
     symbols = {"pass": "[green]✓[/green]", "fail": "[red]✗[/red]", "unknown": "[yellow]?[/yellow]"}
     groups: dict[tuple[str, str, str], dict[str, str]] = {}
     unknown: dict[str, None] = {}

@@ -52,7 +52,10 @@ def composition_bars(fractions: pd.DataFrame, *, names: Mapping[str, str] | None
         ax.set_xlim(0, 100)
         ax.set_xlabel("dry mass %")
         ax.grid(axis="y", visible=False)
-        figure.legend(loc="outside upper center", ncols=min(6, max(1, len(fractions.columns))), frameon=False)
+        shown = [(names or {}).get(c, c) for c in fractions.columns]
+        widest = max((sum(2 if ord(x) > 0x2E80 else 1 for x in str(n)) for n in shown), default=1)
+        columns = max(1, min(len(shown), 6, 100 // (widest + 6)))
+        figure.legend(loc="outside upper center", ncols=columns, frameon=False)
         return figure
 
 

@@ -58,6 +58,7 @@ class Requirement:
     symbol: str
     partial: bool = False
     missing: tuple[str, ...] = ()
+    label_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -366,7 +367,12 @@ def _plan(
             conditions.add(condition.reason)
             items.append(
                 _Item(
-                    Requirement(f"valid: {condition.reason}", "validity", criterion.symbol),
+                    Requirement(
+                        f"valid: {condition.reason}",
+                        "validity",
+                        criterion.symbol,
+                        label_zh=f"适用条件:{condition.reason_zh}" if condition.reason_zh else "",
+                    ),
                     criterion,
                     "condition",
                     strict=condition.strict,

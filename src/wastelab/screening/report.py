@@ -61,6 +61,12 @@ def make_figures(study: Study, lang: str) -> dict[str, bytes]:
     }
     figures: dict[str, bytes] = {}
     front_marks = short[[not str(i).startswith("top ") for i in short.index]]
+
+    def name_of(label: object) -> str:
+        return pick(label_text(str(label), lang), str(label))
+
+    front_marks = front_marks.rename(index=name_of)
+    short = short.rename(index=name_of)
     if len(table):
         labels = {}
         for symbol in info["objectives"]:
@@ -92,7 +98,10 @@ def make_figures(study: Study, lang: str) -> dict[str, bytes]:
     discarded = discarded[discarded["discarded"] > 0].head(15)
     if len(discarded):
         figures["discarded"] = to_png(
-            discard_bars([str(x) for x in discarded["label"]], [int(x) for x in discarded["discarded"]])
+            discard_bars(
+                [pick(_requirement(r, lang), r["label"]) for _, r in discarded.iterrows()],
+                [int(x) for x in discarded["discarded"]],
+            )
         )
     return figures
 
@@ -118,7 +127,7 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
         counts=study.counts,
         complete=study.complete,
         number=format_number,
-        short_labels=[str(i) for i in short.index],
+        short_labels=[label_text(str(i), lang) for i in short.index],
         material_rows=[
             (
                 m["name_zh"] if zh and m["name_zh"] else m["key"],
@@ -133,6 +142,8 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
         figures={k: base64.b64encode(v).decode() for k, v in figures.items()},
         verdict_rows=_verdict_rows(info, zh),
         verdict_labels=list(dict.fromkeys(v["mix"] for v in info["verdicts"])),
+        mix_name=lambda label: label_text(label, lang),
+        requirement_name=lambda r: _requirement(r, lang),
         marks=_STATUS_MARK,
         requirements=study.requirements.to_dict("records"),
         statements=info["statements_zh"] if zh and info["statements_zh"] else info["statements"],
@@ -142,6 +153,10 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
         versions=info["versions"],
     )
     return page
+
+
+def _requirement(row: Any, lang: str) -> str:
+    return str(row["label_zh"]) if lang == "zh" and row["label_zh"] else str(row["label"])
 
 
 def _judged(info: dict[str, Any]) -> list[str]:
@@ -194,6 +209,17 @@ def _verdict_rows(info: dict[str, Any], zh: bool) -> list[dict[str, Any]]:
             "reason": v["reason_zh"] if zh else v["reason"],
         }
     return list(rows.values())
+
+
+def label_text(label: str, lang: str) -> str:
+    """Name of a short-listed mix in a language: ``best co2`` -> ``co2 最优``."""
+    if lang == "en":
+        return label
+    kind, _, rest = label.partition(" ")
+    if kind == "top":
+        rank, _, symbol = rest.partition(" ")
+        return tr("report.label_top", lang, rank=rank, symbol=symbol)
+    return tr(f"report.label_{kind}", lang, rest=rest)
 
 
 def format_number(value: float | None) -> str:

@@ -307,6 +307,7 @@ def build_study(program: Program, result: Result) -> Study:
         "requirements": [
             {
                 "label": r.label,
+                "label_zh": r.label_zh,
                 "kind": r.kind,
                 "symbol": r.symbol,
                 "partial": r.partial,
