@@ -18,23 +18,35 @@ def lower_bounds(g, lo, hi, m):
 
     g : int64 (d, R) row coefficients; lo, hi : int64 (d,) bounds [lattice units]; m : int, lattice size.
     Returns table int64 (d + 1, m + 1, R); entry [l, r, k] is the minimum of row k over n[l:] with sum r,
-    and a very large number where no such n exists.
+    and a very large number where no such n exists. The minimum of a linear form over a boxed simplex is
+    reached by filling the cheapest materials first.
     """
     d, n_rows = g.shape
     big = np.int64(4611686018427387904)
     table = np.full((d + 1, m + 1, n_rows), big, dtype=np.int64)
     for k in range(n_rows):
         table[d, 0, k] = 0
-    for level in range(d - 1, -1, -1):
-        for rest in range(m + 1):
-            top = min(hi[level], rest)
-            for n in range(lo[level], top + 1):
-                if n_rows and table[level + 1, rest - n, 0] == big:
-                    continue
-                for k in range(n_rows):
-                    v = table[level + 1, rest - n, k] + g[level, k] * n
-                    if v < table[level, rest, k]:
-                        table[level, rest, k] = v
+    for level in range(d):
+        least = np.int64(0)
+        for i in range(level, d):
+            least += lo[i]
+        if least > m:
+            continue
+        for k in range(n_rows):
+            value = np.int64(0)
+            for i in range(level, d):
+                value += g[i, k] * lo[i]
+            table[level, least, k] = value
+            rest = least
+            cheapest = np.argsort(g[level:, k], kind="mergesort")
+            for j in cheapest:
+                i = level + j
+                for _ in range(hi[i] - lo[i]):
+                    if rest == m:
+                        break
+                    rest += 1
+                    value += g[i, k]
+                    table[level, rest, k] = value
     return table
 
 
@@ -44,12 +56,12 @@ def lattice_counts(lo, hi, m):
     d = lo.shape[0]
     count = np.zeros((d + 1, m + 1), dtype=np.int64)
     count[d, 0] = 1
+    running = np.zeros(m + 2, dtype=np.int64)
     for level in range(d - 1, -1, -1):
         for rest in range(m + 1):
-            total = np.int64(0)
-            for n in range(lo[level], min(hi[level], rest) + 1):
-                total += count[level + 1, rest - n]
-            count[level, rest] = total
+            running[rest + 1] = running[rest] + count[level + 1, rest]
+        for rest in range(lo[level], m + 1):
+            count[level, rest] = running[rest - lo[level] + 1] - running[max(rest - hi[level], 0)]
     return count
 
 

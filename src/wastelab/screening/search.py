@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 
 #: A process point is cut into at least and at most this many chunks, of about so many blends.
 _CHUNKS_MIN, _CHUNKS_MAX, _CHUNK_BLENDS = 64, 4096, 4_000_000
+_PREFIXES_MAX = 200_000
 _SEED_BLENDS = 200_000
 
 
@@ -177,6 +178,8 @@ def _run(
     hi_s = np.array([0] * pad + [min(hi[i], m) for i in by_range], dtype=np.int64)
     order_s = np.concatenate([np.arange(d, d + pad), by_range]).astype(np.int64)
     k0 = min(2, len(lo_s) - 2)
+    if k0 == 2 and int(np.prod(hi_s[:2] - lo_s[:2] + 1)) > _PREFIXES_MAX:
+        k0 = 1
     count = _kernels.lattice_counts(lo_s, hi_s, m)
     prefixes = _prefixes(lo_s, hi_s, m, count, k0)
     weights = count[k0, m - prefixes.sum(axis=1)] if k0 else count[0, m : m + 1]

@@ -95,7 +95,10 @@ def load_grade(reference: str) -> Grade:
 
 @cache
 def _load(file: Path) -> Standard:
-    return standard_from_data(read_toml(file), file)
+    standard = standard_from_data(read_toml(file), file)
+    if _canonical(standard.id) != _canonical(file.stem):
+        raise DatasetError(f"{file}, id: found {standard.id!r}; the file must be named after its id.")
+    return standard
 
 
 def standard_from_data(data: dict[str, Any], file: Path) -> Standard:
