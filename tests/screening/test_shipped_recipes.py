@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from wastelab.errors import RecipeError
 from wastelab.screening import prepare, shipped_recipes
 from wastelab.screening.program import missing_inputs, unit_factor
 from wastelab.screening.search import search
@@ -26,7 +27,7 @@ def coarse(name):
     for step in STEPS:
         try:
             finer = prepare(shipped_recipes()[name], step=step)
-        except Exception:  # bounds may leave no point on the coarsest lattices
+        except RecipeError:  # bounds may leave no point on the coarsest lattices
             continue
         if finer.space.candidates > 60_000 and program is not None:
             break
@@ -67,8 +68,11 @@ def brute_force(program):
         for symbol, window in windows:
             criterion = route.criteria[symbol]
             lacking = missing_inputs(criterion.numerator, point.components, space.materials)
+            if missing_inputs(criterion.denominator, point.components, space.materials):
+                continue  # the mass of product is unknown: nothing can be decided
             # a missing non-negative input only discards what must fail whatever it is
-            value = np.asarray(criterion.evaluate(zeroed if lacking else mixes))
+            known = {name: np.zeros(len(blends)) for name in criterion.numerator} | zeroed
+            value = np.asarray(criterion.evaluate(known if lacking else mixes))
             if isinstance(window, tuple):
                 acceptance, factor = window
                 low = None if acceptance.low is None else float(acceptance.low) * factor

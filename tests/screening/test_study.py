@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from wastelab.errors import StudyError
+from wastelab.errors import RecipeError, StudyError
 from wastelab.screening import Study, load_recipe, prepare, screen
 from wastelab.screening.recipe import parse_recipe
 from wastelab.screening.search import search
@@ -226,3 +226,17 @@ def test_info_is_plain_json(study):
     assert study.info["recipe_sha256"]
     assert study.info["versions"]["wastelab"]
     assert all(m["sha256"] for m in study.info["materials"])
+
+
+def test_a_route_whose_validity_cannot_be_decided_is_refused():
+    # without TiO2 the lime balance of the sulfoaluminate phases is unknown: nothing may be called feasible
+    recipe = changed("red_mud_bye_clinker", "coal_gangue/kaolinitic", "fly_ash/sample-c005")
+    with pytest.raises(RecipeError, match="gangue: TiO2"):
+        screen(recipe, step="5 %")
+
+
+def test_a_limit_that_cannot_be_applied_is_named():
+    recipe = changed("red_mud_ceramsite", "fly_ash/pc-class-f", "smelting_slag/sample-c028")  # its LOI is not known
+    text = recipe.text.replace('co2           = "min"\ncost          = "min"\n', "")
+    found = screen(parse_recipe(text), step="10 %")
+    assert any("I_Ra" in x and "fly_ash: LOI" in x for x in found.info["not_computed"])

@@ -181,6 +181,8 @@ def compile_recipe(
     point_components = [route.product_components(raw, p, space.parameters) for p in space.points]
     keys = tuple(recipe.materials)
 
+    for symbol in route.implied:  # the route's own validity must be decidable for every candidate
+        _need(recipe, ("route",), route.criteria[symbol], point_components[0], keys)
     windows: dict[str, Window] = {}
     for symbol, text in recipe.require.items():
         criterion = _criterion(recipe, route, ("require", symbol), symbol)
@@ -219,6 +221,8 @@ def compile_recipe(
         for item in plan:
             built = item.build(components, keys)
             if built is None:
+                if item.requirement.kind == "standard":
+                    skipped.append(item.unknown(components, keys))
                 continue
             vector, terms, strict, requirement = built
             g, threshold = _integer_row(vector, terms, space.m, strict)
@@ -253,7 +257,7 @@ def compile_recipe(
         top_by=recipe.top.by if recipe.top else None,
         points=tuple(programs),
         windows=windows,
-        skipped_limits=tuple(skipped),
+        skipped_limits=tuple(dict.fromkeys(skipped)),
         notes=tuple(notes),
     )
 
@@ -291,6 +295,12 @@ class _Item:
     strict: bool = False
     condition: Condition | None = None
 
+    def unknown(self, components: Mapping[str, FloatArray], keys: tuple[str, ...]) -> str:
+        """What a person reads when missing inputs leave this row undecidable."""
+        forms = {**self.criterion.numerator, **self.criterion.denominator}
+        lacking = missing_inputs(forms, components, keys)
+        return f"{self.requirement.label}: cannot be applied, not known for {'; '.join(lacking)}"
+
     def build(
         self, components: Mapping[str, FloatArray], keys: tuple[str, ...]
     ) -> tuple[FloatArray, FloatArray, bool, Requirement] | None:
@@ -300,8 +310,7 @@ class _Item:
             assert self.condition is not None
             vector = -form_vector(self.condition.form, components, d)
             terms = _terms(self.condition.form, components, d)
-            if np.isnan(vector).any():
-                return None
+            assert not np.isnan(vector).any(), "inputs of validity conditions are checked beforehand"
             return vector, terms, self.strict, self.requirement
         den = form_vector(c.denominator, components, d)
         if self.side == "denominator":
@@ -500,7 +509,9 @@ def _need(
     components: Mapping[str, FloatArray],
     materials: tuple[str, ...],
 ) -> None:
-    lacking = missing_inputs({**criterion.numerator, **criterion.denominator}, components, materials)
+    forms = [criterion.numerator, criterion.denominator, *(c.form for c in criterion.validity)]
+    names = dict.fromkeys(name for form in forms for name in form)
+    lacking = missing_inputs(dict.fromkeys(names, 1.0), components, materials)
     if lacking:
         raise recipe.error(
             keys,
