@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chemistry.criterion import Condition, Criterion
+from ..chemistry.criterion import MASS, Condition, Criterion
 from ..errors import RecipeError, UnitError, WastelabError, suggest
 from ..routes.base import Route
 from ..units import parse
@@ -277,7 +277,8 @@ def missing_inputs(form: Mapping[str, float], components: Mapping[str, FloatArra
         values = components.get(name)
         for i, key in enumerate(keys):
             if values is None or np.isnan(values[i]):
-                out.append(f"{key}: {name}")
+                measured = "LOI" if name == MASS else name  # the mass of a fired product follows from its loss
+                out.append(f"{key}: {measured}")
     return out
 
 
@@ -327,7 +328,7 @@ class _Item:
         if missing:
             # a non-negative unknown can only raise this row where its coefficient is positive
             lacking = {entry.split(": ", 1)[1] for entry in missing}
-            if any(num_form[name] < 0 for name in lacking):
+            if any(num_form.get(name, -1.0) < 0 for name in lacking):
                 return None
             known = {k: np.nan_to_num(components.get(k, np.zeros(d))) for k in c.numerator}
             num = form_vector(num_form, known, d)
