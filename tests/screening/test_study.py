@@ -240,3 +240,10 @@ def test_a_limit_that_cannot_be_applied_is_named():
     text = recipe.text.replace('co2           = "min"\ncost          = "min"\n', "")
     found = screen(parse_recipe(text), step="10 %")
     assert any("I_Ra" in x and "fly_ash: LOI" in x for x in found.info["not_computed"])
+
+
+def test_wastes_are_judged_by_their_own_leachate(study, tmp_path):
+    # no shipped material has a leachate: unknown, and the report says what to measure before blending
+    assert study.info["waste_leaching"] == {"red_mud": "unknown", "gangue": "unknown", "gypsum": "unknown"}
+    html = study.report(tmp_path, lang="en")["html"].read_text(encoding="utf-8")
+    assert "stays hazardous when diluted" in html

@@ -167,6 +167,8 @@ def _print(study: Any, lang: str) -> None:
         out.print(table)
         return
     short, sigma = study.short_list, study.short_sigma
+    from ..screening.report import leaching
+
     front = [i for i in short.index if not str(i).startswith("top ")]
     best = [i for i in short.index if str(i).startswith("top ")]
     _print_mixes(info, short.loc[front], sigma, tr("screen.short_list", lang), lang, out)
@@ -175,6 +177,10 @@ def _print(study: Any, lang: str) -> None:
     _print_verdicts(study, front, lang, out)
     for need in info["needs"]:
         out.print(f"• {need['property']}: {need['text_zh'] if lang == 'zh' and need['text_zh'] else need['text']}")
+    for status in ("unknown", "fail"):
+        names = leaching(info, status)
+        if names:
+            out.print(f"• {tr('report.leaching', lang)}: {tr(f'report.leaching_{status}', lang, names=names)}")
     out.print(tr("screen.evidence", lang, level=tr(f"screen.level_{info['evidence']}", lang)))
 
 

@@ -41,11 +41,13 @@ STATEMENTS = (
     "could form at best, not what a kiln gives.",
     "Everything limited in the clinker is per ignited mass; nothing volatilises unless the recipe says so.",
     "Fuel ash is not counted.",
+    "Limits of the product are judged on the clinker itself; gypsum and aggregate dilute it further in use.",
 )
 STATEMENTS_ZH = (
     "矿物为闭式计算的潜在矿物:不含动力学、平衡、液相与温度,只说明理想上限,不代表窑内结果。",
     "熟料中的限量均按灼烧基计;除配方注明外,不计挥发。",
     "未计燃料灰分。",
+    "产品限值按熟料本身判定;使用时石膏与骨料会进一步稀释。",
 )
 
 ROUTE = Route(

@@ -148,6 +148,8 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
         requirements=study.requirements.to_dict("records"),
         statements=info["statements_zh"] if zh and info["statements_zh"] else info["statements"],
         needs=[(n["property"], n["text_zh"] if zh and n["text_zh"] else n["text"], n["method"]) for n in info["needs"]],
+        leaching_unknown=leaching(info, "unknown"),
+        leaching_fail=leaching(info, "fail"),
         criteria=[(s, info["criteria"][s]) for s in shown],
         recipe=study.dataset.attrs["recipe"],
         versions=info["versions"],
@@ -209,6 +211,11 @@ def _verdict_rows(info: dict[str, Any], zh: bool) -> list[dict[str, Any]]:
             "reason": v["reason_zh"] if zh else v["reason"],
         }
     return list(rows.values())
+
+
+def leaching(info: dict[str, Any], status: str) -> str:
+    """Names of the wastes whose own leachate has a status."""
+    return ", ".join(k for k, s in info["waste_leaching"].items() if s == status)
 
 
 def label_text(label: str, lang: str) -> str:

@@ -324,6 +324,7 @@ def build_study(program: Program, result: Result) -> Study:
         "notes": list(program.notes),
         "materials": [_material_info(k, m) for k, m in zip(keys, program.materials, strict=True)],
         "criteria": {s: _criterion_info(route.criteria[s]) for s in symbols},
+        "waste_leaching": _waste_leaching(program),
         "evidence": str(weakest(m.evidence for m in program.materials)),
         "verdicts": verdicts,
         "uncertainty": {"draws": DRAWS, "seed": SEED},
@@ -493,6 +494,18 @@ def _verdicts(
                 row["evidence_inputs"] = str(level)
                 rows.append(row)
     return rows
+
+
+def _waste_leaching(program: Program) -> dict[str, str]:
+    """Verdict of each waste by its own leachate: dilution does not free a hazardous waste (GB 5085.7)."""
+    from ..standards import judge_waste_leaching
+
+    verdicts = judge_waste_leaching(program.materials)
+    return {
+        key: str(verdicts[m.id].status)
+        for key, m in zip(program.space.materials, program.materials, strict=True)
+        if m.id in verdicts
+    }
 
 
 def _material_info(key: str, material: Any) -> dict[str, Any]:
