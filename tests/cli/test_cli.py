@@ -88,6 +88,8 @@ def test_judge_from_file(capsys, tmp_path, name, content):
         (["screen", "no_such_recipe"], "no recipe file"),
         (["screen", "red_mud_bye_clinker", "--step", "7 %"], "does not divide"),
         (["screen", "red_mud_bye_clinker", "--step", "2"], "no unit"),
+        (["screen", "red_mud_bye_clinker", "--out", __file__], "is a file"),
+        (["screen", "red_mud_bye_clinker", "--out", f"{__file__}/below"], "is a file"),
         (["report", "nowhere.nc"], "no such study"),
         (["nonsense"], "No such command"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,12 @@ def screen(
 
 
 def _check_writable(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise click.UsageError(f"--out {out} is a file; give a folder.")
+    """Refuse before the search what could not be written after it."""
+    existing = next(p for p in (out, *out.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise click.UsageError(f"--out {out}: {existing} is a file; give a folder.")
+    if not os.access(existing, os.W_OK):
+        raise click.UsageError(f"--out {out}: {existing} cannot be written to; give another folder.")
 
 
 def _summary(study: Any, seconds: float, written: dict[str, Path]) -> dict[str, Any]:
