@@ -51,7 +51,7 @@ def brute_force(program):
     for reference in program.recipe.standards:
         for limit in load_grade(reference).limits:
             criterion = route.criteria.get(limit.property)
-            if criterion is None or limit.property in route.potential or not limit.numeric:
+            if criterion is None or limit.property in route.potential or not limit.numeric or limit.when:
                 continue
             factor = unit_factor(limit.unit, criterion.unit)
             if factor is None:

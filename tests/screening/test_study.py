@@ -247,3 +247,37 @@ def test_wastes_are_judged_by_their_own_leachate(study, tmp_path):
     assert study.info["waste_leaching"] == {"red_mud": "unknown", "gangue": "unknown", "gypsum": "unknown"}
     html = study.report(tmp_path, lang="en")["html"].read_text(encoding="utf-8")
     assert "stays hazardous when diluted" in html
+
+
+MAGNESIUM = """schema = 1
+name = "Magnesium slag in cement"
+route = "blended_cement"
+[materials]
+clinker = { use = "raw/portland-clinker", min = "50 %" }
+ash = "fly_ash/pc-class-f"
+mg = { use = "smelting_slag/magnesium", max = "30 %" }
+gypsum = { use = "fgd_gypsum/wet", min = "2 %", max = "8 %" }
+step = "2 %"
+[require]
+standards = ["GB 175-2023/P_O"]
+[objectives]
+cost = "min"
+co2 = "min"
+"""
+
+
+def test_a_forbidden_material_is_kept_out_before_any_number():
+    found = screen(parse_recipe(MAGNESIUM))
+    assert (found.pareto["mg"] == 0).all()
+    row = found.requirements.iloc[0]
+    assert "forbidden material (mg)" in row["label"] and row["discarded"] > 0
+    must = screen(parse_recipe(MAGNESIUM.replace('max = "30 %"', 'min = "4 %", max = "30 %"')))
+    assert must.counts["feasible"] == 0
+    assert must.requirements.iloc[0]["discarded"] == must.counts["candidates"]
+
+
+def test_a_limit_for_one_variant_only_discards_nothing():
+    text = MAGNESIUM.replace("GB 175-2023/P_O", "GB/T 1596-2017/cement_admixture")
+    found = screen(parse_recipe(text))
+    assert any("applies to class F only" in x for x in found.info["not_computed"])
+    assert not any("SAF" in label for label in found.requirements["label"])

@@ -43,7 +43,7 @@ class Requirement:
     ----------
     label : str
         What a person reads: ``"Cm <= 1.05"``, ``"GB 6566-2010/main_structure: I_Ra"``.
-    kind : {"require", "standard", "validity", "denominator"}
+    kind : {"exclusion", "require", "standard", "validity", "denominator"}
     symbol : str
         Criterion it belongs to.
     partial : bool
@@ -211,6 +211,7 @@ def compile_recipe(
 
     limits, skipped = _standard_limits(recipe, route)
     plan = _plan(route, windows, objective_criteria, limits)
+    exclusions = _exclusions(recipe, materials)
     resolution = _resolution(value_criteria, point_components)
 
     programs = []
@@ -218,6 +219,11 @@ def compile_recipe(
     notes: list[str] = []
     for components in point_components:
         columns, thresholds, labels = [], [], []
+        for requirement, hit in exclusions:  # before any number
+            g, threshold = _integer_row(hit, np.ones(len(keys)), space.m, strict=False)
+            columns.append(g)
+            thresholds.append(threshold)
+            labels.append(requirement)
         for item in plan:
             built = item.build(components, keys)
             if built is None:
@@ -535,8 +541,13 @@ def _standard_limits(recipe: Recipe, route: Route) -> tuple[list[tuple[str, Limi
             raise recipe.error(("require", "standards"), str(exc)) from None
         for limit in grade.limits:
             criterion = route.criteria.get(limit.property)
+            if limit.op in ("forbidden", "excluded"):
+                continue  # a row of its own
             if criterion is None or limit.property in route.potential or not limit.numeric:
                 skipped.append(f"{reference}: {limit.label}")
+                continue
+            if limit.when:
+                skipped.append(f"{reference}: {limit.label} (applies to {limit.when} only)")
                 continue
             factor = unit_factor(limit.unit, criterion.unit)
             if factor is None:
@@ -544,6 +555,23 @@ def _standard_limits(recipe: Recipe, route: Route) -> tuple[list[tuple[str, Limi
                 continue
             found.append((reference, limit, criterion, factor))
     return found, skipped
+
+
+def _exclusions(recipe: Recipe, materials: tuple[Material, ...]) -> list[tuple[Requirement, FloatArray]]:
+    """Rows that keep out the materials a required standard forbids or excludes: their share must be zero."""
+    from ..standards import load_grade
+
+    rows = []
+    for reference in recipe.standards:
+        for limit in load_grade(reference).limits:
+            if limit.op not in ("forbidden", "excluded"):
+                continue
+            hit = np.array([float(any(m.id.startswith(p) for p in limit.materials)) for m in materials])
+            if hit.any():
+                names = ", ".join(k for k, h in zip(recipe.materials, hit, strict=True) if h)
+                label = f"{reference}: {limit.op} material ({names})"
+                rows.append((Requirement(label, "exclusion", limit.property), hit))
+    return rows
 
 
 def unit_factor(source: str, target: str) -> float | None:
