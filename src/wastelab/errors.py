@@ -56,6 +56,30 @@ class StudyError(WastelabError, ValueError):
     """A study file that is damaged, incomplete or of an unknown version."""
 
 
+class InstrumentError(WastelabError, ValueError):
+    """An instrument file that is damaged, truncated, or not what it claims; names the file and the place."""
+
+
+class UnknownFormatError(InstrumentError):
+    """A file whose content no reader knows."""
+
+
+class SeveralReadingsError(InstrumentError):
+    """A file with several scans or samples where one was asked for."""
+
+
+class LabError(WastelabError):
+    """A laboratory store that cannot do what was asked; says why and what to do."""
+
+
+class UploadError(LabError):
+    """An upload that was refused: nothing of it was stored but the raw file in quarantine."""
+
+
+class IntegrityError(LabError):
+    """A stored file or row that does not match its hash or the audit chain."""
+
+
 def suggest(name: str, known: object) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest of `known` names, or an empty string.
 
