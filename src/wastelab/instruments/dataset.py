@@ -22,7 +22,11 @@ def to_dataset(reading: Reading) -> xr.Dataset:
     if reading.values:
         values = list(reading.values)
         nan = float("nan")
-        coords["analyte"] = ("analyte", np.array([v.quantity for v in values], dtype=object).astype(str), {"units": "1"})
+        coords["analyte"] = (
+            "analyte",
+            np.array([v.quantity for v in values], dtype=object).astype(str),
+            {"units": "1"},
+        )
 
         def column(items: list[float | None], long_name: str) -> Any:
             numbers = np.array([nan if x is None else x for x in items], dtype=float)
