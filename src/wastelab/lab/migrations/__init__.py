@@ -1,0 +1,1 @@
+"""Schema changes of the catalogue, one file each under `versions/`, applied by Alembic."""
