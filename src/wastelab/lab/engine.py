@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from ..errors import LabError
 
@@ -40,7 +41,7 @@ def sqlite_engine(file: Path, *, create: bool = False) -> Engine:
         pool_size=4,
         max_overflow=16,
         pool_pre_ping=False,
-        poolclass=None,
+        poolclass=QueuePool,
     )
 
     @event.listens_for(engine, "begin")

@@ -1,0 +1,352 @@
+"""Registering people, instruments, sources, samples, mixes and specimens, and the status of measurements.
+
+Every act is audited. What was recorded is never edited: fields that may change (a note, a location, a status) keep
+their old value in the audit trail; everything else is superseded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from ..chemistry import WASTE_CLASSES
+from ..errors import LabError, suggest
+from ..instruments import vocabulary
+from . import schema as s
+from .entities import ENTITIES, canonical, entity, shape
+from .store import Act, Store, from_json, uuid7
+
+ROLES = ("technician", "researcher", "reviewer", "manager", "admin")
+SOURCE_KINDS = ("heap", "plant", "pond", "silo", "mine", "supplier", "other")
+PROCESS_STEPS = (
+    "as_received",
+    "split",
+    "dried",
+    "ground",
+    "sieved",
+    "calcined",
+    "washed",
+    "leached",
+    "blended",
+    "other",
+)
+COMPONENT_ROLES = ("binder", "activator", "aggregate", "water", "admixture", "fuel")
+_DATE = re.compile(r"^\d{4}(-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?)?$")
+#: Structured fields: given as dict or list, stored as canonical JSON.
+_JSON = {"process", "dimensions", "curing", "conditions", "flags"}
+_DATES = {"collected_at", "received_at", "disposed_at", "calibrated_at", "valid_until", "made_at", "cast_at", "started",
+          "measured_at"}  # fmt: skip
+_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("person", "role"): ROLES,
+    ("instrument", "state"): ("in_service", "out_of_service"),
+    ("calibration", "result"): ("pass", "fail"),
+    ("source", "kind"): SOURCE_KINDS,
+    ("sample", "waste_class"): WASTE_CLASSES,
+    ("sample", "visibility"): s.VISIBILITIES,
+    ("mix", "visibility"): s.VISIBILITIES,
+    ("measurement", "visibility"): s.VISIBILITIES,
+    ("component", "role"): COMPONENT_ROLES,
+}
+_REQUIRED = {"person": ("name",), "calibration": ("instrument", "calibrated_at"), "specimen": ("code", "mix")}
+ADDABLE = ("person", "instrument", "calibration", "reference_material", "source", "sample", "mix", "specimen")
+
+
+def add(store: Store, name: str, fields: Mapping[str, Any], *, reason: str = "") -> str:
+    """Register one record.
+
+    Parameters
+    ----------
+    store : Store
+    name : {"person", "instrument", "calibration", "reference_material", "source", "sample", "mix", "specimen"}
+    fields : mapping
+        Columns of the table. References (``source``, ``parent``, ``instrument``, ``mix``, ``sample`` of a component)
+        are codes. A sample needs ``code`` and ``waste_class`` (taken from its parent if it has one); a mix
+        ``code`` and ``components``, a list of ``{"sample": code, "fraction": 0.3, "role": "binder"}`` or
+        ``{"material": "raw/limestone", …}`` with dry binder fractions that sum to 1; a reference material
+        ``values``, a list of ``{"quantity": "SiO2", "value": 21.3, "unit": "wt%", "sigma": 0.1}``; a specimen
+        ``curing``, a list of ``{"temperature": "20 degC", "humidity": "95 %", "duration": "27 d"}``.
+    reason : str
+
+    Returns
+    -------
+    str
+        The new record's uid.
+
+    Raises
+    ------
+    LabError
+        If a field is unknown, missing, of the wrong kind, or the code is taken; names field, value and expectation.
+    UnknownNameError
+        If a reference points nowhere.
+    """
+    if name not in ADDABLE:
+        raise LabError(f"{name!r} cannot be registered.{suggest(name, ADDABLE)} Possible: {', '.join(ADDABLE)}.")
+    with store.write(f"add {name}", reason=reason) as act:
+        record = prepare(act, name, fields)
+        act.insert(name, record)
+    return str(record["uid"])
+
+
+def prepare(act: Act, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked record, references resolved, ready for `Act.insert`."""
+    kind = entity(name)
+    own, children = shape(kind)
+    known = {column for column, _, _ in own} - {"uid", "created_at", "origin"} | {c.key for c, _ in children}
+    what = f"{name} {fields.get(kind.label, '')!r}"
+    for key in fields:
+        if key not in known:
+            raise LabError(f"{what}: unknown field {key!r}.{suggest(key, known)} Fields: {', '.join(sorted(known))}.")
+    record = {k: v for k, v in fields.items() if v is not None}
+    record["uid"] = uuid7()
+    for column, target in kind.refs.items():
+        key = column.removesuffix("_id")
+        if record.get(key):
+            record[key] = act.uid(target, str(record[key]))
+    if name == "sample":
+        _inherit_class(act, record)
+    for key in _REQUIRED.get(name, (kind.label, *(("waste_class",) if name == "sample" else ()))):
+        if not record.get(key):
+            raise LabError(f"{what}: the field {key!r} is missing.")
+    label = record.get(kind.label)
+    if isinstance(label, str):
+        record[kind.label] = label = label.strip()
+        unique = kind.table.c[kind.label].unique
+        if unique and act.find(name, label) is not None:
+            raise LabError(f"{what} exists already; choose another {kind.label}, or use the one there is.")
+    for key, value in list(record.items()):
+        record[key] = _check(name, key, value, what)
+    for child, columns in children:
+        record[child.key] = [
+            _child(act, name, child, columns, item, f"{what}, {child.key}[{n}]")
+            for n, item in enumerate(record.get(child.key, ()))
+        ]
+    if name == "mix":
+        _check_mix(record, what)
+    return record
+
+
+def _inherit_class(act: Act, record: dict[str, Any]) -> None:
+    if record.get("waste_class"):
+        record["waste_class"] = vocabulary.waste_class(str(record["waste_class"])) or record["waste_class"]
+    elif record.get("parent"):
+        row = act.conn.execute(select(s.sample.c.waste_class).where(s.sample.c.uid == record["parent"])).one()
+        record["waste_class"] = row[0]
+
+
+def _check(name: str, key: str, value: Any, what: str) -> Any:
+    choices = _CHOICES.get((name, key))
+    if choices is not None and value not in choices:
+        raise LabError(f"{what}: {key} = {value!r} is not one of {', '.join(choices)}.{suggest(str(value), choices)}")
+    if key in _JSON and not isinstance(value, str):
+        return canonical(value)
+    if key in _DATES and value:
+        return check_date(str(value), f"{what}: {key}")
+    column = entity(name).table.c.get(key)
+    if column is not None and column.type.python_type is float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise LabError(f"{what}: {key} = {value!r} is not a number.") from None
+        if not math.isfinite(number):
+            raise LabError(f"{what}: {key} = {value!r} is not a finite number.")
+        limits = {
+            "latitude": (-90.0, 90.0),
+            "longitude": (-180.0, 180.0),
+            "mass_kg": (0.0, 1e12),
+            "water_binder": (0, 5),
+        }
+        if key in limits and not limits[key][0] <= number <= limits[key][1]:
+            raise LabError(f"{what}: {key} = {number:g} is outside {limits[key][0]:g} to {limits[key][1]:g}.")
+        return number
+    return value
+
+
+def check_date(text: str, what: str) -> str:
+    """A date or time as ISO text.
+
+    Raises
+    ------
+    LabError
+        If it is not one, or does not exist in the calendar.
+    """
+    from datetime import datetime
+
+    body = text.strip().removesuffix("Z")
+    if not _DATE.match(body):
+        raise LabError(f"{what} = {text!r} is no date; write 2026-03-02 or 2026-03-02T14:05.")
+    padded = body.replace(" ", "T")
+    try:
+        datetime.fromisoformat(
+            padded if len(padded) > 7 else (padded + "-01-01")[:10] if len(padded) == 4 else padded + "-01"
+        )
+    except ValueError as exc:
+        raise LabError(f"{what} = {text!r} does not exist ({exc}).") from None
+    return text.strip().replace(" ", "T")
+
+
+def _child(act: Act, name: str, child: Any, columns: Any, item: Any, what: str) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise LabError(f"{what} = {item!r}: expected a table.")
+    known = {column for column, _, _ in columns}
+    if "quantity_id" in child.table.c:
+        known |= {"quantity", "unit"}
+    for key in item:
+        if key not in known:
+            raise LabError(f"{what}: unknown field {key!r}.{suggest(key, known)} Fields: {', '.join(sorted(known))}.")
+    row = dict(item)
+    if "quantity_id" in child.table.c:
+        term = vocabulary.term(str(row.get("quantity", "")))
+        from ..instruments.units import factor
+
+        scale = factor(str(row.get("unit", "")), term.unit)
+        row["quantity"], row["unit"] = term.name, term.unit
+        for key in ("value", "sigma"):
+            if row.get(key) is not None:
+                row[key] = float(row[key]) * scale
+    for column, target in child.refs.items():
+        key = column.removesuffix("_id")
+        if row.get(key):
+            row[key] = act.uid(target, str(row[key]))
+    if name == "mix":
+        role = row.get("role", "binder")
+        if role not in COMPONENT_ROLES:
+            raise LabError(f"{what}: role = {role!r} is not one of {', '.join(COMPONENT_ROLES)}.")
+        if bool(row.get("sample")) == bool(row.get("material")):
+            raise LabError(
+                f"{what}: give either a sample of this laboratory or a reference material, not both or none."
+            )
+        if not isinstance(row.get("fraction"), int | float) or not 0 <= row["fraction"] <= 100:
+            raise LabError(f"{what}: fraction = {row.get('fraction')!r}: expected kg per kg of dry binder, e.g. 0.3.")
+    return row
+
+
+def _check_mix(record: Mapping[str, Any], what: str) -> None:
+    binder = [c["fraction"] for c in record["components"] if c.get("role", "binder") == "binder"]
+    if not binder:
+        raise LabError(f"{what}: no binder component; list what it was made of in 'components'.")
+    if abs(sum(binder) - 1.0) > 1e-6:
+        raise LabError(
+            f"{what}: the binder fractions sum to {sum(binder):.6g}, expected 1 (dry mass; water, activator and "
+            "aggregate have roles of their own, per kg of binder)."
+        )
+
+
+def change(store: Store, name: str, label: str, changes: Mapping[str, Any], *, reason: str) -> None:
+    """Change what may be changed of a record.
+
+    Parameters
+    ----------
+    store : Store
+    name, label : str
+        Kind, and code, name or uid.
+    changes : mapping
+    reason : str
+        Why; it must not be empty.
+
+    Raises
+    ------
+    LabError
+        If the reason is missing or a field may not be changed in place.
+    UnknownNameError
+        If there is no such record.
+    """
+    if not reason.strip():
+        raise LabError("A change needs a reason; it is kept in the audit trail.")
+    kind = entity(name)
+    with store.write(f"change {name}", reason=reason) as act:
+        uid = act.uid(name, label)
+        key = int(act.conn.execute(select(kind.table.c.id).where(kind.table.c.uid == uid)).scalar_one())
+        body = {k: _check(name, k, v, f"{name} {label!r}") for k, v in changes.items()}
+        for column, target in kind.refs.items():
+            ref = column.removesuffix("_id")
+            if body.get(ref):
+                body[ref] = act.uid(target, str(body[ref]))
+        act.change(name, key, body)
+
+
+def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = "") -> None:
+    """Verify or retract a measurement.
+
+    Parameters
+    ----------
+    store : Store
+    uid : str
+        Of the measurement.
+    status : {"verified", "retracted", "draft"}
+        A retracted measurement stays and can be read, but no table, mean or material uses it, and it cannot come back:
+        record it again instead.
+    by : str
+        Who decides. If people are registered, one of role reviewer, manager or admin; not the operator, unless the
+        reason says that it is a self-check (flagged).
+    reason : str
+        Required to retract.
+
+    Raises
+    ------
+    LabError
+    """
+    if status not in s.STATUSES:
+        raise LabError(f"status {status!r} is not one of {', '.join(s.STATUSES)}.{suggest(status, s.STATUSES)}")
+    if not by.strip():
+        raise LabError("Say who decides (by=…): it is part of the record.")
+    if status == "retracted" and not reason.strip():
+        raise LabError("A retraction needs a reason; it is kept with the measurement.")
+    with store.write(f"set {status}", reason=reason, actor=by) as act:
+        table = s.measurement
+        row = act.conn.execute(select(table).where(table.c.uid == uid)).mappings().first()
+        if row is None:
+            raise LabError(f"There is no measurement {uid}; `wastelab show SAMPLE` lists them.")
+        if row["status"] == "retracted":
+            raise LabError(f"Measurement {uid} is retracted and stays so; record it again instead.")
+        people = act.conn.execute(select(s.person.c.name, s.person.c.role, s.person.c.active)).all()
+        if people:
+            roles = {p[0]: p[1] for p in people if p[2]}
+            if roles.get(by) not in ("reviewer", "manager", "admin"):
+                allowed = sorted(n for n, r in roles.items() if r in ("reviewer", "manager", "admin"))
+                raise LabError(
+                    f"{by!r} is not registered as reviewer, manager or admin. Those who may: "
+                    f"{', '.join(allowed) or 'nobody yet; register one with `wastelab add person`'}."
+                )
+        flags = from_json(row["flags"]) or []
+        if status == "verified" and row["operator"] and row["operator"] == by:
+            if not reason.strip():
+                raise LabError(
+                    f"{by!r} measured this; somebody else should check it. If nobody can, say so in the reason: "
+                    "it is then flagged as a self-check."
+                )
+            flags = [*flags, "self_check"]
+        changes: dict[str, Any] = {"status": status, "flags": canonical(flags) if flags else ""}
+        if status == "verified":
+            changes |= {"checked_by": by, "checked_at": act.at}
+        act.change("measurement", int(row["id"]), changes, change=status)
+
+
+def attach(store: Store, name: str, label: str, file: Path, *, note: str = "") -> str:
+    """Keep a file with a record; returns the attachment's uid.
+
+    Raises
+    ------
+    LabError
+        If the file cannot be read.
+    """
+    if name not in ENTITIES:
+        raise LabError(f"{name!r} is no kind of record.{suggest(name, ENTITIES)}")
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise LabError(f"{file}: cannot be read ({exc.strerror or exc}).") from None
+    with store.write("attach") as act:
+        owner = act.uid(name, label)
+        sha = act.put_raw(data, file.name)
+        uid = uuid7()
+        act.insert(
+            "attachment",
+            {"uid": uid, "entity": name, "entity_uid": owner, "raw_sha": sha, "filename": file.name, "at": act.at,
+             "note": note},
+        )  # fmt: skip
+    return uid
