@@ -1,0 +1,78 @@
+"""Zip containers of instruments, read with limits on number, size and ratio of their members.
+
+Members are only ever read into memory; no path of the archive is used as a path.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+
+from ..base import Source
+
+MAX_MEMBERS = 20_000
+MAX_TOTAL = 512 * 2**20
+#: A member that grows by more than this is refused once it is larger than `FREE`.
+MAX_RATIO = 400
+FREE = 4 * 2**20
+
+
+class Archive:
+    """A zip file whose directory was checked.
+
+    Raises
+    ------
+    InstrumentError
+        If it is cut, damaged, encrypted, holds a name twice, or unpacks to more than the limits.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._read = 0
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(source.data))
+            infos = self._zip.infolist()
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError) as exc:
+            raise source.fail(
+                f"the zip directory is missing or damaged ({exc}): the file was cut. Copy it again."
+            ) from None
+        if len(infos) > MAX_MEMBERS:
+            raise source.fail(f"holds {len(infos)} members; more than {MAX_MEMBERS} are not read.")
+        self._infos = {info.filename: info for info in infos}
+        if len(self._infos) != len(infos):
+            raise source.fail("holds two members of the same name; which one counts cannot be known.")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, in the order of the directory."""
+        return list(self._infos)
+
+    def read(self, name: str) -> bytes:
+        """The content of a member, its checksum verified.
+
+        Raises
+        ------
+        InstrumentError
+            If there is no such member, it is damaged, or it is larger than the limits.
+        """
+        info = self._infos.get(name)
+        if info is None:
+            raise self.source.fail(f"the member {name!r} is missing from the archive.")
+        room = MAX_TOTAL - self._read
+        if info.file_size > room or (info.file_size > FREE and info.file_size > MAX_RATIO * max(info.compress_size, 1)):
+            raise self.source.fail(
+                f"unpacks from {info.compress_size} to {info.file_size} bytes, which is more than is allowed.",
+                f"member {name!r}",
+            )
+        try:
+            with self._zip.open(info) as stream:
+                data = stream.read(info.file_size + 1)
+                if len(data) != info.file_size or stream.read(1):
+                    raise zipfile.BadZipFile(f"{info.file_size} bytes declared, {len(data)} found")
+        except (
+            zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, NotImplementedError, OverflowError,
+        ) as exc:  # fmt: skip
+            raise self.source.fail(f"cannot be unpacked ({exc}); copy the file again.", f"member {name!r}") from None
+        self._read += len(data)
+        return data
