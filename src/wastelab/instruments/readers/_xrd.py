@@ -77,15 +77,17 @@ def numbers(text: str, source: Source, where: str) -> Array:
             raise ValueError
         return values
     except (ValueError, OverflowError):
-        for position, item in enumerate(items, 1):
-            try:
-                if not _NUMERIC.match(item) or not np.isfinite(float(item)) or abs(float(item)) >= 2.0**62:
-                    break
-            except ValueError:
-                break
-        else:
+        bad = next((i for i, item in enumerate(items) if not _is_number(item)), None)
+        if bad is None:  # whole numbers that no int64 holds
             return np.array(items, dtype=np.float64)
-        raise source.fail(f"value {position} is {item[:40]!r}, not a finite number.", where) from None
+        raise source.fail(f"value {bad + 1} is {items[bad][:40]!r}, not a finite number.", where) from None
+
+
+def _is_number(item: str) -> bool:
+    try:
+        return bool(_NUMERIC.match(item)) and bool(np.isfinite(float(item)))
+    except ValueError:
+        return False
 
 
 def number(text: str, source: Source, where: str) -> float:
@@ -201,9 +203,11 @@ def scan(
     if n > 1 and not ((steps > 0).all() or (steps < 0).all()):
         wrong = int(np.argmax(np.sign(steps) != np.sign(steps[0]) if steps[0] else steps == 0)) + 1
         notes.append(f"the axis {axis} does not run one way: see points {wrong} and {wrong + 1}")
-    for name in ("intensity", "counts"):
-        if name in variables and (negative := int((variables[name].data < 0).sum())):
-            notes.append(f"{negative} of {n} values of {name} are negative; kept as the file has them")
+    notes.extend(
+        f"{negative} of {n} values of {name} are negative; kept as the file has them"
+        for name in ("intensity", "counts")
+        if name in variables and (negative := int((variables[name].data < 0).sum()))
+    )
     if unit == "1":
         notes.append("the file does not say the unit of the intensity (counts or counts per second)")
     return Reading(

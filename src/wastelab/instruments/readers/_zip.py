@@ -70,9 +70,7 @@ class Archive:
                 data = stream.read(info.file_size + 1)
                 if len(data) != info.file_size or stream.read(1):
                     raise zipfile.BadZipFile(f"{info.file_size} bytes declared, {len(data)} found")
-        except (
-            zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, NotImplementedError, OverflowError,
-        ) as exc:  # fmt: skip
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, OverflowError) as exc:
             raise self.source.fail(f"cannot be unpacked ({exc}); copy the file again.", f"member {name!r}") from None
         self._read += len(data)
         return data

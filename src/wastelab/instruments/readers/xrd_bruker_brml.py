@@ -67,8 +67,14 @@ def read(source: Source) -> list[Reading]:
 
 
 def _route(
-    source: Source, member: str, root: Element, container: Element | None, route: Element, where: str, warnings: list[str]
-) -> Reading:  # fmt: skip
+    source: Source,
+    member: str,
+    root: Element,
+    container: Element | None,
+    route: Element,
+    where: str,
+    warnings: list[str],
+) -> Reading:
     place = where or member
     columns, recorded = _columns(source, route, place)
     rows = [(e.text or "").replace(",", " ") for e in route.findall("Datum")]
@@ -125,15 +131,11 @@ def _route(
     metadata: dict[str, Any] = {}
     if container is not None:
         metadata |= _xml.flatten(container, ("Nodes",), "DataContainer/")
-        for tag in ("MeasurementInfo",):
-            entry_ = container.find(tag)
-            metadata |= {
-                f"DataContainer/{tag}/@{k}": v for k, v in (entry_.attrib if entry_ is not None else {}).items()
-            }
     metadata |= _xml.flatten(root, ("DataRoutes", "Identifier"), "RawData/")
     metadata |= _xml.flatten(route, ("Datum", "DataViews"), "DataRoute/")
     metadata |= {f"DataRoute/@{k}": v for k, v in route.attrib.items() if v}
     metadata["member"] = member
+    absorber = ""
     for name in columns:
         if name == "MeasuredTime":
             more["count_time"] = (column(name).astype(float), "s", "measured time per point")
@@ -141,13 +143,14 @@ def _route(
             factor = column(name).astype(float)
             more["attenuation"] = (factor, "1", "absorber factor")
             if (factor != 1.0).any():
-                warnings.append("absorber factors other than 1 are listed; the intensity is as the file stores it")
+                absorber = _absorber(column(next(iter(recorded))).astype(float), factor)
+                warnings.append(f"absorber factors other than 1 are listed; {absorber}")
         elif name not in axes and name not in recorded:
             more[_xrd.axis_name(name)] = (column(name), "1", name)
     unit = _xrd.intensity_unit(recorded[next(iter(recorded))])
     for name in list(recorded)[1:]:
         more[f"recorded_{_xrd.axis_name(name)}"] = (column(name), recorded[name] or "1", name)
-    metadata["intensity_is"] = f"as recorded by {next(iter(recorded))}"
+    metadata["intensity_is"] = f"as stored, recorded by {next(iter(recorded))}" + (f"; {absorber}" if absorber else "")
     tube = root.find(".//Tube")
     metadata |= _xrd.wavelength(
         K_alpha1=_value(tube, "WaveLengthAlpha1"),
@@ -184,6 +187,16 @@ def _route(
         measured_at=_xml.text(root, "TimeStampStarted"),
         instrument=named,
     )
+
+
+def _absorber(intensity: Array, factor: Array) -> str:
+    """What the numbers themselves say about whether the stored intensity includes the absorber factor."""
+    weakened = factor != 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        counts = intensity[weakened] / factor[weakened]
+    if (np.abs(counts - np.rint(counts)) < 1e-3).all() and (intensity[weakened] % 1 != 0).any():
+        return "the stored intensity includes them (divided by its factor each is a whole number)"
+    return "the file does not say whether the stored intensity includes them"
 
 
 def _axis(key: str, visible: str) -> str:
@@ -227,7 +240,7 @@ def _columns(source: Source, route: Element, place: str) -> tuple[dict[str, int]
         elif view.get("LogicName"):
             columns[view.get("LogicName", "")] = first
         else:
-            fields = [e.get("AxisId") or e.get("FieldName", "") for e in view.iter("FieldDefinitions")]
+            fields = [e.get("AxisId", "") or e.get("FieldName", "") for e in view.iter("FieldDefinitions")]
             if len(fields) != size:
                 raise source.fail(f"the data view {kind!r} has {size} columns and {len(fields)} names.", place)
             columns.update({name: first + i for i, name in enumerate(fields)})

@@ -18,6 +18,7 @@ from . import _xrd
 #: Scan type codes of RAW1.01 whose start and step are those of 2θ.
 _TWO_THETA_CODES = {0: "locked coupled", 1: "unlocked coupled", 2: "detector scan"}
 _TWO_THETA_TYPES = frozenset(("locked coupled", "unlocked coupled", "detector scan", "2theta"))
+_WAVES = ("K_alpha_average", "K_alpha1", "K_alpha2", "K_beta", "ratio")
 _STATUS = {1: "done", 2: "active", 3: "aborted", 4: "interrupted"}
 
 
@@ -36,8 +37,8 @@ def read(source: Source) -> list[Reading]:
     if source.data.startswith(b"RAW4.00"):
         return _read_v4(source)
     raise UnknownFormatError(
-        f"{source.name}: is Bruker/Siemens DIFFRAC-AT RAW (version {'2' if source.data[3:4] == b'2' else '1'}), which is "
-        "not read. Open it in DIFFRAC.EVA or the file exchange program and save it as .uxd, .xy or .brml."
+        f"{source.name}: is Bruker/Siemens DIFFRAC-AT RAW (version {'2' if source.data[3:4] == b'2' else '1'}), which "
+        "is not read. Open it in DIFFRAC.EVA or the file exchange program and save it as .uxd, .xy or .brml."
     )
 
 
@@ -89,10 +90,7 @@ def _read_v3(source: Source) -> list[Reading]:
             site=_chars(source, 108, 218), comment=_chars(source, 386, 160), anode=_chars(source, 608, 4),
             goniometer_radius=radius if np.isfinite(radius) else None,
         ),
-        **_xrd.wavelength(
-            **{key: _wave(source, at) for key, at in (("K_alpha_average", 616), ("K_alpha1", 624), ("K_alpha2", 632),
-                                                      ("K_beta", 640), ("ratio", 648))}
-        ),
+        **_xrd.wavelength(**{key: _wave(source, 616 + 8 * i) for i, key in enumerate(_WAVES)}),
     }  # fmt: skip
     written = f"{_chars(source, 16, 10)} {_chars(source, 26, 10)}"
     out: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -193,9 +191,7 @@ def _read_v4(source: Source) -> list[Reading]:
         if kind == 10 and length >= 36:
             texts[_chars(source, at + 12, 24)] = _chars(source, at + 36, length - 36)
         elif kind == 30 and length >= 120:
-            waves = {key: _wave(source, at + o) for key, o in (("K_alpha_average", 72), ("K_alpha1", 80), ("K_alpha2", 88),
-                                                              ("K_beta", 96), ("ratio", 104))}  # fmt: skip
-            shared.update(_xrd.wavelength(**waves))
+            shared.update(_xrd.wavelength(**{key: _wave(source, at + 72 + 8 * i) for i, key in enumerate(_WAVES)}))
             shared.update(_xrd.known(anode=_chars(source, at + 116, 4)))
         at += length
     if not scans:

@@ -206,7 +206,7 @@ def _build(
         warnings.append(
             "the heading says 'theta', not '2theta'; the axis is kept as θ. Correct the heading if it is 2θ"
         )
-    if axis == "two_theta" and columns[0].size and not (-20 <= columns[0].min() and columns[0].max() <= 180):
+    if axis == "two_theta" and columns[0].size and (columns[0].min() < -20 or columns[0].max() > 180):
         warnings.append(f"2θ runs from {columns[0].min():g} to {columns[0].max():g}, outside of -20 to 180 degrees")
     if names:
         metadata["columns"] = ", ".join(names)

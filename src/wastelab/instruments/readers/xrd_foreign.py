@@ -26,8 +26,8 @@ def read_stoe(source: Source) -> list[Reading]:
     UnknownFormatError
     """
     raise UnknownFormatError(
-        f"{source.name}: is Stoe RAW ({source.data[:8].decode('latin-1')}), not Bruker RAW, although the extension is the "
-        "same. It is not read: in WinXPOW export the pattern as text with two columns (2θ, intensity), .xy or .xye."
+        f"{source.name}: is Stoe RAW ({source.data[:8].decode('latin-1')}), not Bruker RAW, although the extension is "
+        "the same. It is not read: in WinXPOW export the pattern as text with two columns (2θ, intensity), .xy or .xye."
     )
 
 
