@@ -36,6 +36,11 @@ _LAZY = {
     "nondominated": "screening",
     "screen": "screening",
     "shipped_recipes": "screening",
+    "Lab": "lab",
+    "open_lab": "lab",
+    "formats": "instruments",
+    "read": "instruments",
+    "read_all": "instruments",
     "WastelabError": "errors",
 }
 
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
     from .chemistry import Composition, Material, bogue, moduli, sulfoaluminate
     from .errors import WastelabError
     from .impact import footprint
+    from .instruments import formats, read, read_all
+    from .lab import Lab, open_lab
     from .reference import (
         compositions,
         data_dir,

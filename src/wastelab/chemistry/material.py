@@ -38,12 +38,16 @@ UNITS: dict[str, str] = {
     "gwp": "kg/t",
     "calorific_value": "MJ/kg",
 }
+#: Leachate concentrations, bound to their method; a waste is judged by them before it is blended.
+LEACHATE = "leachate_"
 _BURNT_AWAY = ("carbonate_CO2", "organic_C", "bound_water", "calorific_value", "moisture")
 _CONTENT = ("Ra226", "Th232", "K40", "free_CaO")
 
 
 def unit_of(component: str) -> str:
-    """Unit of a component: wt% for oxides, mg/kg for ``metal:X``, else as in `UNITS`."""
+    """Unit of a component: wt% for oxides, mg/kg for ``metal:X``, mg/L for ``leachate_X``, else as in `UNITS`."""
+    if component.startswith(LEACHATE):
+        return "1" if component == "leachate_pH" else "mg/L"
     if component.startswith("metal:"):
         return "mg/kg"
     return UNITS.get(component, "wt%")
@@ -104,16 +108,19 @@ class Material:
         return weakest(s.evidence for s in sources)
 
     def components(self) -> dict[str, float]:
-        """All known components on the dry basis, each in its unit, and ``mass`` = 100."""
+        """All known components on the dry basis, each in its unit, and ``mass`` = 100.
+
+        A leachate is no component: what a blend leaches does not follow from what its parts leach.
+        """
         out = dict(self.composition.contents)
-        out.update({k: q.value for k, q in self.quantities.items()})
+        out.update({k: q.value for k, q in self.quantities.items() if not k.startswith(LEACHATE)})
         out[MASS] = 100.0
         return out
 
     def sigma(self) -> dict[str, float]:
         """Standard uncertainties of the components, where known."""
         out = {k: s for k, s in self.composition.sigma.items() if s}
-        out.update({k: q.sigma for k, q in self.quantities.items() if q.sigma})
+        out.update({k: q.sigma for k, q in self.quantities.items() if q.sigma and not k.startswith(LEACHATE)})
         return out
 
     def source(self, component: str) -> Source | None:

@@ -13,12 +13,32 @@ import click
 
 #: command name -> module of this package that defines it under the same name
 _COMMANDS = {
+    "add": "add",
+    "approve": "status",
+    "backup": "keep",
     "blend": "blend",
+    "bundle": "keep",
+    "change": "add",
     "datasets": "datasets",
+    "export": "keep",
+    "formats": "files",
+    "gates": "files",
+    "init": "init",
     "judge": "judge",
+    "ledger": "ledger",
+    "migrate": "keep",
+    "quality": "quality",
+    "read": "files",
     "recipes": "recipes",
     "report": "report",
+    "retract": "status",
+    "samples": "samples",
     "screen": "screen",
+    "search": "samples",
+    "show": "show",
+    "template": "files",
+    "upload": "upload",
+    "verify": "keep",
 }
 
 
@@ -41,7 +61,9 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Building materials from bulk industrial solid waste: data, chemistry, standards, exact screening.
 
+    \b
     Start with:  wastelab screen red_mud_bye_clinker --out out/red_mud
+    Laboratory:  wastelab init mylab; wastelab upload FILE --lab mylab
     """
 
 

@@ -17,6 +17,8 @@ from ..i18n import pick_language, tr
 @click.argument("recipe")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for study.nc and the report.")
 @click.option("--step", help="Another lattice step than the recipe's, e.g. '2 %'.")
+@click.option("--lab", "lab_dir", envvar="WASTELAB_LAB", help="Laboratory that materials 'lab:…' come from.")
+@click.option("--use", "uses", multiple=True, help="Another material for a key: red_mud=lab:RM-XY-03 (repeatable).")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads (default: all processors).")
 @click.option("--dry-run", is_flag=True, help="Check the recipe and print the candidate count, then stop.")
 @click.option("--no-report", is_flag=True, help="With --out: write study.nc only.")
@@ -26,6 +28,8 @@ def screen(
     recipe: str,
     out: Path | None,
     step: str | None,
+    lab_dir: str | None,
+    uses: tuple[str, ...],
     threads: int | None,
     dry_run: bool,
     no_report: bool,
@@ -35,6 +39,7 @@ def screen(
     """Screen RECIPE (a file, or the name of a shipped recipe) over its whole lattice.
 
     Example:  wastelab screen red_mud_bye_clinker --out out/red_mud
+    Example:  wastelab screen red_mud_bye_clinker --lab mylab --use red_mud=lab:RM-XY-03
 
     Exit code 0: at least one mix meets every requirement; 1: none does; 2: the recipe is wrong.
     """
@@ -47,7 +52,18 @@ def screen(
     language = pick_language(lang)
     err = Console(stderr=True, highlight=False)
     started = time.perf_counter()
-    program = prepare(recipe, step=step)
+    replaced = {}
+    for item in uses:
+        key, equals, name = item.partition("=")
+        if not equals or not key.strip() or not name.strip():
+            raise click.UsageError(f"--use {item!r} is not KEY=MATERIAL, e.g. red_mud=lab:RM-XY-03.")
+        replaced[key.strip()] = name.strip()
+    lab = None
+    if lab_dir:
+        from ..lab import open_lab
+
+        lab = open_lab(lab_dir)
+    program = prepare(recipe, step=step, lab=lab, use=replaced)
     if out is not None:
         _check_writable(out)
     space = program.space

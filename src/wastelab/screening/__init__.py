@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .program import MaterialSource
     from .recipe import Recipe, load_recipe, shipped_recipes
     from .search import Progress
     from .study import Study
@@ -19,6 +21,8 @@ def screen(
     threads: int | None = None,
     step: str | None = None,
     progress: Progress | None = None,
+    lab: MaterialSource | None = None,
+    use: Mapping[str, str] | None = None,
 ) -> Study:
     """Screen a recipe exactly.
 
@@ -31,6 +35,10 @@ def screen(
         Another lattice step than the recipe's, e.g. ``"2 %"``.
     progress : callable, optional
         Called with (candidates done, candidates in all).
+    lab : Lab, optional
+        Laboratory that materials written ``use = "lab:…"`` come from: mean and measured spread.
+    use : mapping of str to str, optional
+        Other materials than the recipe's, by its keys: ``{"red_mud": "lab:RM-XY-03"}``.
 
     Returns
     -------
@@ -45,19 +53,25 @@ def screen(
     from .search import search
     from .study import build_study
 
-    program = prepare(recipe, step=step)
+    program = prepare(recipe, step=step, lab=lab, use=use)
     return build_study(program, search(program, threads=threads, progress=progress))
 
 
-def prepare(recipe: str | Path | Recipe, *, step: str | None = None) -> Any:
-    """Read, check and compile a recipe without running it; returns a `Program`."""
+def prepare(
+    recipe: str | Path | Recipe,
+    *,
+    step: str | None = None,
+    lab: MaterialSource | None = None,
+    use: Mapping[str, str] | None = None,
+) -> Any:
+    """Read, check and compile a recipe without running it; returns a `Program`. See `screen`."""
     from dataclasses import replace
 
     from ..errors import UnitError
     from ..routes import get_route
     from ..units import parse
-    from .program import compile_recipe
-    from .recipe import Recipe, check_bounds, load_recipe
+    from .program import compile_recipe, load_materials
+    from .recipe import Recipe, check_bounds, load_recipe, replace_materials
     from .space import build_space
 
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
@@ -70,11 +84,13 @@ def prepare(recipe: str | Path | Recipe, *, step: str | None = None) -> Any:
             raise loaded.error(("materials", "step"), f"step {step!r} does not divide 100 %.")
         loaded = replace(loaded, step=width)
         check_bounds(loaded)
+    if use:
+        loaded = replace_materials(loaded, use)
     try:
         route = get_route(loaded.route)
     except KeyError as exc:
         raise loaded.error(("route",), str(exc)) from None
-    return compile_recipe(loaded, route, build_space(loaded, route))
+    return compile_recipe(loaded, route, build_space(loaded, route), load_materials(loaded, lab))
 
 
 def __getattr__(name: str) -> Any:

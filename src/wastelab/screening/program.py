@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ..chemistry.criterion import MASS, Condition, Criterion
 from ..errors import RecipeError, UnitError, WastelabError, suggest
 from ..routes.base import Route
 from ..units import parse
-from .recipe import Recipe, Window, parse_window
+from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
 
 if TYPE_CHECKING:
@@ -130,13 +130,21 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
     return out
 
 
-def load_materials(recipe: Recipe) -> tuple[Material, ...]:
-    """Materials of a recipe: shipped by id, or from a file beside the recipe (``use = "my_mud.toml"``).
+class MaterialSource(Protocol):
+    """What a screening asks of a laboratory."""
+
+    def material(self, query: str | None = None, **options: Any) -> Material:
+        """Mean and spread of what was measured on a sample, a class (``red_mud``) or a heap (``source:H1``)."""
+        ...
+
+
+def load_materials(recipe: Recipe, lab: MaterialSource | None = None) -> tuple[Material, ...]:
+    """Materials of a recipe: shipped by id, from a file beside the recipe, or from a laboratory (``lab:RM-XY-03``).
 
     Raises
     ------
     RecipeError
-        If an id or file does not exist, or an override is wrong.
+        If an id, file or sample does not exist, an override is wrong, or a laboratory is needed and none was given.
     """
     from ..reference import material as reference_material
     from ..reference import material_from_file
@@ -149,6 +157,15 @@ def load_materials(recipe: Recipe) -> tuple[Material, ...]:
                 if not path.is_file():
                     raise recipe.error(("materials", key, "use"), f"there is no file {path}.")
                 material = material_from_file(path)
+            elif entry.use.startswith(LAB):
+                if lab is None:
+                    raise recipe.error(
+                        ("materials", key, "use"),
+                        f"{entry.use!r} is in a laboratory; say in which: wastelab screen … --lab DIR, or "
+                        "screen(…, lab=open_lab(DIR)).",
+                    )
+                window = {k: v for k, v in (("date_from", entry.from_), ("date_to", entry.to)) if v is not None}
+                material = lab.material(entry.use.removeprefix(LAB), **window)
             else:
                 material = reference_material(entry.use)
             if entry.override:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import RecipeError, UnitError, suggest
 from ..units import parse
 
+#: A material of the laboratory: ``lab:RM-XY-03`` (a sample), ``lab:red_mud`` (a class), ``lab:source:H1`` (a heap).
+LAB = "lab:"
 #: A run larger than this is refused before it starts.
 MAX_CANDIDATES = 2 * 10**12
 
@@ -40,6 +42,8 @@ class MaterialEntry(_Strict):
     mode: Literal["road", "rail", "water"] = "road"
     price: str | None = None
     override: dict[str, Text] = Field(default_factory=dict)
+    from_: str | None = Field(default=None, alias="from")
+    to: str | None = None
 
 
 class Grid(_Strict):
@@ -261,6 +265,27 @@ def parse_recipe(text: str, path: str | Path = "<text>") -> Recipe:
     return recipe
 
 
+def replace_materials(recipe: Recipe, use: Mapping[str, str]) -> Recipe:
+    """The recipe with other materials under some of its keys, e.g. ``{"red_mud": "lab:RM-XY-03"}``.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe has no such key.
+    """
+    entries = dict(recipe.materials)
+    for key, name in use.items():
+        if key not in entries:
+            raise recipe.error(
+                ("materials",), f"there is no material {key!r} to replace.{suggest(key, entries)} "
+                f"Materials: {', '.join(entries)}."
+            )  # fmt: skip
+        entries[key] = entries[key].model_copy(update={"use": name})
+    changed = replace(recipe, materials=entries)
+    check_bounds(changed)
+    return changed
+
+
 def bounds(recipe: Recipe) -> tuple[list[int], list[int], int]:
     """Lattice size m and integer bounds of every material (inward to the lattice).
 
@@ -393,6 +418,11 @@ def check_bounds(recipe: Recipe) -> None:
     lo, hi, m = bounds(recipe)
     for key, low, high in zip(recipe.materials, lo, hi, strict=True):
         entry = recipe.materials[key]
+        if (entry.from_ or entry.to) and not entry.use.startswith(LAB):
+            raise recipe.error(
+                ("materials", key, "from" if entry.from_ else "to"),
+                f'a date window selects analyses of a laboratory; {entry.use!r} is none (write use = "lab:…").',
+            )
         if low > high:
             raise recipe.error(
                 ("materials", key),

@@ -322,7 +322,9 @@ def build_study(program: Program, result: Result) -> Study:
         "statements": list(route.statements),
         "statements_zh": list(route.statements_zh),
         "notes": list(program.notes),
-        "materials": [_material_info(k, m) for k, m in zip(keys, program.materials, strict=True)],
+        "materials": [
+            _material_info(k, recipe.materials[k].use, m) for k, m in zip(keys, program.materials, strict=True)
+        ],
         "criteria": {s: _criterion_info(route.criteria[s]) for s in symbols},
         "waste_leaching": _waste_leaching(program),
         "evidence": str(weakest(m.evidence for m in program.materials)),
@@ -508,9 +510,10 @@ def _waste_leaching(program: Program) -> dict[str, str]:
     }
 
 
-def _material_info(key: str, material: Any) -> dict[str, Any]:
+def _material_info(key: str, use: str, material: Any) -> dict[str, Any]:
     return {
         "key": key,
+        "use": use,
         "id": material.id,
         "name": material.name,
         "name_zh": material.name_zh,

@@ -1,0 +1,89 @@
+"""Options shared by the commands that touch a laboratory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..lab import Lab
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def lab_options(command: F) -> F:
+    """``--lab``, ``--user``, ``--json`` and ``--lang``."""
+    for option in reversed(
+        (
+            click.option("--lab", "lab_dir", envvar="WASTELAB_LAB", default=".", show_default=True,
+                         help="The laboratory's folder (or WASTELAB_LAB)."),
+            click.option("--user", envvar="WASTELAB_USER", help="Who acts (login name by default)."),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+            click.option("--lang", type=click.Choice(["en", "zh"]), help="Language."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def open_for(lab_dir: str, user: str | None) -> Lab:
+    """The laboratory a command works on."""
+    from ..lab import open_lab
+
+    return open_lab(lab_dir, user=user)
+
+
+def pairs(items: tuple[str, ...]) -> dict[str, str]:
+    """``("a=1", "b=2")`` as a dict.
+
+    Raises
+    ------
+    click.UsageError
+        If one is not ``name=value``.
+    """
+    out = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"{item!r} is not field=value, e.g. waste_class=red_mud.")
+        out[name.strip()] = value.strip()
+    return out
+
+
+def show_table(table: Any, as_json: bool, *, empty: str = "") -> None:
+    """Print a DataFrame as JSON records or as a table for people."""
+    if as_json:
+        frame = table.reset_index() if table.index.name else table
+        click.echo(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
+        return
+    if len(table) == 0:
+        click.echo(empty)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=200)
+    frame = table.reset_index() if table.index.name else table
+    view = Table(box=box.SIMPLE)
+    for name in frame.columns:
+        view.add_column(str(name), overflow="fold", justify="right" if frame[name].dtype.kind in "if" else "left")
+    for row in frame.itertuples(index=False):
+        view.add_row(*(_cell(x) for x in row))
+    out.print(view)
+
+
+def _cell(x: object) -> str:
+    from rich.markup import escape
+
+    if x is None or x != x:
+        return ""
+    if isinstance(x, float):
+        return f"{x:.6g}"
+    if isinstance(x, list | tuple | set):
+        return escape(", ".join(str(i) for i in x))
+    return escape(str(x))

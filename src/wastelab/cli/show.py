@@ -1,0 +1,61 @@
+"""``wastelab show``: everything known of one sample, mix or specimen."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..i18n import pick_language, tr
+from ._lab import lab_options, open_for, show_table
+
+
+@click.command()
+@click.argument("code")
+@click.option("--history", is_flag=True, help="Every audit event that touched it.")
+@click.option("--values", "with_values", is_flag=True, help="Every value, not only the list of measurements.")
+@lab_options
+def show(
+    code: str, history: bool, with_values: bool, lab_dir: str, user: str | None, as_json: bool, lang: str | None
+) -> int:
+    """Show CODE: its record, its measurements, where it came from and what became of it.
+
+    Example:  wastelab show RM-XY-03 --lab mylab
+    """
+    language = pick_language(lang)
+    with open_for(lab_dir, user) as lab:
+        lineage = lab.lineage(code)
+        here = lineage[lineage["code"] == code]
+        kind = str(here["entity"].iloc[0]) if len(here) else "sample"
+        measurements = lab.measurements(**{kind: code}) if kind in ("sample", "mix", "specimen") else None
+        values = lab.values(**{kind: code}) if with_values and measurements is not None else None
+        events = lab.history(kind, code) if history else None
+        record = lab.table(kind)
+    if record.index.name:
+        record = record.reset_index()
+    row = record[record["code"] == code].iloc[0]
+    fields = {str(k): v for k, v in row.items() if v is not None and v == v and v != ""}
+    if as_json:
+        body = {
+            "kind": kind,
+            "record": {k: (v if isinstance(v, int | float | str) else str(v)) for k, v in fields.items()},
+        }
+        for name, table in (
+            ("measurements", measurements),
+            ("lineage", lineage),
+            ("values", values),
+            ("history", events),
+        ):
+            if table is not None:
+                frame = table.reset_index() if table.index.name else table
+                body[name] = json.loads(frame.to_json(orient="records", force_ascii=False))
+        click.echo(json.dumps(body, ensure_ascii=False))
+        return 0
+    click.echo(f"{kind} {code}")
+    for name, value in fields.items():
+        click.echo(f"  {name:18s} {value}")
+    for key, table in (("measurements", measurements), ("values", values), ("lineage", lineage), ("history", events)):
+        if table is not None and len(table):
+            click.echo(tr(f"lab.{key}", language))
+            show_table(table, False)
+    return 0
