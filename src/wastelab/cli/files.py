@@ -51,7 +51,8 @@ def read(file: str, item: int | None, csv_file: Path | None, as_json: bool, lang
 
 
 _TEXTS = (
-    "technique", "sample", "measured_at", "operator", "instrument", "method", "where", "completeness", "reader", "sha256",
+    "technique", "sample", "measured_at", "operator", "instrument", "method", "where", "completeness", "reader",
+    "sha256",
 )  # fmt: skip
 
 

@@ -31,13 +31,13 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )  # fmt: skip
 
 
-def sqlite_engine(file: Path, *, create: bool = False) -> Engine:
-    """Engine on a SQLite file; the file must exist unless `create`."""
+def sqlite_engine(file: Path, *, create: bool = False, page_size: int = 4096) -> Engine:
+    """Engine on a SQLite file; the file must exist unless `create`. `page_size` [bytes] is that of a new file."""
     mode = "rwc" if create else "rw"
     uri = f"file:{_quoted(file)}?mode={mode}"
     engine = create_engine(
         "sqlite+pysqlite://",
-        creator=lambda: _connect_sqlite(uri),
+        creator=lambda: _connect_sqlite(uri, page_size),
         pool_size=4,
         max_overflow=16,
         pool_pre_ping=False,
@@ -58,7 +58,7 @@ def _quoted(file: Path) -> str:
     return quote(str(file.absolute()))
 
 
-def _connect_sqlite(uri: str) -> Any:
+def _connect_sqlite(uri: str, page_size: int) -> Any:
     import sqlite3
 
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -66,6 +66,7 @@ def _connect_sqlite(uri: str) -> Any:
     cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
     if mode != "wal":
+        cursor.execute(f"PRAGMA page_size={page_size}")
         cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")

@@ -121,7 +121,11 @@ def _make(root: Path, url: str | None, name: str, curves: str) -> None:
             (root / folder).mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise LabError(f"{root}: the folder cannot be made ({exc.strerror or exc}).") from None
-    engine = sqlite_engine(root / CATALOGUE, create=True) if url is None else postgres_engine(url)
+    if url is None:  # small pages waste less behind curves
+        page = 2048 if curves == "blob" else 4096
+        engine = sqlite_engine(root / CATALOGUE, create=True, page_size=page)
+    else:
+        engine = postgres_engine(url)
     try:
         try:
             ping(engine)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 #: Newest schema version; the name of the last file of `migrations/versions/`.
@@ -50,6 +51,12 @@ def _uid() -> Column[str]:
 
 def _ref(name: str, target: str, *, nullable: bool = True, index: bool = False) -> Column[int]:
     return Column(name, Integer, ForeignKey(f"{target}.id"), nullable=nullable, index=index)
+
+
+def _sparse(table: str, column: str) -> Index:
+    """An index over the few rows that have the reference."""
+    there = text(f"{column} IS NOT NULL")
+    return Index(f"ix_{table}_{column}", column, sqlite_where=there, postgresql_where=there)
 
 
 def _shared() -> tuple[Column[str], ...]:
@@ -112,11 +119,11 @@ source = Table(
 sample = Table(
     "sample", metadata, _key(), _uid(), Column("code", Text, nullable=False, unique=True),
     Column("waste_class", String(16), nullable=False, index=True), _text("name"), _text("name_zh"),
-    _ref("source_id", "source", index=True), _ref("parent_id", "sample", index=True),
+    _ref("source_id", "source"), _ref("parent_id", "sample"),
     _ref("reference_material_id", "reference_material"), _text("process"), _text("collected_at"), _text("received_at"),
     _text("collected_by"), Column("mass_kg", Double), _text("location"), _text("disposed_at"), *_shared(),
     _text("note"), _text("origin"), Column("created_at", Text, nullable=False),
-    Index("ix_sample_collected_at", "collected_at"),
+    Index("ix_sample_collected_at", "collected_at"), _sparse("sample", "source_id"), _sparse("sample", "parent_id"),
 )  # fmt: skip
 
 mix = Table(
@@ -152,16 +159,17 @@ upload = Table(
 )  # fmt: skip
 
 measurement = Table(
-    "measurement", metadata, _key(), _uid(), _ref("sample_id", "sample", index=True), _ref("mix_id", "mix", index=True),
-    _ref("specimen_id", "specimen", index=True), Column("technique", String(24), nullable=False), _text("method"),
+    "measurement", metadata, _key(), _uid(), _ref("sample_id", "sample", index=True), _ref("mix_id", "mix"),
+    _ref("specimen_id", "specimen"), Column("technique", String(24), nullable=False), _text("method"),
     _ref("instrument_id", "instrument"), _ref("calibration_id", "calibration"), _text("operator"), _text("checked_by"),
     _text("checked_at"), _text("measured_at"), Column("age_days", Double),
     Column("replicate", SmallInteger, nullable=False, default=1),
-    Column("status", String(9), nullable=False, default="draft"), _ref("supersedes_id", "measurement", index=True),
-    _text("basis"), Column("raw_sha", String(64), ForeignKey("raw.sha256"), index=True), _text("place"),
-    _text("reader"), Column("curve_sha", String(64), index=True), _text("completeness"), _text("conditions"),
+    Column("status", String(9), nullable=False, default="draft"), _ref("supersedes_id", "measurement"),
+    _text("basis"), Column("raw_sha", String(64), ForeignKey("raw.sha256")), _text("place"),
+    _text("reader"), Column("curve_sha", String(64)), _text("completeness"), _text("conditions"),
     _text("flags"), _ref("upload_id", "upload"), *_shared(), _text("note"), _text("origin"),
     Column("created_at", Text, nullable=False), Index("ix_measurement_technique", "technique", "sample_id"),
+    *(_sparse("measurement", name) for name in ("mix_id", "specimen_id", "supersedes_id", "raw_sha")),
 )  # fmt: skip
 
 value = Table(

@@ -9,6 +9,12 @@ branch_labels = None
 depends_on = None
 
 
+def _sparse(table: str, column: str) -> None:
+    """An index over the few rows that have the reference."""
+    there = sa.text(f"{column} IS NOT NULL")
+    op.create_index(f"ix_{table}_{column}", table, [column], sqlite_where=there, postgresql_where=there)
+
+
 def upgrade() -> None:
     op.create_table(
         "audit_event",
@@ -238,8 +244,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("uid", name=op.f("uq_sample_uid")),
     )
     op.create_index("ix_sample_collected_at", "sample", ["collected_at"], unique=False)
-    op.create_index(op.f("ix_sample_parent_id"), "sample", ["parent_id"], unique=False)
-    op.create_index(op.f("ix_sample_source_id"), "sample", ["source_id"], unique=False)
+    _sparse("sample", "parent_id")
+    _sparse("sample", "source_id")
     op.create_index(op.f("ix_sample_waste_class"), "sample", ["waste_class"], unique=False)
     op.create_table(
         "specimen",
@@ -322,12 +328,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_measurement")),
         sa.UniqueConstraint("uid", name=op.f("uq_measurement_uid")),
     )
-    op.create_index(op.f("ix_measurement_curve_sha"), "measurement", ["curve_sha"], unique=False)
-    op.create_index(op.f("ix_measurement_mix_id"), "measurement", ["mix_id"], unique=False)
-    op.create_index(op.f("ix_measurement_raw_sha"), "measurement", ["raw_sha"], unique=False)
+    _sparse("measurement", "mix_id")
+    _sparse("measurement", "raw_sha")
     op.create_index(op.f("ix_measurement_sample_id"), "measurement", ["sample_id"], unique=False)
-    op.create_index(op.f("ix_measurement_specimen_id"), "measurement", ["specimen_id"], unique=False)
-    op.create_index(op.f("ix_measurement_supersedes_id"), "measurement", ["supersedes_id"], unique=False)
+    _sparse("measurement", "specimen_id")
+    _sparse("measurement", "supersedes_id")
     op.create_index("ix_measurement_technique", "measurement", ["technique", "sample_id"], unique=False)
     op.create_table(
         "mix_component",
