@@ -138,7 +138,11 @@ def iso(text: str, *patterns: str) -> str:
 
 def wavelength(**given: float | None) -> dict[str, Any]:
     """Wavelengths [angstrom] that are known, as the entry ``metadata["wavelength"]``."""
-    known: dict[str, Any] = {key: value for key, value in given.items() if value}
+    known: dict[str, Any] = {
+        key: value
+        for key, value in given.items()
+        if value is not None and (value > 0 or (key == "ratio" and value == 0))
+    }
     return {"wavelength": {**known, "units": "angstrom"}} if known else {}
 
 

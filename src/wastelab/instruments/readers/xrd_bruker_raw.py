@@ -197,6 +197,7 @@ def _read_v4(source: Source) -> list[Reading]:
     if not scans:
         raise source.fail("holds no range: the file was cut before its data, or nothing was measured.")
     shared.update({key: value for key, value in texts.items() if value and key not in ("USER", "SAMPLEID")})
+    # Three equal words, 1 in every file of one range; taken as the number of ranges only to doubt, never to stop early.
     declared = {int(_get(source, "I", o, "file header")) for o in (36, 40, 44)}
     completeness: Completeness = "declared" if declared == {len(scans)} else "unverified"
     warnings = (
@@ -216,7 +217,6 @@ def _read_v4(source: Source) -> list[Reading]:
                 completeness=completeness,
                 sample=texts.get("SAMPLEID", ""),
                 operator=texts.get("USER", ""),
-                instrument=texts.get("CREATOR", ""),
                 measured_at=_xrd.iso(written, "%m/%d/%Y %H:%M:%S"),
                 **entry,
             )

@@ -172,7 +172,10 @@ def _scan(source: Source, root: Element, measurement: Element, scan: Element, po
 def _per_point(source: Source, points: Element, many: str, common: str, n: int, where: str) -> Array | None:
     entry = points.find(many)
     if entry is not None:
-        return _xrd.numbers(entry.text or "", source, f"{where} <{many}>".strip()).astype(float)
+        values = _xrd.numbers(entry.text or "", source, f"{where} <{many}>".strip()).astype(float)
+        if values.size != n:
+            raise source.fail(f"has {values.size} values, but {n} points were measured.", f"{where} <{many}>".strip())
+        return values
     one = _xml.text(points, common)
     return np.full(n, _xrd.number(one, source, f"{where} <{common}>".strip())) if one else None
 

@@ -14,7 +14,7 @@ from . import _xrd
 
 _PAIR = re.compile(r'\*(\S+)\s+"(.*)"\s*\Z')
 _HALF_KANA = re.compile("[\uff61-\uff9f]")
-TIME_PATTERNS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S")
+_TIME_PATTERNS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S")
 
 
 def sniff(source: Source) -> int:
@@ -26,13 +26,6 @@ def sniff(source: Source) -> int:
 def to_text(source: Source) -> str:
     """The file as text: UTF-8, else Shift-JIS unless that gives half-width kana and GB18030 fits."""
     data = source.data
-    try:
-        japanese = data.decode("cp932")
-        data.decode("ascii")
-    except UnicodeDecodeError:
-        pass
-    else:
-        return japanese
     for encoding in ("utf-8-sig", "cp932", "gb18030"):
         try:
             text = data.decode(encoding)
@@ -170,8 +163,15 @@ def profile(
         sample=head.get("FILE_SAMPLE", "").strip(),
         operator=head.get("FILE_OPERATOR", ""),
         instrument=(head.get("FILE_SYSTEM_NAME") or head.get("HW_GONIOMETER_NAME", "")).split("|")[-1],
-        measured_at=_xrd.iso(head.get("MEAS_SCAN_START_TIME", "").removesuffix("Z"), *TIME_PATTERNS),
+        measured_at=_time(head.get("MEAS_SCAN_START_TIME", "")),
     )
+
+
+def _time(text: str) -> str:
+    """ISO 8601; a ``Z`` (UTC, as SmartLab Studio writes) is kept."""
+    zone = "Z" if text.endswith("Z") else ""
+    found = _xrd.iso(text.removesuffix("Z"), *_TIME_PATTERNS)
+    return f"{found}{zone}" if found else ""
 
 
 READER = Reader("rigaku_ras", "Rigaku RAS text", (".ras",), sniff, read, ("XRD",))
