@@ -257,7 +257,8 @@ def rasx_members(*, scans: int = 2, declared: int | None = None) -> dict[str, st
         members[f"Data{i}/Profile0.txt"] = profile.encode()
         members[f"Data{i}/MesurementConditions0.xml"] = (
             '<?xml version="1.0" encoding="utf-8"?><MeasurementConditions><GeneralInformation>'
-            "<Operator>Li Wei</Operator><SampleName>RM-01</SampleName><SystemName>SmartLab</SystemName></GeneralInformation><HWConfigurations>"
+            "<Operator>Li Wei</Operator><SampleName>RM-01</SampleName>"
+            "<SystemName>SmartLab</SystemName></GeneralInformation><HWConfigurations>"
             "<XrayGenerator><TargetName>Cu</TargetName><Voltage>45</Voltage><Current>200</Current>"
             "<WavelengthKalpha1>1.540593</WavelengthKalpha1></XrayGenerator></HWConfigurations><Axes>"
             '<Axis Name="TwoTheta" Unit="deg" Position="10" State="Scan" /></Axes><ScanInformation>'
