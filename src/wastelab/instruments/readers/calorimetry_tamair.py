@@ -17,7 +17,19 @@ from numpy.typing import NDArray
 
 from ..base import Completeness, Reader, Reading, Source, Value, Variable
 from .sorption_workbooks import holds, is_xls, is_xlsx, sheets
-from .thermal_columns import Lines, add, day_time, decode, finish, head_text, leading_number, need_rows, number_table, slug, units_of
+from .thermal_columns import (
+    Lines,
+    add,
+    day_time,
+    decode,
+    finish,
+    head_text,
+    leading_number,
+    need_rows,
+    number_table,
+    slug,
+    units_of,
+)
 
 #: Heading without what stands in brackets: variable, unit of the reading, SI unit, factor from SI.
 _KNOWN = {
@@ -26,8 +38,17 @@ _KNOWN = {
     "heat": ("heat", "J", "J", 1.0),
     "normalized heat": ("heat_specific", "J/g", "J/g", 1.0),
 }
-_FACTORS = {("W", "mW"): 1e3, ("mW", "mW"): 1.0, ("uW", "mW"): 1e-3, ("W/g", "mW/g"): 1e3, ("mW/g", "mW/g"): 1.0,
-            ("J", "J"): 1.0, ("J/g", "J/g"): 1.0, ("mJ", "J"): 1e-3, ("kJ", "J"): 1e3}  # fmt: skip
+_FACTORS = {
+    ("W", "mW"): 1e3,
+    ("mW", "mW"): 1.0,
+    ("uW", "mW"): 1e-3,
+    ("W/g", "mW/g"): 1e3,
+    ("mW/g", "mW/g"): 1.0,
+    ("J", "J"): 1.0,
+    ("J/g", "J/g"): 1.0,
+    ("mJ", "J"): 1e-3,
+    ("kJ", "J"): 1e3,
+}
 _GEN1 = re.compile(r"^Time[\t;,]\s*\"?Channel \d", re.I)
 
 
@@ -56,7 +77,9 @@ def _curve(
         raise source.fail(f"time has the unit {time_units!r}; expected s, min or h.")
     time = data[:, 0] * scale
     if not np.isfinite(time).all():
-        raise source.fail("has a row without time.", f"row {int(np.flatnonzero(~np.isfinite(time))[0]) + 1} of the data")
+        raise source.fail(
+            "has a row without time.", f"row {int(np.flatnonzero(~np.isfinite(time))[0]) + 1} of the data"
+        )
     if (np.diff(time) < 0).any():
         warnings.append("time runs backwards in places")
     variables = {"time": Variable(("time",), time, "s", "time")}
@@ -117,7 +140,9 @@ def _first_generation(source: Source, lines: Lines) -> list[Reading]:
     title = lines.lines[0]
     separator = max("\t;,", key=title.count)
     headings = [h.strip().strip('"') for h in title.split(separator)]
-    units_line = next((i for i in range(1, min(4, len(lines.lines))) if lines.lines[i].lower().strip('"').startswith("seconds")), None)
+    units_line = next(
+        (i for i in range(1, min(4, len(lines.lines))) if lines.lines[i].lower().strip('"').startswith("seconds")), None
+    )
     if units_line is None or lines.is_cut(units_line):
         raise source.fail("is cut within its header. Export it again.", "line 2")
     units = [u.strip().strip('"') for u in lines.lines[units_line].split(separator)]
@@ -143,9 +168,16 @@ def _first_generation(source: Source, lines: Lines) -> list[Reading]:
             if found:
                 meta[headings[column]] = found
         readings.append(
-            Reading("calorimetry", variables, instrument="TAM Air", metadata=meta, warnings=warnings,
-                    completeness=completeness, where=headings[k] if len(channels) > 1 else "")
-        )  # fmt: skip
+            Reading(
+                "calorimetry",
+                variables,
+                instrument="TAM Air",
+                metadata=meta,
+                warnings=warnings,
+                completeness=completeness,
+                where=headings[k] if len(channels) > 1 else "",
+            )
+        )
     if not readings:
         raise source.fail(f"names no channel in {headings}.", "line 1")
     return readings
@@ -154,7 +186,9 @@ def _first_generation(source: Source, lines: Lines) -> list[Reading]:
 def _third_generation(source: Source, lines: Lines) -> list[Reading]:
     at = next((i for i, line in enumerate(lines.lines) if re.match(r"\"?Time\"?[,;\t]", line) and "eat" in line), None)
     if at is None or lines.is_cut(at):
-        raise source.fail("has no line of column headings (Time, Heat flow …): it is cut within its header. Export it again.")
+        raise source.fail(
+            "has no line of column headings (Time, Heat flow …): it is cut within its header. Export it again."
+        )
     separator = max(",;\t", key=lines.lines[at].count)
     split = _cells(separator)
     headings = [h.strip() for h in split(lines.lines[at])]
@@ -162,7 +196,9 @@ def _third_generation(source: Source, lines: Lines) -> list[Reading]:
     rows = list(range(at + 1, end))
     text = [k for k, h in enumerate(headings) if h.lower() == "time markers"]
     decimal = "," if separator != "," and any(re.search(r"\d,\d", lines.lines[i]) for i in rows[:50]) else "."
-    table = number_table(source, lines, rows, headings, split, decimal=decimal, blanks=range(1, len(headings)), skip=text)
+    table = number_table(
+        source, lines, rows, headings, split, decimal=decimal, blanks=range(1, len(headings)), skip=text
+    )
     need_rows(source, len(table.data), "TAM Air")
     meta: dict[str, Any] = {}
     for line in lines.lines[:at]:
@@ -193,9 +229,19 @@ def _third_generation(source: Source, lines: Lines) -> list[Reading]:
     values = [Value("sample_mass", mass[0], mass[1], where="header 'Mass'")] if mass and mass[1] in ("g", "mg") else []
     sample = str(meta.get("Name'") or meta.get("Name") or "")
     return [
-        Reading("calorimetry", variables, values, sample=sample, measured_at=measured, operator=str(meta.get("Operator", "")),
-                instrument="TAM Air", metadata=meta, warnings=warnings, completeness=completeness)
-    ]  # fmt: skip
+        Reading(
+            "calorimetry",
+            variables,
+            values,
+            sample=sample,
+            measured_at=measured,
+            operator=str(meta.get("Operator", "")),
+            instrument="TAM Air",
+            metadata=meta,
+            warnings=warnings,
+            completeness=completeness,
+        )
+    ]
 
 
 def _start(text: str) -> str:
@@ -204,7 +250,9 @@ def _start(text: str) -> str:
     if not match or match[2] not in months:
         return day_time(text)[0] if text else ""
     try:
-        return datetime(int(match[1]), months.index(match[2]) + 1, int(match[3]), int(match[4]), int(match[5])).isoformat()
+        return datetime(
+            int(match[1]), months.index(match[2]) + 1, int(match[3]), int(match[4]), int(match[5])
+        ).isoformat()
     except ValueError:
         return ""
 
@@ -256,7 +304,10 @@ def _workbook(source: Source) -> list[Reading]:
                     if cell != "":
                         marks.append([row[0], str(cell)])
                 elif cell != "":
-                    raise source.fail(f"{str(cell)[:40]!r} is not a number.", f"sheet {name!r}, row {at + 3 + i}, column {headings[k]!r}")
+                    raise source.fail(
+                        f"{str(cell)[:40]!r} is not a number.",
+                        f"sheet {name!r}, row {at + 3 + i}, column {headings[k]!r}",
+                    )
         if np.isinf(data).any():
             raise source.fail("holds numbers that are not finite.", f"sheet {name!r}")
         need_rows(source, len(data), "TAM Air")
@@ -277,9 +328,17 @@ def _workbook(source: Source) -> list[Reading]:
         if any(header):
             meta["header"] = [h for h in header if h]
         readings.append(
-            Reading("calorimetry", variables, measured_at=measured, instrument="TAM Air", metadata=meta, warnings=warnings,
-                    completeness="declared", where=f"sheet {name!r}")
-        )  # fmt: skip
+            Reading(
+                "calorimetry",
+                variables,
+                measured_at=measured,
+                instrument="TAM Air",
+                metadata=meta,
+                warnings=warnings,
+                completeness="declared",
+                where=f"sheet {name!r}",
+            )
+        )
     if not readings:
         raise source.fail("has no sheet with a 'Heat flow' column and its units below.")
     return readings

@@ -62,7 +62,9 @@ def check_zip(source: Source) -> None:
             members = archive.infolist()
             total = sum(m.file_size for m in members)
             if len(members) > _MAX_MEMBERS or total > _MAX_BYTES or total > _MAX_RATIO * max(len(source.data), 1):
-                raise source.fail(f"unpacks to {len(members)} members and {total / 2**20:.0f} MB; that is more than is read.")
+                raise source.fail(
+                    f"unpacks to {len(members)} members and {total / 2**20:.0f} MB; that is more than is read."
+                )
             for member in members:
                 read = 0
                 with archive.open(member) as stream:
@@ -72,7 +74,16 @@ def check_zip(source: Source) -> None:
                             raise source.fail(f"its member {member.filename!r} is larger than stated.")
                 if read != member.file_size:
                     raise source.fail(f"its member {member.filename!r} is shorter than stated.")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, struct.error) as exc:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
+    ) as exc:
         from ...errors import InstrumentError
 
         if isinstance(exc, InstrumentError):
@@ -150,4 +161,6 @@ def sheets(source: Source) -> dict[str, list[list[Any]]]:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as exc:  # a panic of the decoder is no Exception
-        raise source.fail(f"cannot be decoded as a workbook ({type(exc).__name__}: {str(exc)[:120]}). Save it again.") from None
+        raise source.fail(
+            f"cannot be decoded as a workbook ({type(exc).__name__}: {str(exc)[:120]}). Save it again."
+        ) from None

@@ -128,7 +128,9 @@ def number_table(
         line = lines.lines[index]
         cells = split(line)
         last = index == len(lines.lines) - 1
-        if lines.is_cut(index):
+        if lines.is_cut(index) and len(cells) == width and line[-1:] in (" ", "\t") and cells[-1].strip():
+            cut = f"line {index + 1} is the last and has no line end; its numbers are followed by a blank and were kept"
+        elif lines.is_cut(index):
             cut = f"line {index + 1} is the last and has no line end, so its numbers may be cut: it was left out"
             break
         if len(cells) != width:
@@ -171,7 +173,9 @@ def number_table(
     if bad.any():
         row, col = (int(i) for i in np.argwhere(bad)[0])
         raise source.fail("is not a finite number.", f"line {rows[row] + 1}, column {names[col]!r}")
-    notes = [f"column {names[k]!r}: {missing[k]} of {used} cells are empty (nan)" for k in np.flatnonzero(missing)]
+    notes = [
+        f"column {names[k]!r}: {missing[k]} of {used} cells are empty (nan)" for k in map(int, np.flatnonzero(missing))
+    ]
     return Table(data, cut, notes)
 
 
@@ -219,7 +223,8 @@ def day_time(text: str) -> tuple[str, str]:
     """
     body = text.strip()
     match = re.fullmatch(
-        r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp][Mm])?)?", body
+        r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*([AaPp][Mm])?)?",
+        body,
     )
     if not match:
         return "", f"the date {body!r} is in no known form" if body else ""
@@ -252,7 +257,9 @@ def day_time(text: str) -> tuple[str, str]:
 
 def leading_number(text: str) -> tuple[float, str] | None:
     """Number and unit of ``"4.9292 mg"`` or ``"0,0304(g)"``, or None."""
-    match = re.fullmatch(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*[(\[]?\s*([^\d\s()\[\]][^()\[\]]*?)\s*[)\]]?\s*", text)
+    match = re.fullmatch(
+        r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?)\s*[(\[]?\s*([^\d\s()\[\]][^()\[\]]*?)\s*[)\]]?\s*", text
+    )
     if not match:
         return None
     return float(match[1].replace(",", ".")), match[2]
@@ -262,10 +269,31 @@ def units_of(printed: str) -> str:
     """A printed unit as variables carry it (``"°C"`` gives ``"degC"``, ``"ml/min"`` gives ``"mL/min"``)."""
     body = printed.strip().strip("()[]").replace("\u03bc", "u").replace("µ", "u").replace("cm³", "cm3")
     known: Mapping[str, str] = {
-        "°c": "degC", "℃": "degC", "\ufffdc": "degC", "c": "degC", "癈": "degC", "k": "K", "ml/min": "mL/min",
-        "min": "min", "s": "s", "seconds": "s", "sec": "s", "h": "h", "%": "%", "mg": "mg", "mw": "mW", "mw/mg": "mW/mg",
-        "uv": "uV", "uv/mg": "uV/mg", "%/min": "%/min", "mg/min": "mg/min", "w": "W", "w/g": "W/g", "j": "J", "j/g": "J/g",
-    }  # fmt: skip
+        "°c": "degC",
+        "℃": "degC",
+        "\ufffdc": "degC",
+        "c": "degC",
+        "癈": "degC",
+        "k": "K",
+        "ml/min": "mL/min",
+        "min": "min",
+        "s": "s",
+        "seconds": "s",
+        "sec": "s",
+        "h": "h",
+        "%": "%",
+        "mg": "mg",
+        "mw": "mW",
+        "mw/mg": "mW/mg",
+        "uv": "uV",
+        "uv/mg": "uV/mg",
+        "%/min": "%/min",
+        "mg/min": "mg/min",
+        "w": "W",
+        "w/g": "W/g",
+        "j": "J",
+        "j/g": "J/g",
+    }
     return known.get(body.lower(), body)
 
 
@@ -281,6 +309,19 @@ def need_rows(source: Source, count: int, title: str) -> None:
 
 
 __all__ = [
-    "InstrumentError", "Lines", "Reading", "Table", "add", "day_time", "decode", "finish", "head_text", "integers",
-    "leading_number", "need_rows", "number_table", "slug", "units_of",
-]  # fmt: skip
+    "InstrumentError",
+    "Lines",
+    "Reading",
+    "Table",
+    "add",
+    "day_time",
+    "decode",
+    "finish",
+    "head_text",
+    "integers",
+    "leading_number",
+    "need_rows",
+    "number_table",
+    "slug",
+    "units_of",
+]

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..base import Completeness, Reader, Reading, Source, Value, Variable
-from .thermal_columns import Lines, Table, add, day_time, decode, finish, head_text, leading_number, need_rows, number_table, slug, units_of
+from .thermal_columns import (
+    Lines,
+    Table,
+    add,
+    day_time,
+    decode,
+    finish,
+    head_text,
+    leading_number,
+    need_rows,
+    number_table,
+    slug,
+    units_of,
+)
 
 _HEAD = re.compile(r"^\s+Index\s+t\s+Ts(?:\s+Tr)?\s+Value\s*$")
 _KEY = re.compile(r"^([A-Z][\w. ]*):\s*$")
@@ -73,14 +86,18 @@ def _curves(source: Source, lines: Lines) -> list[_Curve]:
         index_column = table.data[:, 0]
         wrong = np.flatnonzero(index_column != index_column[0] + np.arange(len(index_column)))
         if wrong.size:
-            raise source.fail("the index does not count on; rows are missing or mixed up.", f"line {rows[int(wrong[0])] + 1}")
+            raise source.fail(
+                "the index does not count on; rows are missing or mixed up.", f"line {rows[int(wrong[0])] + 1}"
+            )
         meta = _keys(lines.lines[begin:at])
         named = (meta.get("FileName") or meta.get("Curve Name") or "").split("\n")
         name, _, when = named[0].partition(", ")
         out.append(_Curve(name, named[-1] if len(named) > 1 else "", ["", *units], headings, table, when, meta, at + 1))
         end = rows[-1] + 1 if rows else at + 2
         following = heads[n + 1] if n + 1 < len(heads) else len(lines.lines)
-        stop = next((i for i in range(end, following) if re.match(r"^(?:FileName|Curve Name):", lines.lines[i])), following)
+        stop = next(
+            (i for i in range(end, following) if re.match(r"^(?:FileName|Curve Name):", lines.lines[i])), following
+        )
         out[-1].meta |= _keys(lines.lines[end:stop])
         begin = stop
     return out
@@ -113,7 +130,11 @@ def _reading(source: Source, curve: _Curve) -> Reading:
         elif heading in ("Ts", "Tr"):
             if units not in ("degC", "K"):
                 raise source.fail(f"{heading} has the unit {units!r}; expected °C.", f"line {curve.line + 1}")
-            name, long = ("temperature", "sample temperature") if heading == "Ts" else ("program_temperature", "reference temperature")  # fmt: skip
+            name, long = (
+                ("temperature", "sample temperature")
+                if heading == "Ts"
+                else ("program_temperature", "reference temperature")
+            )
             add(variables, name, ("time",), data, units, long)
         elif heading == "Value":
             name, units = _value_name(curve, source)
@@ -127,10 +148,19 @@ def _reading(source: Source, curve: _Curve) -> Reading:
     values = [Value("sample_mass", mass[0], mass[1], text=mass_text, where="'SampleID'")] if mass else []
     completeness = finish(curve.table.cut, False, warnings)
     return Reading(
-        "TG", variables, values, sample=sample if mass else label or curve.name, measured_at=measured,
-        operator=curve.meta.get("User", ""), instrument="Mettler-Toledo", method=curve.meta.get("Method", ""),
-        metadata=dict(curve.meta), warnings=warnings, completeness=completeness, where=f"curve {curve.quantity!r}",
-    )  # fmt: skip
+        "TG",
+        variables,
+        values,
+        sample=sample if mass else label or curve.name,
+        measured_at=measured,
+        operator=curve.meta.get("User", ""),
+        instrument="Mettler-Toledo",
+        method=curve.meta.get("Method", ""),
+        metadata=dict(curve.meta),
+        warnings=warnings,
+        completeness=completeness,
+        where=f"curve {curve.quantity!r}",
+    )
 
 
 def table_column(curve: _Curve, k: int) -> np.ndarray:
@@ -179,7 +209,15 @@ def _read(source: Source) -> list[Reading]:
             warnings.append("the footer that ends a STARe export ('STARe SW …') is missing: the file is cut")
         title = lines.lines[0].strip()
         meta["title"] = re.sub(r"\s{2,}", ", ", title)
-        out.append(replace(reading, warnings=warnings, completeness=completeness, metadata=meta, where=reading.where if len(readings) > 1 else ""))
+        out.append(
+            replace(
+                reading,
+                warnings=warnings,
+                completeness=completeness,
+                metadata=meta,
+                where=reading.where if len(readings) > 1 else "",
+            )
+        )
     return out
 
 

@@ -36,7 +36,9 @@ _LONG = {
 def _sniff(source: Source) -> int:
     if source.data[:4] != b"PK\x03\x04":
         return 0
-    return 100 if b"Streams/stream_1.table" in source.data[-(1 << 16) :] or b"Streams/stream_" in source.head[:4096] else 0
+    return (
+        100 if b"Streams/stream_1.table" in source.data[-(1 << 16) :] or b"Streams/stream_" in source.head[:4096] else 0
+    )
 
 
 def _library(source: Source) -> Any:
@@ -55,7 +57,9 @@ def _narrow(data: np.ndarray) -> np.ndarray:
     return single if np.array_equal(single.astype(np.float64), data) else data
 
 
-def _run(source: Source, trace: Mapping[str, Any], matrix: np.ndarray, vendor: Mapping[str, Any], number: int) -> Reading:
+def _run(
+    source: Source, trace: Mapping[str, Any], matrix: np.ndarray, vendor: Mapping[str, Any], number: int
+) -> Reading:
     channels = trace["channels"]
     run = str(trace.get("name") or "sample")
     where = f"{run} run"
@@ -75,7 +79,9 @@ def _run(source: Source, trace: Mapping[str, Any], matrix: np.ndarray, vendor: M
         units = units_of(str(channel.get("unit") or "")) or ("%" if name.endswith("_power") else "unknown")
         if units == "unknown":
             warnings.append(f"channel {channel['name']!r} has no known unit")
-        variables[name] = Variable(("time",), np.ascontiguousarray(_narrow(matrix[k])), units, _LONG.get(name, channel["name"]))
+        variables[name] = Variable(
+            ("time",), np.ascontiguousarray(_narrow(matrix[k])), units, _LONG.get(name, channel["name"])
+        )
     mass = vendor.get("sample_mass")
     stamp = str(vendor.get("date_performed") or "").replace("Z", "+00:00")
     meta = {k: v for k, v in vendor.items() if isinstance(v, str | int | float | list | dict | bool)}
@@ -85,7 +91,9 @@ def _run(source: Source, trace: Mapping[str, Any], matrix: np.ndarray, vendor: M
     return Reading(
         "TG",
         variables,
-        [Value("sample_mass", float(mass), "mg", where="sample descriptor")] if isinstance(mass, int | float) and number == 0 else [],
+        [Value("sample_mass", float(mass), "mg", where="sample descriptor")]
+        if isinstance(mass, int | float) and number == 0
+        else [],
         sample=str(vendor.get("sample_name") or vendor.get("sample_id") or "") if run == "sample" else "",
         measured_at=stamp,
         operator=str(vendor.get("operator") or ""),
@@ -101,12 +109,16 @@ def _read(source: Source) -> list[Reading]:
     library = _library(source)
     check_zip(source)
     try:
-        with library.File(source.data, name=source.name if ".ngb" in source.name.lower() else "measurement.ngb-ss3") as file:
+        with library.File(
+            source.data, name=source.name if ".ngb" in source.name.lower() else "measurement.ngb-ss3"
+        ) as file:
             info = file.info() if callable(file.info) else file.info
             vendor = file.vendor() if callable(file.vendor) else file.vendor
             matrices = [np.asarray(file.read_trace(int(t["index"]))) for t in info["traces"]]
     except library.OpenReadoutError as exc:
-        raise source.fail(f"cannot be decoded as a NETZSCH measurement ({exc}). Export it from Proteus again.") from None
+        raise source.fail(
+            f"cannot be decoded as a NETZSCH measurement ({exc}). Export it from Proteus again."
+        ) from None
     runs = list(zip(info["traces"], matrices, strict=True))
     if not runs:
         raise source.fail("is a NETZSCH Proteus file without a measurement (an analysis or state file).")

@@ -29,7 +29,13 @@ from .thermal_columns import (
 _SEPARATORS = {"SEMICOLON": ";", "COMMA": ",", "TAB": "\t", "TABULATOR": "\t", "SPACE": " ", "BLANK": " "}
 _HEADING = re.compile(r"^(.*?)\s*/\s*(\([^()]*(?:\([^()]*\))?[^()]*\)|[^/()]+(?:/[^/()]+)?)$")
 _MASS = {"%": "mass_percent", "mg": "mass"}
-_HEAT = {"mW/mg": "heat_flow_specific", "mW": "heat_flow", "uV/mg": "dsc_signal", "uV": "dsc_signal", "W/g": "heat_flow_specific"}  # fmt: skip
+_HEAT = {
+    "mW/mg": "heat_flow_specific",
+    "mW": "heat_flow",
+    "uV/mg": "dsc_signal",
+    "uV": "dsc_signal",
+    "W/g": "heat_flow_specific",
+}
 
 
 def _sniff(source: Source) -> int:
@@ -113,7 +119,9 @@ def _read(source: Source) -> list[Reading]:
         line = lines.lines[index]
         if line.startswith("##"):
             if line.removeprefix("##") != title:
-                raise source.fail("a second table with other columns follows; export one per file.", f"line {index + 1}")
+                raise source.fail(
+                    "a second table with other columns follows; export one per file.", f"line {index + 1}"
+                )
             continue
         if line.strip():
             rows.append(index)
@@ -131,7 +139,9 @@ def _read(source: Source) -> list[Reading]:
                 raise source.fail(f"time has the unit {units!r}; expected min, s or h.", f"line {at + 1}")
             data, units = data * {"s": 1.0, "min": 60.0, "h": 3600.0}[units], "s"
         elif name == "stage":
-            add(variables, "stage", dims, integers(source, data, headings[k]), "1", "segment of the temperature program")
+            add(
+                variables, "stage", dims, integers(source, data, headings[k]), "1", "segment of the temperature program"
+            )
             continue
         elif not units:
             units = "unknown"
@@ -146,8 +156,18 @@ def _read(source: Source) -> list[Reading]:
         warnings.append(problem)
     completeness = finish(table.cut, False, warnings)
     mass = leading_number(meta.get("SAMPLE MASS /mg", "") + " mg")
-    values = [Value("sample_mass", mass[0], "mg", text=meta["SAMPLE MASS /mg"], where="header 'SAMPLE MASS'")] if mass else []
-    for key, name in (("TYPE OF CRUCIBLE", "crucible"), ("RANGE", "heating program"), ("CORR. FILE", "correction file"), ("TEMPCAL", "temperature calibration"), ("SENSITIVITY", "sensitivity calibration")):  # fmt: skip
+    values = (
+        [Value("sample_mass", mass[0], "mg", text=meta["SAMPLE MASS /mg"], where="header 'SAMPLE MASS'")]
+        if mass
+        else []
+    )
+    for key, name in (
+        ("TYPE OF CRUCIBLE", "crucible"),
+        ("RANGE", "heating program"),
+        ("CORR. FILE", "correction file"),
+        ("TEMPCAL", "temperature calibration"),
+        ("SENSITIVITY", "sensitivity calibration"),
+    ):
         if meta.get(key):
             meta[name] = meta[key]
     return [
@@ -170,6 +190,4 @@ def _axis_first(variables: dict[str, Variable], name: str) -> dict[str, Variable
     return ({name: variables[name]} if name in variables else {}) | variables
 
 
-READER = Reader(
-    "netzsch_text", "NETZSCH Proteus text export", (".txt", ".csv"), _sniff, _read, ("TG",)
-)
+READER = Reader("netzsch_text", "NETZSCH Proteus text export", (".txt", ".csv"), _sniff, _read, ("TG",))

@@ -11,7 +11,18 @@ import re
 import numpy as np
 
 from ..base import Completeness, Reader, Reading, Source, Value, Variable
-from .thermal_columns import Lines, add, day_time, decode, finish, head_text, leading_number, need_rows, number_table, slug
+from .thermal_columns import (
+    Lines,
+    add,
+    day_time,
+    decode,
+    finish,
+    head_text,
+    leading_number,
+    need_rows,
+    number_table,
+    slug,
+)
 
 _STAGE = re.compile(r"^(\d+)\)\s+([A-Z]{2,4}\b.*?)\s*$")
 _ROW = re.compile(r"^\t\s*[+-]?[\d.]")
@@ -53,7 +64,9 @@ def _header(lines: Lines, stop: int) -> tuple[dict[str, object], list[str]]:
         elif "\t" in line.rstrip() and ":" in line:
             key, _, value = line.partition("\t")
             key = key.strip().rstrip(":")
-            meta[f"{section}: {key}" if key in meta or (section and key in ("By", "Date")) else key] = value.strip().replace("\t", " ")
+            meta[f"{section}: {key}" if key in meta or (section and key in ("By", "Date")) else key] = (
+                value.strip().replace("\t", " ")
+            )
         elif body and ":" in body:
             key, _, value = body.partition(":")
             meta[key.strip()] = value.strip()
@@ -117,7 +130,11 @@ def _read(source: Source) -> list[Reading]:
         add(variables, name, ("time",), data, units, heading)
     add(variables, "stage", ("time",), np.array(stages[:found], dtype=np.int32), "1", "stage of the run")
     weight = leading_number(str(meta.get("Sample Weight", "")))
-    values = [Value("sample_mass", weight[0], weight[1], text=str(meta["Sample Weight"]), where="header 'Sample Weight'")] if weight else []
+    values = (
+        [Value("sample_mass", weight[0], weight[1], text=str(meta["Sample Weight"]), where="header 'Sample Weight'")]
+        if weight
+        else []
+    )
     measured, problem = day_time(str(meta.get("Data Collected", "")))
     if problem:
         warnings.append(problem)
@@ -137,7 +154,9 @@ def _read(source: Source) -> list[Reading]:
             sample=str(meta.get("Sample ID", "")),
             measured_at=measured,
             operator=str(meta.get("Operator ID", "")),
-            instrument=" ".join(p for p in ("PerkinElmer", profile.get("Firmware Version", ""), str(meta.get("Serial Number", ""))) if p),
+            instrument=" ".join(
+                p for p in ("PerkinElmer", profile.get("Firmware Version", ""), str(meta.get("Serial Number", ""))) if p
+            ),
             metadata=meta,
             warnings=warnings,
             completeness=completeness,

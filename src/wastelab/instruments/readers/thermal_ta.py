@@ -10,10 +10,28 @@ import re
 import numpy as np
 
 from ..base import Completeness, Reader, Reading, Source, Value, Variable
-from .thermal_columns import Lines, add, day_time, decode, finish, head_text, leading_number, need_rows, number_table, slug, units_of
+from .thermal_columns import (
+    Lines,
+    add,
+    day_time,
+    decode,
+    finish,
+    head_text,
+    leading_number,
+    need_rows,
+    number_table,
+    slug,
+    units_of,
+)
 
-_KNOWN = {"weight": "mass", "temperature": "temperature", "time": "time", "heat flow": "heat_flow", "balance purge flow": "gas_flow_balance",
-          "sample purge flow": "gas_flow_sample"}  # fmt: skip
+_KNOWN = {
+    "weight": "mass",
+    "temperature": "temperature",
+    "time": "time",
+    "heat flow": "heat_flow",
+    "balance purge flow": "gas_flow_balance",
+    "sample purge flow": "gas_flow_sample",
+}
 
 
 def _sniff(source: Source) -> int:
@@ -51,7 +69,9 @@ def _read(source: Source) -> list[Reading]:
             meta[key] = value.replace("\t", " ")
     meta |= listed
     count = str(meta.get("Nsig", ""))
-    signals = [str(meta.get(f"Sig{k}", "")) for k in range(1, int(count) + 1)] if count.isdigit() and int(count) < 100 else []
+    signals = (
+        [str(meta.get(f"Sig{k}", "")) for k in range(1, int(count) + 1)] if count.isdigit() and int(count) < 100 else []
+    )
     if not signals or not all(signals):
         raise source.fail(f"states {count!r} signals but does not name each (Sig1 …).")
     rows = [i for i in range(at + 1, len(lines.lines)) if lines.lines[i].strip()]
@@ -65,7 +85,10 @@ def _read(source: Source) -> list[Reading]:
     ends = np.flatnonzero(time == -1.0)
     ended = bool(ends.size) and int(ends[0]) == len(time) - 1 and not table.cut
     if ends.size and int(ends[0]) != len(time) - 1:
-        raise source.fail("goes on after its end row (time -1); several runs in one file are not read.", f"line {rows[int(ends[0])] + 1}")
+        raise source.fail(
+            "goes on after its end row (time -1); several runs in one file are not read.",
+            f"line {rows[int(ends[0])] + 1}",
+        )
     odd = (time < 0) & (time != -1.0) & (time != -3.0)
     if odd.any():
         first = int(np.flatnonzero(odd)[0])
@@ -80,7 +103,9 @@ def _read(source: Source) -> list[Reading]:
     scale = {"min": 60.0, "s": 1.0, "h": 3600.0}.get(columns[names.index("time")][1])
     if scale is None:
         raise source.fail(f"time signal {signals[names.index('time')]!r} has no unit that is known.")
-    variables: dict[str, Variable] = {"time": Variable(("time",), time[keep] * scale, "s", signals[names.index("time")])}
+    variables: dict[str, Variable] = {
+        "time": Variable(("time",), time[keep] * scale, "s", signals[names.index("time")])
+    }
     for k, (name, units) in enumerate(columns):
         if name != "time":
             add(variables, name, ("time",), table.data[keep, k], units, signals[k])
@@ -92,7 +117,14 @@ def _read(source: Source) -> list[Reading]:
         for row in marks:
             last[row:] = table.data[row, 1]
         if (last == np.rint(last)).all() and np.abs(last).max() < 1000:
-            add(variables, "mark", ("time",), last[keep].astype(np.int32), "1", "number in the last row marked with time -3")
+            add(
+                variables,
+                "mark",
+                ("time",),
+                last[keep].astype(np.int32),
+                "1",
+                "number in the last row marked with time -3",
+            )
         meta["marks"] = [[int(np.count_nonzero(keep[:row])), float(table.data[row, 1])] for row in marks]
     if meta.get("Date"):
         measured, problem = day_time(f"{meta['Date']} {meta.get('Time', '')}".strip())
@@ -106,10 +138,18 @@ def _read(source: Source) -> list[Reading]:
     meta["crucible and gases"] = listed.get("Xcomment", [])
     return [
         Reading(
-            "TG", variables, values, sample=str(meta.get("Sample", "")), measured_at=measured,
-            operator=str(meta.get("Operator", "")), instrument=str(meta.get("Instrument", "")),
-            method=str(meta.get("Method", "")), metadata=meta, warnings=warnings, completeness=completeness,
-        )  # fmt: skip
+            "TG",
+            variables,
+            values,
+            sample=str(meta.get("Sample", "")),
+            measured_at=measured,
+            operator=str(meta.get("Operator", "")),
+            instrument=str(meta.get("Instrument", "")),
+            method=str(meta.get("Method", "")),
+            metadata=meta,
+            warnings=warnings,
+            completeness=completeness,
+        )
     ]
 
 
