@@ -46,7 +46,9 @@ def sqlite_engine(file: Path, *, create: bool = False, page_size: int = 4096) ->
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        write = conn.get_execution_options().get("wastelab_write", False)
+        options = conn.get_execution_options()
+        write = options.get("wastelab_write", False)
+        conn.exec_driver_sql(f"PRAGMA query_only={int(options.get('wastelab_read', False))}")
         conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
@@ -110,6 +112,7 @@ def postgres_engine(url: str) -> Engine:
         options = conn.get_execution_options()
         if options.get("wastelab_write", False):
             conn.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+            conn.exec_driver_sql("SET LOCAL synchronous_commit = on")  # whatever the server's default is
             conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         elif options.get("wastelab_read", False):
             conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from ..errors import LabError
 from . import schema as s
 
 Record = dict[str, Any]
@@ -118,6 +120,47 @@ def digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(record).encode()).hexdigest()
 
 
+def checked_digest(name: str, record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record that is about to be stored.
+
+    Raises
+    ------
+    LabError
+        If it holds what no catalogue can keep: a number that is not finite, a NUL or half a surrogate pair in a text.
+    """
+    try:
+        text = canonical(record)
+        data = text.encode()
+    except (ValueError, UnicodeEncodeError):
+        text, data = "\\u0000", b""
+    if "\\u0000" in text:
+        for path, value in _leaves(record):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise LabError(f"{name}, {path} = {value!r} is not a finite number; leave it empty if it is not known.")
+            if isinstance(value, str) and ("\0" in value or not _encodes(value)):
+                raise LabError(f"{name}, {path} = {value!r} holds a character that cannot be stored; remove it.")
+    return hashlib.sha256(data).hexdigest()
+
+
+def _leaves(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{n}]")
+    else:
+        yield path, value
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def key_of(column: str) -> str:
     """Key of a reference in a record: ``"source_id"`` becomes ``"source"``."""
     return column.removesuffix("_id")
@@ -175,7 +218,7 @@ def _fill(columns: Sequence[tuple[str, str, object]], record: Mapping[str, Any],
         value = record.get(name, default)
         if value is not None:
             if kind == "float":
-                value = float(value)
+                value = float(value) + 0.0  # minus zero does not survive in SQLite
             elif kind == "int":
                 value = int(value)
         out[name] = value
@@ -227,12 +270,7 @@ def load(conn: Connection, name: str, ids: Sequence[int] | None = None) -> dict[
             out[record.pop("id")] = record
     if not out:
         return out
-    uids = {target: _uids(conn, target) for target in _targets(kind)}
-    for record in out.values():
-        for column, target in kind.refs.items():
-            inner = record.pop(column)
-            record[key_of(column)] = None if inner is None else uids[target].get(inner, f"missing:{inner}")
-    quantities = _quantities(conn) if any("quantity_id" in c.table.columns for c in kind.children) else {}
+    owned: list[tuple[Child, int, Record]] = []
     for child in kind.children:
         for record in out.values():
             record[child.key] = []
@@ -244,19 +282,31 @@ def load(conn: Connection, name: str, ids: Sequence[int] | None = None) -> dict[
             for row in conn.execute(query).mappings():
                 item = dict(row)
                 parent = item.pop(child.owner)
-                del item["ordinal"]
-                if "quantity_id" in item:
-                    item["quantity"], item["unit"] = quantities[item.pop("quantity_id")]
-                for column, target in child.refs.items():
-                    inner = item.pop(column)
-                    item[key_of(column)] = None if inner is None else uids[target].get(inner, f"missing:{inner}")
                 if parent in out:
-                    out[parent][child.key].append(item)
+                    owned.append((child, parent, item))
+    wanted: dict[str, set[int]] = {}
+    for record in out.values():
+        for column, target in kind.refs.items():
+            wanted.setdefault(target, set()).add(record[column])
+    for child, _, item in owned:
+        for column, target in child.refs.items():
+            wanted.setdefault(target, set()).add(item[column])
+    uids = {target: _uids(conn, target, keys) for target, keys in wanted.items()}
+    for record in out.values():
+        for column, target in kind.refs.items():
+            inner = record.pop(column)
+            record[key_of(column)] = None if inner is None else uids[target].get(inner, f"missing:{inner}")
+    quantities = _quantities(conn) if any("quantity_id" in c.table.columns for c in kind.children) else {}
+    for child, parent, item in owned:
+        del item["ordinal"]
+        if "quantity_id" in item:
+            key = item.pop("quantity_id")
+            item["quantity"], item["unit"] = quantities.get(key, (f"missing:{key}", ""))
+        for column, target in child.refs.items():
+            inner = item.pop(column)
+            item[key_of(column)] = None if inner is None else uids[target].get(inner, f"missing:{inner}")
+        out[parent][child.key].append(item)
     return out
-
-
-def _targets(kind: Entity) -> set[str]:
-    return {*kind.refs.values(), *(t for c in kind.children for t in c.refs.values())}
 
 
 def _chunks(ids: Sequence[int] | None, size: int = 5000) -> Iterable[Sequence[int] | None]:
@@ -267,9 +317,13 @@ def _chunks(ids: Sequence[int] | None, size: int = 5000) -> Iterable[Sequence[in
         yield ids[start : start + size]
 
 
-def _uids(conn: Connection, name: str) -> dict[int, str]:
+def _uids(conn: Connection, name: str, keys: set[int]) -> dict[int, str]:
+    """Uids of the records with these internal keys."""
     table = ENTITIES[name].table
-    return {row[0]: row[1] for row in conn.execute(select(table.c.id, table.c.uid))}
+    found: dict[int, str] = {}
+    for chunk in _chunks(sorted(k for k in keys if k is not None)):
+        found |= {r[0]: r[1] for r in conn.execute(select(table.c.id, table.c.uid).where(table.c.id.in_(chunk or ())))}
+    return found
 
 
 def _quantities(conn: Connection) -> dict[int, tuple[str, str]]:

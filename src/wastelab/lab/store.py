@@ -24,8 +24,12 @@ from . import audit
 from . import schema as s
 from .curves import BlobCurves, CurveStore, FileCurves, decode
 from .engine import translate
-from .entities import ENTITIES, Record, canonical, complete, digest, entity, load, shape
+from .entities import ENTITIES, Record, canonical, checked_digest, complete, digest, entity, load, shape
 from .files import FileStore
+
+#: Keys of `meta` that close a catalogue: it was moved away, or is a copy that is not yet in charge. See `transfer`.
+MOVED_TO, ARRIVING = "moved_to", "arriving_from"
+GUARDS = (MOVED_TO, ARRIVING)
 
 
 def uuid7() -> str:
@@ -92,6 +96,7 @@ class Store:
         """
         try:
             with self.engine.connect().execution_options(wastelab_read=True) as conn, conn.begin():
+                self.refuse_if_moved(conn)
                 yield conn
         except DBAPIError as exc:
             raise translate(exc, self.place) from exc
@@ -116,12 +121,33 @@ class Store:
         try:
             with self.engine.connect().execution_options(wastelab_write=True) as conn:
                 with conn.begin():
+                    self.refuse_if_moved(conn)
                     act = Act(self, conn, action, reason, actor or self.user)
                     yield act
                     act.close()
                 self._quantities.update(act.new_quantities)
         except DBAPIError as exc:
             raise translate(exc, self.place) from exc
+
+    def refuse_if_moved(self, conn: Connection) -> None:
+        """Raise if this catalogue was left behind by a move to another database, or is not yet in charge.
+
+        Raises
+        ------
+        LabError
+        """
+        row = conn.execute(select(s.meta.c.key, s.meta.c.value).where(s.meta.c.key.in_(GUARDS))).first()
+        if row is None:
+            return
+        if row[0] == MOVED_TO:
+            raise LabError(
+                f"{self.place}: the catalogue was moved to {row[1]}; nothing was read or stored here. Close the "
+                "laboratory and open it again: it then uses the new one."
+            )
+        raise LabError(
+            f"{self.place}: this catalogue is the copy of a move that did not finish; nothing was read or stored. Open "
+            "the laboratory by its folder."
+        )
 
     def curve(self, conn: Connection, sha: str) -> tuple[dict[str, Variable], dict[str, str]]:
         """Variables and attributes of a stored curve, looked for in both kinds of store."""
@@ -159,6 +185,7 @@ class Act:
         self.action = action
         self.reason = reason
         self.actor = actor
+        checked_digest("act", {"action": action, "reason": reason, "actor": actor})
         seq, last, self._prev = audit.head(conn)
         self.seq = seq + 1
         self.at = audit.next_time(last)
@@ -211,7 +238,7 @@ class Act:
                 record["created_at"] = self.at
             key = start + offset
             ids.append(key)
-            self.items.append(audit.Item(name, record["uid"], change, digest(record)))
+            self.items.append(audit.Item(name, record["uid"], change, checked_digest(name, record)))
             self._remember(name, record["uid"], key)
             row: Record = {"id": key}
             for column, sort, _ in own:
@@ -264,6 +291,8 @@ class Act:
         if not before:
             raise LabError(f"There is no {name} with internal key {key}.")
         old = before[key]
+        changes = {k: v + 0.0 if isinstance(v, float) else v for k, v in changes.items()}
+        checked_digest(name, changes)
         row = {
             c: (self._resolve(kind.refs[c], changes[k]) if c in kind.refs else changes[k]) for k, c in columns.items()
         }
@@ -291,6 +320,7 @@ class Act:
 
     def put_raw(self, data: bytes, filename: str, *, quarantined: bool = False) -> str:
         """Keep a raw file for ever, before anything is read from it."""
+        checked_digest("raw file", {"filename": filename})
         sha = self.store.vault.put(data)
         row = self.conn.execute(select(s.raw.c.quarantined).where(s.raw.c.sha256 == sha)).first()
         if row is None:
@@ -300,7 +330,7 @@ class Act:
                  "quarantined": int(quarantined)},
             )  # fmt: skip
             self.note("raw", sha, "quarantine" if quarantined else "insert", sha)
-        elif row[0] and not quarantined:
+        elif row[0] and not quarantined:  # out of quarantine, or a file that a bundle named but did not bring
             self.conn.execute(update(s.raw).where(s.raw.c.sha256 == sha).values(quarantined=0))
             self.note("raw", sha, "release", sha)
         return sha
