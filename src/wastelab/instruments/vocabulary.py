@@ -137,6 +137,53 @@ def technique(name: str) -> Technique:
 
 
 @cache
+def technique_in(text: str) -> str:
+    """Code of the one technique named within a text (``"赤泥重金属检测表"`` gives ``"metals"``), or an empty string.
+
+    The longest word found decides; where two techniques are named by other words, none is taken.
+    """
+    body = unicodedata.normalize("NFKC", text).lower()
+    folded = fold(text)
+    hits: dict[str, int] = {}
+    for word, code in _technique_words().items():
+        if word.isascii():
+            if len(word) < 2 or not re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", fold_words(body)):
+                continue
+        elif word not in folded:
+            continue
+        hits[code] = max(hits.get(code, 0), len(word))
+    if not hits:
+        return ""
+    best = max(hits.values())
+    codes = [code for code, size in hits.items() if size == best]
+    return codes[0] if len(codes) == 1 else ""
+
+
+def fold_words(text: str) -> str:
+    """A text with every mark but letters and digits as a blank, words kept apart."""
+    return re.sub(r"[^a-z0-9\u4e00-\u9fff]+", " ", text.lower())
+
+
+@cache
+def names() -> frozenset[str]:
+    """Names of the quantities that have an entry of their own."""
+    return frozenset(_terms()[0])
+
+
+@cache
+def words() -> tuple[str, ...]:
+    """Headings that are known as printed: names, titles and synonyms of quantities, words of fields."""
+    out: dict[str, None] = {}
+    for _, data in _tables("quantities"):
+        for name, entry in data.get("quantity", {}).items():
+            out.update(dict.fromkeys((name, entry.get("title", name), *([entry["zh"]] if "zh" in entry else ()), *entry.get("synonyms", ()))))
+    for _, data in _tables("fields"):
+        for name, entry in data.get("fields", {}).items():
+            out.update(dict.fromkeys((name, *entry)))
+    return tuple(out)
+
+
+@cache
 def _terms() -> tuple[dict[str, Term], dict[str, str]]:
     terms: dict[str, Term] = {}
     words: dict[str, str] = {}
@@ -208,15 +255,44 @@ def _is_formula(text: str) -> bool:
 
 
 @cache
-def _formula_by_fold(folded: str) -> str:
-    from periodictable import elements
+def _elements() -> Mapping[str, str]:
+    """Symbol by Chinese name, English name and folded symbol."""
+    out: dict[str, str] = {}
+    for _, data in _tables("fields"):
+        for symbol, words in data.get("elements", {}).items():
+            out.update({fold(w): symbol for w in words})
+            out[symbol] = symbol
+    return out
 
-    symbols = {e.symbol for e in elements} - {"n"}
-    for e in symbols:
-        if folded == e.lower():
-            return e
+
+def element(text: str) -> str:
+    """Symbol of the element a heading names (``"Pb"``, ``"铅"``, ``"total lead"``, ``"总铅"``), or an empty string.
+
+    A symbol must be written as a symbol: ``"CO"`` and ``"no"`` are no elements; ``"PB"`` is.
+    """
+    known = _elements()
+    body = unicodedata.normalize("NFKC", text).strip()
+    match = re.fullmatch(r"([A-Za-z]{1,2})(?:\s+\d+(?:\.\d+)?)?", body)
+    if match:
+        symbol = match[1] if match[1] in known else match[1].capitalize()
+        alike = match[1] == symbol or (len(symbol) == 2 and symbol not in ("Co", "No", "As", "In", "At", "He", "Be", "Am"))
+        return symbol if symbol in known and alike else ""
+    folded = fold(body)
+    for word in (folded, folded.removeprefix("total"), folded.removeprefix("总"), folded.removesuffix("总量"),
+                 folded.removesuffix("全量"), folded.removesuffix("元素")):  # fmt: skip
+        if word in known and not word.isascii():
+            return known[word]
+        if len(word) > 2 and known.get(word):
+            return known[word]
+        if word != folded and word.capitalize() in known:
+            return word.capitalize()
+    return ""
+
+
+@cache
+def _formula_by_fold(folded: str) -> str:
     match = re.fullmatch(r"([a-z]{1,2})(\d?)o(\d{0,2})", folded)
-    if match and match[1].capitalize() in symbols:
+    if match and match[1].capitalize() in _elements() and (len(match[1]) == 2 or match[2] or match[3]):
         return f"{match[1].capitalize()}{match[2]}O{match[3]}"
     return ""
 
@@ -233,7 +309,7 @@ def find(heading: str) -> Term | None:
         return None
     if folded in words:
         return term(words[folded])
-    formula = _formula_by_fold(folded)
+    formula = element(heading) or _formula_by_fold(folded)
     if formula:
         return term(formula)
     aged = re.fullmatch(r"(\d+)(d|h|天|小时)(.+)", folded) or None

@@ -1,0 +1,169 @@
+"""The sheet a technician fills in: .xlsx, .xls, .ods, .csv, in Chinese or English, one row (or column) per sample or result.
+
+Nothing is guessed and nothing is dropped: an unknown column with numbers, a number without a unit, an ambiguous
+date or an error of the spreadsheet is refused, all faults of a file at once. Several sheets may hold several techniques.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import InstrumentError
+from .. import vocabulary
+from ..base import Completeness, Reader, Reading, Source
+from ..sheets import Grid, SheetError, container, decimal_of, open_grids
+from ._sheet_headings import known
+from ._sheet_rows import read_table
+from ._sheet_tables import SEARCH, Table, find_tables, has_result, header_kind
+from ._sheet_values import Faults
+
+_AUXILIARY = re.compile(r"说明|选项|下拉|instruction|readme|option|lists?$|drop-?down|help|帮助|字典", re.I)
+_SNIFFED_TEXT = 1 << 16
+
+
+def _words() -> tuple[str, ...]:
+    return vocabulary.words()
+
+
+def _grids(source: Source) -> list[Grid]:
+    return open_grids(source, known, _words())
+
+
+def _sniff(source: Source) -> int:
+    kind = container(source.data)
+    try:
+        if kind in ("xlsx", "ods", "xls"):
+            return _sniff_workbook(source, kind)
+        if kind or b"\x00" in source.head[2:64] and not source.data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return 0
+        return _sniff_text(source)
+    except InstrumentError:
+        return 0
+
+
+def _sniff_workbook(source: Source, kind: str) -> int:
+    try:
+        grids = _grids(source)
+    except InstrumentError:
+        # a damaged workbook is reported as such where no other reader claims it
+        return 5 if kind != "xls" or "Workbook".encode("utf-16-le") in source.data else 0
+    return 50 if any(header_kind(row) for grid in grids for row in grid.rows[:SEARCH]) or _flipped(grids) else 5
+
+
+def _flipped(grids: list[Grid]) -> bool:
+    return any(find_tables(Grid(g.name, g.rows[:200], g.kind)) for g in grids if len(g.rows) > 2)
+
+
+def _sniff_text(source: Source) -> int:
+    head = source.data[:_SNIFFED_TEXT]
+    if len(source.data) > len(head):
+        head = head[: head.rfind(b"\n") + 1]
+    if not head:
+        return 0
+    grids = open_grids(Source(head, source.name), known, _words())
+    rows = grids[0].rows[:SEARCH]
+    if any(header_kind(row) for row in rows) or _flipped(grids):
+        return 50
+    return 2 if source.suffix in (".csv", ".tsv") and max((len(r) for r in rows), default=0) > 1 else 0
+
+
+def _read(source: Source) -> list[Reading]:
+    grids = _grids(source)
+    faults = Faults()
+    readings: list[Reading] = []
+    skipped: list[str] = []
+    tables: list[tuple[Grid, list[Table]]] = []
+    for grid in grids:
+        numbers = next(((i, j) for i, row in enumerate(grid.rows) for j, c in enumerate(row) if has_result(c)), None)
+        if numbers is None and not grid.faults:
+            if any(c is not None for row in grid.rows for c in row):
+                skipped.append(f"sheet '{grid.name}' holds no numbers and was not read" if grid.name else "")
+            continue
+        for (row, column), problem in sorted(grid.faults.items()):
+            faults.add(grid.place(row, column, _heading_above(grid, row, column)), problem)
+        found = [] if _AUXILIARY.search(grid.name) else find_tables(grid)
+        if not found and numbers is not None:
+            faults.add(
+                grid.place(*numbers),
+                f"{grid.rows[numbers[0]][numbers[1]]!r}: this sheet has numbers but no heading row is known in its first "
+                f"{SEARCH} rows. Head the columns '样品编号' / 'sample', 'SiO2 (wt%)', …; remove the sheet if it holds "
+                "no results; a file of an instrument may be of a format that is not supported.",
+            )
+        tables.append((grid, found))
+    for grid, found in tables:
+        decimal = decimal_of(source, grid)
+        complete = _completeness(grid)
+        for table in found:
+            readings += read_table(table, decimal, faults, complete)
+    if faults.found:
+        raise SheetError(source.name, faults.found)
+    if not readings:
+        raise source.fail(
+            "holds headings but no result" + (f" ({'; '.join(s for s in skipped if s)})" if any(skipped) else "")
+            + "; fill in at least one row."
+        )  # fmt: skip
+    return _number_replicates(readings, [s for s in skipped if s])
+
+
+def _heading_above(grid: Grid, row: int, column: int) -> str:
+    for above in range(row - 1, -1, -1):
+        cells = grid.rows[above]
+        if column < len(cells) and isinstance(cells[column], str) and known(str(cells[column])):
+            return str(cells[column])
+    return ""
+
+
+def _completeness(grid: Grid) -> tuple[Completeness, str]:
+    """What the container says about the end of the table."""
+    if grid.kind != "csv":
+        return "declared", ""
+    if grid.ends or not grid.rows:
+        return "unverified", ""
+    widths = [len(r) for r in grid.rows[:-1] if sum(c is not None for c in r) > 1]
+    if widths and len(grid.rows[-1]) < max(widths):
+        return "partial", "the last line ends early and without a line end: the file was cut"
+    return "unverified", "the last line has no line end: if the file was cut there, its last number may be short"
+
+
+def _number_replicates(readings: list[Reading], skipped: list[str]) -> list[Reading]:
+    """Number the results of a sample that stands in the file more than once without a replicate column."""
+    from dataclasses import replace
+
+    def key(reading: Reading) -> tuple[str, ...]:
+        names = ("age", "specimen", "mix", "process", "replicate")
+        return (reading.sample, reading.technique, reading.method, *(reading.fields.get(n, "") for n in names))
+
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, reading in enumerate(readings):
+        groups.setdefault(key(reading), []).append(i)
+    out = list(readings)
+    for where in groups.values():
+        for number, i in enumerate(where, 1):
+            extra = list(skipped)
+            fields = dict(readings[i].fields)
+            if len(where) > 1:
+                places = ", ".join(readings[j].where.removeprefix(f"sheet '{readings[i].where}', ") for j in where[:6])
+                name = readings[i].sample or "(no name)"
+                if "replicate" not in fields:
+                    fields["replicate"] = str(number)
+                    extra.append(f"sample {name!r} stands {len(where)} times in the file ({places}); numbered as replicates")
+                else:
+                    extra.append(f"sample {name!r}, replicate {fields['replicate']!r} stands {len(where)} times ({places})")
+            if extra or len(where) > 1:
+                out[i] = replace(readings[i], warnings=(*readings[i].warnings, *extra), fields=fields)
+    return out
+
+
+
+READER = Reader(
+    "sheet",
+    "Laboratory sheet (Excel, OpenDocument, CSV)",
+    (".xlsx", ".xls", ".ods", ".csv", ".tsv", ".xlsm"),
+    _sniff,
+    _read,
+    (
+        "XRF", "QPA", "LOI", "PSD", "Blaine", "BET", "density", "moisture", "free_lime", "glass", "leaching", "metals",
+        "radionuclides", "pH", "fineness", "fresh", "setting", "strength", "activity", "absorption", "bulk_density",
+        "thermal_conductivity", "cylinder_strength", "calorific_value", "durability",
+    ),
+)  # fmt: skip

@@ -1,0 +1,294 @@
+"""Tables of spreadsheets and delimited text as plain grids of cells, with limits and without silent losses.
+
+Workbooks are inspected (`workbooks`) before they are opened: error cells, formulas that were never calculated,
+percent formats and hidden rows are invisible afterwards. Formulas are never evaluated.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+from ..errors import InstrumentError
+from .base import Source
+from .text import decimal_mark
+
+Cell = str | int | float | datetime | None
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_CELLS = 5_000_000
+#: How many faulty cells one error lists.
+MAX_LISTED = 20
+SEPARATORS = ("\t", ";", ",", "|")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One faulty cell: where it is, what it holds, what was expected and what to do."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+class SheetError(InstrumentError):
+    """A table with faulty cells; `problems` holds every one of them, the message the first twenty.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    problems : sequence of Problem
+    """
+
+    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+        self.file = file
+        self.problems = list(problems)
+        shown = [str(p) for p in self.problems[:MAX_LISTED]]
+        more = len(self.problems) - len(shown)
+        if len(shown) == 1:
+            text = f"{file}, {shown[0]}"
+        else:
+            text = f"{file}: {len(self.problems)} faults; nothing was read.\n  " + "\n  ".join(shown)
+        super().__init__(text + (f"\n  … and {more} more." if more else ""))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One sheet, or one delimited text, from cell A1 on.
+
+    Attributes
+    ----------
+    name : str
+        Name of the sheet; empty for text.
+    rows : list of list
+        Cells as str, int, float, datetime or None; a percent-formatted number is its text (``"45.2 %"``).
+    kind : {"csv", "xlsx", "xls", "ods"}
+    hidden : bool
+        The sheet is hidden.
+    hidden_rows : frozenset of int
+        Indices (from 0) of hidden rows.
+    faults : mapping of (row, column) to str
+        Cells that must not be read: errors of the spreadsheet, formulas never calculated.
+    separator : str
+        Of delimited text.
+    ends : bool
+        False for text whose last line has no line end: it may have been cut.
+    """
+
+    name: str
+    rows: list[list[Cell]]
+    kind: Literal["csv", "xlsx", "xls", "ods"]
+    hidden: bool = False
+    hidden_rows: frozenset[int] = frozenset()
+    faults: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    separator: str = ""
+    ends: bool = True
+
+    def place(self, row: int, column: int | None = None, heading: str = "") -> str:
+        """``"sheet 'XRF', row 14, column C 'Al2O3'"``; rows count from 1 as the spreadsheet shows them."""
+        parts = [f"sheet '{self.name}'"] if self.name else []
+        parts.append(f"row {row + 1}")
+        if column is not None:
+            title = " ".join(heading.split())
+            parts.append(f"column {letter(column)}" + (f" '{title}'" if title else ""))
+        return ", ".join(parts)
+
+
+def letter(column: int) -> str:
+    """Letters of a column index from 0: 0 is A, 26 is AA."""
+    out = ""
+    number = column + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        out = chr(65 + rest) + out
+    return out
+
+
+def container(data: bytes) -> str:
+    """``"xlsx"``, ``"ods"``, ``"xls"``, ``"zip"`` for another archive, or ``""`` for what may be text."""
+    if data.startswith(b"PK\x03\x04"):
+        if b"xl/workbook" in data[-131_072:] or (b"[Content_Types].xml" in data[:4096] and b"xl/" in data[:131_072]):
+            return "xlsx"
+        return "ods" if b"opendocument.spreadsheet" in data[:512] else "zip"
+    return "xls" if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") else ""
+
+
+_opened: WeakKeyDictionary[Source, list[Grid]] = WeakKeyDictionary()
+
+
+def open_grids(source: Source, known: Callable[[str], bool], words: Sequence[str] = ()) -> list[Grid]:
+    """Every sheet of a workbook, or the one grid of a delimited text.
+
+    Parameters
+    ----------
+    source : Source
+    known : callable
+        Tells whether a cell is a heading of the laboratory; decides the separator of text.
+    words : sequence of str
+        Header words that confirm the encoding of text.
+
+    Raises
+    ------
+    InstrumentError
+        If it is damaged, encrypted, larger than the limits, or no table.
+    """
+    found = _opened.get(source)
+    if found is None:
+        kind = container(source.data)
+        if kind in ("xlsx", "xls", "ods"):
+            found = _workbook(source, kind)
+        elif kind:
+            raise source.fail("is an archive but no workbook; export the table as .xlsx or .csv.")
+        else:
+            found = [_text_grid(source, known, words)]
+        _opened[source] = found
+    return found
+
+
+def _workbook(source: Source, kind: str) -> list[Grid]:
+    from . import workbooks
+
+    sheets = workbooks.inspect(source, kind)
+    grids = []
+    book = _calamine(source, lambda pc: pc.CalamineWorkbook.from_filelike(io.BytesIO(source.data)))
+    names = list(book.sheet_names)
+    for index, meta in enumerate(book.sheets_metadata):
+        if "WorkSheet" not in str(meta.typ):
+            continue
+        seen = sheets.get(meta.name)
+        if seen is None:
+            raise source.fail(f"sheet {meta.name!r} is listed but not in the file; save the workbook again.")
+        raw = _calamine(source, lambda pc, i=index: book.get_sheet_by_index(i).to_python(skip_empty_area=False))
+        rows = [[_cell(value) for value in row] for row in raw]
+        for (row, column), shown in seen.percent.items():
+            if row < len(rows) and column < len(rows[row]) and isinstance(rows[row][column], float):
+                number = rows[row][column]
+                rows[row][column] = f"{float(f'{number * 100.0:.12g}'):.12g} %" if shown else number  # type: ignore[operator]
+        grids.append(
+            Grid(
+                meta.name, rows, kind, seen.hidden or "Visible" not in str(meta.visible), frozenset(seen.hidden_rows),  # type: ignore[arg-type]
+                seen.faults,
+            )
+        )  # fmt: skip
+    if not names:
+        raise source.fail("the workbook has no sheet.")
+    return grids
+
+
+def _calamine(source: Source, action: Callable[[Any], Any]) -> Any:
+    import python_calamine as pc
+
+    try:
+        return action(pc)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except pc.PasswordError:
+        raise source.fail("the workbook is protected by a password; save it without one.") from None
+    except BaseException as exc:  # a panic of the parser is no Exception
+        raise source.fail(f"the workbook is damaged ({str(exc)[:160]}); save it again.") from None
+
+
+def _cell(value: object) -> Cell:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float | datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    if isinstance(value, time | timedelta):
+        return str(value)
+    text = str(value).strip()
+    return text or None
+
+
+_NUMBERLIKE = re.compile(
+    r"[<>≤≥~≈=\s]*[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?(?:\s*(?:±|\+/-)\s*[\d.,]+)?\s*(?:%|‰|[A-Za-zµμ°]{1,5}(?:/[A-Za-z]{1,3})?)?"
+)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}|[+-]?\d{1,3}(?:,\d{3})+\.\d*|[+-]?\d{1,3}(?:\.\d{3}){2,}|[+-]?\d{1,3}(?:\.\d{3})+,\d*")
+
+
+def decimal_of(source: Source, grid: Grid) -> str:
+    """The decimal mark of the numbers written as text; one for the whole sheet.
+
+    Raises
+    ------
+    InstrumentError
+        If marks are mixed, if there are marks between thousands, or if ``"1,234"`` could be either.
+    """
+    where = f"sheet '{grid.name}'" if grid.name else ""
+    texts = [cell for row in grid.rows for cell in row if isinstance(cell, str)]
+    numbers = [t for t in texts if len(t) < 40 and t[0] in "<>≤≥~≈=+-0123456789 " and _NUMBERLIKE.fullmatch(t)]
+    bodies = [re.sub(r"^[<>≤≥~≈=\s]+", "", t) for t in numbers]
+    bodies = [m[0] for m in (re.match(r"[+-]?[\d.,]+", b) for b in bodies) if m]
+    for body in bodies:
+        if _GROUPED.fullmatch(body):
+            raise source.fail(
+                f"{body!r} has marks between thousands; write the number without them, e.g. "
+                f"{re.sub('[.,](?=[0-9]{3}(?:[.,]|$))', '', body)!r}.", where,
+            )  # fmt: skip
+    try:
+        mark = decimal_mark(bodies)
+    except ValueError as exc:
+        comma = next(b for b in bodies if re.fullmatch(r"[+-]?\d*,\d+", b))
+        point = next(b for b in bodies if re.fullmatch(r"[+-]?\d*\.\d+", b))
+        raise source.fail(f"{exc} ({comma!r} and {point!r}); write every number with a decimal point.", where) from None
+    if mark == ",":
+        with_comma = [b for b in bodies if "," in b]
+        if all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", b) for b in with_comma):
+            raise source.fail(
+                f"{with_comma[0]!r} could be {with_comma[0].replace(',', '.')} or {with_comma[0].replace(',', '')}; "
+                "write every number with a decimal point and without marks between thousands.", where,
+            )  # fmt: skip
+    return mark
+
+
+def _text_grid(source: Source, known: Callable[[str], bool], words: Sequence[str]) -> Grid:
+    text = source.text(*words)
+    separator = _separator(text, known)
+    rows: list[list[Cell]] = []
+    cells = 0
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            cells += len(record)
+            if len(rows) >= MAX_ROWS or len(record) > MAX_COLUMNS or cells > MAX_CELLS:
+                raise source.fail(
+                    f"more than {MAX_ROWS} rows, {MAX_COLUMNS} columns or {MAX_CELLS} cells; split the table.",
+                    f"row {len(rows) + 1}",
+                )
+            rows.append([value.strip() or None for value in record])
+    except csv.Error as exc:
+        raise source.fail(
+            f"is no sound delimited text ({exc}): a quotation mark is open, or the file was cut.", f"row {len(rows) + 1}"
+        ) from None
+    while rows and not any(cell is not None for cell in rows[-1]):
+        rows.pop()
+    return Grid("", rows, "csv", separator=separator, ends=text.endswith(("\n", "\r")))
+
+
+def _separator(text: str, known: Callable[[str], bool]) -> str:
+    """The mark that makes most headings of the first lines known."""
+    head = "\n".join(text.splitlines()[:40]) + "\n"
+    best, score = ",", (-1, -1)
+    for separator in SEPARATORS:
+        if separator not in head:
+            continue
+        try:
+            records = list(csv.reader(io.StringIO(head, newline=""), delimiter=separator))
+        except csv.Error:
+            continue
+        headings = max((sum(known(c) for c in r if c.strip() and len(c) < 80) for r in records), default=0)
+        wide = max((len(r) for r in records), default=0)
+        if (headings, wide) > score:
+            best, score = separator, (headings, wide)
+    return best

@@ -1,0 +1,412 @@
+"""What must be known of a workbook before it is opened: size, error cells, formulas never calculated, percent formats.
+
+The parser of cells returns an empty cell for ``#DIV/0!`` and for a formula without a stored result, and 0.452 for
+a cell that shows 45.2 %; each would be a silently wrong table. Reads OOXML (.xlsx), OpenDocument (.ods), BIFF8 (.xls).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .base import Source
+from .readers import _xml
+from .readers._zip import Archive
+
+MAX_UNPACKED = 256 * 2**20
+MAX_MEMBERS = 5_000
+_NOT_CALCULATED = (
+    "a formula without a stored result; open the workbook in a spreadsheet program, let it calculate, save, "
+    "or paste the value"
+)
+
+
+@dataclass
+class Seen:
+    """One sheet as inspected: cells by (row, column) from 0."""
+
+    hidden: bool = False
+    hidden_rows: set[int] = field(default_factory=set)
+    faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    percent: dict[tuple[int, int], bool] = field(default_factory=dict)
+    rows: int = 0
+    columns: int = 0
+
+
+def inspect(source: Source, kind: str) -> dict[str, Seen]:
+    """Sheets of a workbook by name.
+
+    Raises
+    ------
+    InstrumentError
+        If it is cut, damaged, encrypted, or larger than the limits.
+    """
+    sheets = {"xlsx": _inspect_xlsx, "ods": _inspect_ods, "xls": _inspect_xls}[kind](source)
+    from .sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
+
+    total = 0
+    for name, sheet in sheets.items():
+        total += sheet.rows * sheet.columns
+        if sheet.rows > MAX_ROWS or sheet.columns > MAX_COLUMNS or total > MAX_CELLS:
+            raise source.fail(
+                f"{sheet.rows} rows x {sheet.columns} columns; at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and "
+                f"{MAX_CELLS} cells in all are read. Delete stray cells far from the table, or split it.",
+                f"sheet '{name}'",
+            )
+    return sheets
+
+
+def _error(text: str) -> str:
+    return f"{text}, an error of the spreadsheet; correct the formula, or leave the cell empty if it was not measured"
+
+
+# --- OOXML -----------------------------------------------------------------------------------------------------------
+
+
+def _archive(source: Source) -> Archive:
+    import io
+    import zipfile
+
+    archive = Archive(source)
+    infos = zipfile.ZipFile(io.BytesIO(source.data)).infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise source.fail(f"holds {len(infos)} members; a workbook has at most {MAX_MEMBERS}.")
+    size = sum(info.file_size for info in infos)
+    if size > MAX_UNPACKED:
+        raise source.fail(f"unpacks to {size / 2**20:.0f} MB; at most {MAX_UNPACKED // 2**20} MB are read.")
+    if any(info.flag_bits & 1 for info in infos):
+        raise source.fail("the workbook is encrypted; save it without a password.")
+    return archive
+
+
+def _inspect_xlsx(source: Source) -> dict[str, Seen]:
+    archive = _archive(source)
+    members = {name: archive.read(name) for name in archive.names}  # every checksum is verified here
+    for name, data in members.items():
+        if name.lower().endswith((".xml", ".rels")) and (b"<!DOCTYPE" in data or b"<!ENTITY" in data):
+            raise source.fail("the XML declares entities or a document type; refused.", f"member {name!r}")
+    if "xl/workbook.xml" not in members:
+        what = ".xlsb (binary)" if "xl/workbook.bin" in members else "not a workbook"
+        raise source.fail(f"the archive is {what}; save it as .xlsx.")
+    book = _xml.parse(members["xl/workbook.xml"], source, "member 'xl/workbook.xml'")
+    rels = members.get("xl/_rels/workbook.xml.rels")
+    if rels is None:
+        raise source.fail("the list of sheets is missing from the workbook; save it again.")
+    targets = {
+        r.get("Id", ""): (r.get("Target", ""), r.get("Type", "").rsplit("/", 1)[-1])
+        for r in _xml.parse(rels, source, "member 'xl/_rels/workbook.xml.rels'").iter("Relationship")
+    }
+    percent = _percent_styles(members.get("xl/styles.xml"), source)
+    out: dict[str, Seen] = {}
+    for sheet in book.iter("sheet"):
+        name = sheet.get("name", "")
+        target, kind = targets.get(sheet.get("id", ""), ("", ""))
+        if kind not in ("worksheet", ""):
+            continue
+        path = target.lstrip("/") if target.startswith("/") else f"xl/{target.removeprefix('./')}"
+        if path not in members:
+            raise source.fail(f"sheet {name!r} is listed but its member {path!r} is missing; save the workbook again.")
+        if name in out:
+            raise source.fail(f"two sheets are called {name!r}; rename one.")
+        out[name] = _scan_sheet(members[path], percent, source, name)
+        out[name].hidden = sheet.get("state", "visible") != "visible"
+    return out
+
+
+def _percent_styles(data: bytes | None, source: Source) -> set[int]:
+    """Indices of the cell styles that show a fraction as a percentage."""
+    if data is None:
+        return set()
+    root = _xml.parse(data, source, "member 'xl/styles.xml'")
+    own = {
+        int(f.get("numFmtId", "-1")) for f in root.iter("numFmt") if "%" in re.sub(r'"[^"]*"|\\.', "", f.get("formatCode", ""))
+    }
+    styles = root.find("cellXfs")
+    found = list(styles.iter("xf")) if styles is not None else []
+    return {i for i, xf in enumerate(found) if int(xf.get("numFmtId", "0")) in own | {9, 10}}
+
+
+_CELL = re.compile(rb"<(?:\w+:)?c\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>")
+_ADDRESS = re.compile(rb"\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"']")
+_STYLE = re.compile(rb"\bs=[\"']([0-9]+)[\"']")
+_TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
+_HIDDEN = re.compile(rb"<(?:\w+:)?row\b[^>]*?\bhidden=[\"'](?:1|true)[\"'][^>]*>")
+_ROW_NUMBER = re.compile(rb"\br=[\"']([0-9]+)[\"']")
+_FORMULA = re.compile(rb"<(?:\w+:)?f\b")
+_VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]+)<")
+
+
+def _scan_sheet(data: bytes, percent: set[int], source: Source, name: str) -> Seen:
+    seen = Seen()
+    if b"sheetData" not in data:
+        raise source.fail("its XML is damaged or not in UTF-8; save the workbook again.", f"sheet '{name}'")
+    for match in _HIDDEN.finditer(data):
+        number = _ROW_NUMBER.search(match[0])
+        if number:
+            seen.hidden_rows.add(int(number[1]) - 1)
+    formulas = _FORMULA.search(data) is not None
+    columns: dict[bytes, int] = {}
+    last = 0
+    for match in _CELL.finditer(data):
+        attributes = match[1]
+        address = _ADDRESS.search(attributes)
+        if address is None:
+            raise source.fail(
+                "has cells without an address; open and save it in a spreadsheet program.", f"sheet '{name}'"
+            )
+        column = columns.get(address[1])
+        if column is None:
+            column = columns[address[1]] = _column(address[1])
+        row = int(address[2])
+        last = max(last, row)
+        if percent:
+            style = _STYLE.search(attributes)
+            if style and int(style[1]) in percent:
+                seen.percent[row - 1, column] = True
+        if match[2]:
+            continue
+        typed = _TYPE.search(attributes)
+        kind = typed[1] if typed else b""
+        if kind == b"e" or formulas:
+            end = data.find(b"</", match.end())
+            body = data[match.end() : _cell_end(data, match.end(), end)]
+            value = _VALUE.search(body)
+            if kind == b"e":
+                shown = value[1].decode("utf-8", "replace") if value else "an error"
+                seen.faults[row - 1, column] = _error(shown)
+            elif value is None and kind != b"str" and _FORMULA.search(body):
+                seen.faults[row - 1, column] = _NOT_CALCULATED
+    seen.rows, seen.columns = last, max(columns.values(), default=-1) + 1
+    return seen
+
+
+_CELL_END = re.compile(rb"</(?:\w+:)?c>")
+
+
+def _cell_end(data: bytes, start: int, guess: int) -> int:
+    match = _CELL_END.search(data, start)
+    return match.start() if match else max(guess, start)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for byte in letters:
+        number = number * 26 + byte - 64
+    return number - 1
+
+
+# --- OpenDocument ----------------------------------------------------------------------------------------------------
+
+
+def _inspect_ods(source: Source) -> dict[str, Seen]:
+    archive = _archive(source)
+    for name in archive.names:
+        data = archive.read(name)
+        if name == "content.xml":
+            content = data
+    if "content.xml" not in archive.names:
+        raise source.fail("content.xml is missing from the OpenDocument file; save it again.")
+    root = _xml.parse(content, source, "member 'content.xml'")
+    out: dict[str, Seen] = {}
+    for table in root.iter("table"):
+        seen = Seen()
+        row = 0
+        for line in table.iter("table-row"):
+            repeat = int(line.get("number-rows-repeated", "1"))
+            column = 0
+            filled = False
+            for cell in line:
+                if cell.tag not in ("table-cell", "covered-table-cell"):
+                    continue
+                times = int(cell.get("number-columns-repeated", "1"))
+                kind = cell.get("value-type", "")
+                if kind or cell.get("formula") or len(cell):
+                    filled = True
+                    seen.columns = max(seen.columns, column + times)
+                    seen.rows = max(seen.rows, row + repeat)
+                    if seen.rows * seen.columns <= 5_000_000:
+                        _note_ods(seen, cell, row, column, times, repeat)
+                column += times
+            if filled and line.get("visibility", "visible") != "visible":
+                seen.hidden_rows.update(range(row, row + min(repeat, 10_000)))
+            row += repeat
+        out[table.get("name", "")] = seen
+    return out
+
+
+def _note_ods(seen: Seen, cell: object, row: int, column: int, times: int, repeat: int) -> None:
+    from xml.etree.ElementTree import Element
+
+    assert isinstance(cell, Element)
+    text = "".join(cell.itertext()).strip()
+    values = {key: cell.get(key) for key in ("value-type", "value", "string-value", "formula")}
+    fault = ""
+    if re.fullmatch(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d+", text):
+        fault = _error(text)
+    elif values["formula"] and not values["value-type"]:
+        fault = _NOT_CALCULATED
+    for r in range(row, row + min(repeat, 1000)):
+        for c in range(column, column + min(times, 1000)):
+            if fault:
+                seen.faults[r, c] = fault
+            if values["value-type"] == "percentage":
+                seen.percent[r, c] = True
+
+
+# --- BIFF8 in an OLE2 container --------------------------------------------------------------------------------------
+
+_ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
+_FREE = 0xFFFFFFFE
+
+
+def _inspect_xls(source: Source) -> dict[str, Seen]:
+    try:
+        stream = _ole_stream(source, ("Workbook", "Book"))
+        return _scan_biff(stream, source)
+    except (struct.error, IndexError, UnicodeDecodeError) as exc:
+        raise source.fail(f"the .xls workbook is damaged or cut ({exc}); save it again as .xlsx.") from None
+
+
+def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
+    """A stream of an OLE2 compound file, with every sector of its chain present."""
+    data = source.data
+    shift, mini_shift = struct.unpack_from("<HH", data, 30)
+    if shift not in (9, 12) or mini_shift != 6:
+        raise source.fail("the OLE container has an impossible sector size; the file is damaged.")
+    size = 1 << shift
+    n_fat, first_dir = struct.unpack_from("<I", data, 44)[0], struct.unpack_from("<I", data, 48)[0]
+    cutoff, first_minifat = struct.unpack_from("<II", data, 56)
+    difat_sector, n_difat = struct.unpack_from("<II", data, 68)
+    sectors = len(data) // size + 1
+
+    def sector(number: int) -> bytes:
+        body = data[(number + 1) * size : (number + 2) * size]
+        if number >= sectors or not body:
+            raise source.fail("the .xls workbook is cut: a part that it lists is beyond its end. Copy it again.")
+        return body
+
+    fat_sectors = list(struct.unpack_from("<109I", data, 76))
+    for _ in range(min(n_difat, sectors)):
+        if difat_sector >= _FREE:
+            break
+        body = struct.unpack(f"<{size // 4}I", sector(difat_sector))
+        fat_sectors.extend(body[:-1])
+        difat_sector = body[-1]
+    fat_sectors = [s for s in fat_sectors if s < _FREE][: min(n_fat, sectors)]
+    fat = [entry for s in fat_sectors for entry in struct.unpack(f"<{size // 4}I", sector(s))]
+
+    def chain(first: int) -> Iterator[int]:
+        seen = 0
+        while first < _FREE:
+            yield first
+            seen += 1
+            if seen > sectors or first >= len(fat):
+                raise source.fail("the .xls container is damaged: its chain of parts does not end.")
+            first = fat[first]
+
+    directory = b"".join(sector(s) for s in chain(first_dir))
+    entries = {}
+    root = b""
+    for start in range(0, len(directory) - 127, 128):
+        entry = directory[start : start + 128]
+        length = struct.unpack_from("<H", entry, 64)[0]
+        name = entry[: max(0, min(length, 64) - 2)].decode("utf-16-le", "replace")
+        if entry[66] == 5:
+            root = entry
+        elif entry[66] == 2:
+            entries[name] = entry
+    for name in names:
+        if name in entries:
+            first, length = struct.unpack_from("<II", entries[name], 116)
+            if length >= cutoff:
+                body = b"".join(sector(s) for s in chain(first))
+            else:
+                mini = b"".join(sector(s) for s in chain(struct.unpack_from("<I", root, 116)[0]))
+                minifat = [e for s in chain(first_minifat) for e in struct.unpack(f"<{size // 4}I", sector(s))]
+                parts = []
+                while first < _FREE and len(parts) <= len(minifat):
+                    parts.append(mini[first * 64 : first * 64 + 64])
+                    first = minifat[first]
+                body = b"".join(parts)
+            if len(body) < length:
+                raise source.fail("the .xls workbook is cut: its cells are not all there. Copy the file again.")
+            return body[:length]
+    raise source.fail("the OLE container holds no workbook; it is another kind of document.")
+
+
+def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    position = start
+    while position + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, position)
+        body = stream[position + 4 : position + 4 + length]
+        if len(body) < length:
+            raise struct.error("a record is cut")
+        yield kind, body
+        position += 4 + length
+        if kind == 0 and length == 0:
+            return
+
+
+def _scan_biff(stream: bytes, source: Source) -> dict[str, Seen]:
+    formats: dict[int, bool] = {9: True, 10: True}
+    styles: list[int] = []
+    places: list[tuple[int, str, bool]] = []
+    for kind, body in _records(stream, 0):
+        if kind == 0x0809 and struct.unpack_from("<H", body)[0] != 0x0600:
+            raise source.fail("is a workbook of Excel 5/95; save it as .xlsx.")
+        if kind == 0x002F:
+            raise source.fail("the workbook is protected by a password; save it without one.")
+        if kind == 0x041E:
+            number, _, flags = struct.unpack_from("<HHB", body)
+            text = body[5:].decode("utf-16-le" if flags & 1 else "latin-1", "replace")
+            formats[number] = "%" in re.sub(r'"[^"]*"|\\.', "", text)
+        elif kind == 0x00E0:
+            styles.append(struct.unpack_from("<H", body, 2)[0])
+        elif kind == 0x0085:
+            offset, state, sheet_type, length, flags = struct.unpack_from("<IBBBB", body)
+            raw = body[8 : 8 + length * (2 if flags & 1 else 1)]
+            if sheet_type == 0:
+                places.append((offset, raw.decode("utf-16-le" if flags & 1 else "latin-1"), state & 3 != 0))
+        elif kind == 0x000A:
+            break
+    else:
+        raise struct.error("the list of sheets does not end")
+    percent = {i for i, number in enumerate(styles) if formats.get(number)}
+    return {name: _scan_biff_sheet(stream, offset, percent, hidden) for offset, name, hidden in places}
+
+
+def _scan_biff_sheet(stream: bytes, offset: int, percent: set[int], hidden: bool) -> Seen:
+    seen = Seen(hidden=hidden)
+    depth = 0
+    for kind, body in _records(stream, offset):
+        if kind == 0x0809:
+            depth += 1
+        elif kind == 0x000A:
+            depth -= 1
+            if depth <= 0:
+                return seen
+        if depth != 1:
+            continue
+        if kind == 0x0208:
+            row = struct.unpack_from("<H", body)[0]
+            if struct.unpack_from("<H", body, 12)[0] & 0x20:
+                seen.hidden_rows.add(row)
+        elif kind in (0x0203, 0x027E, 0x00FD, 0x0204, 0x0205, 0x0006, 0x00D6):
+            row, column, style = struct.unpack_from("<HHH", body)
+            seen.rows, seen.columns = max(seen.rows, row + 1), max(seen.columns, column + 1)
+            if style in percent and kind in (0x0203, 0x027E, 0x0006):
+                seen.percent[row, column] = True
+            if kind == 0x0205 and body[7]:
+                seen.faults[row, column] = _error(_ERRORS.get(body[6], "an error"))
+            elif kind == 0x0006 and body[12:14] == b"\xff\xff" and body[6] == 2:
+                seen.faults[row, column] = _error(_ERRORS.get(body[8], "an error"))
+        elif kind == 0x00BD:
+            row, first = struct.unpack_from("<HH", body)
+            count = (len(body) - 6) // 6
+            seen.rows, seen.columns = max(seen.rows, row + 1), max(seen.columns, first + count)
+            for i in range(count):
+                if struct.unpack_from("<H", body, 4 + 6 * i)[0] in percent:
+                    seen.percent[row, first + i] = True
+    raise struct.error("a sheet does not end")
