@@ -101,6 +101,22 @@ ENTITIES: dict[str, Entity] = {
             ("technique", "method", "operator", "place", "note"),
         ),
         Entity("attachment", s.attachment, label="filename"),
+        Entity(
+            "yard", s.yard, search=("code", "name", "name_zh", "location", "note"),
+            mutable=frozenset({"name", "name_zh", "capacity_t", "location", "latitude", "longitude", "note"}),
+        ),
+        Entity(
+            "batch", s.batch, {"source_id": "source", "yard_id": "yard"}, mutable=frozenset({"note"}),
+            search=("code", "waste_class", "waste_code", "producer", "carrier", "contract", "manifest", "note"),
+        ),
+        Entity("batch_sample", s.batch_sample, {"batch_id": "batch", "sample_id": "sample"}, label="note"),
+        Entity(
+            "movement", s.movement,
+            {"batch_id": "batch", "yard_from_id": "yard", "yard_to_id": "yard", "mix_id": "mix",
+             "specimen_id": "specimen", "reverses_id": "movement"},
+            label="document", search=("document", "product", "counterparty", "reason", "note"),
+        ),
+        Entity("stocktake", s.stocktake, {"yard_id": "yard"}, label="document"),
     )
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 #: Newest schema version; the name of the last file of `migrations/versions/`.
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -213,4 +213,42 @@ audit_item = Table(
     Column("uid", String(64), nullable=False, index=True), Column("change", String(16), nullable=False),
     Column("digest", String(64), nullable=False), Column("detail", Text),
     sqlite_with_rowid=False,
+)  # fmt: skip
+
+# -- the waste account (schema 0002): append-only; masses in tonnes as received
+yard = Table(
+    "yard", metadata, _key(), _uid(), Column("code", Text, nullable=False, unique=True), _text("name"),
+    _text("name_zh"), Column("kind", String(16), nullable=False, default="heap"), Column("capacity_t", Double),
+    _text("location"), Column("latitude", Double), Column("longitude", Double), _text("note"),
+)  # fmt: skip
+
+batch = Table(
+    "batch", metadata, _key(), _uid(), Column("code", Text, nullable=False, unique=True),
+    Column("waste_class", String(16), nullable=False, index=True), _text("waste_code"), _ref("source_id", "source"),
+    _ref("yard_id", "yard"), Column("received_at", Text, nullable=False), _text("producer"), _text("carrier"),
+    _text("contract"), _text("manifest"), _text("note"), Column("created_at", Text, nullable=False),
+)  # fmt: skip
+
+batch_sample = Table(
+    "batch_sample", metadata, _key(), _uid(), _ref("batch_id", "batch", nullable=False, index=True),
+    _ref("sample_id", "sample", nullable=False, index=True), _text("note"), Column("created_at", Text, nullable=False),
+    UniqueConstraint("batch_id", "sample_id"),
+)  # fmt: skip
+
+movement = Table(
+    "movement", metadata, _key(), _uid(), _ref("batch_id", "batch", nullable=False, index=True),
+    Column("kind", String(16), nullable=False), Column("at", Text, nullable=False, index=True),
+    Column("mass_t", Double, nullable=False), Column("mass_sigma_t", Double), Column("moisture", Double),
+    _ref("yard_from_id", "yard"), _ref("yard_to_id", "yard"), _ref("mix_id", "mix"), _ref("specimen_id", "specimen"),
+    _text("product"), Column("product_quantity", Double), _text("product_unit"), _text("counterparty"),
+    _text("document"), _text("operator"), _text("reason"), _text("note"), _ref("reverses_id", "movement"),
+    Column("created_at", Text, nullable=False),
+    *(_sparse("movement", name) for name in ("mix_id", "specimen_id", "reverses_id")),
+)  # fmt: skip
+
+stocktake = Table(
+    "stocktake", metadata, _key(), _uid(), _ref("yard_id", "yard", nullable=False, index=True), _text("waste_class"),
+    Column("at", Text, nullable=False), Column("book_t", Double, nullable=False), Column("book_dry_t", Double),
+    Column("measured_t", Double, nullable=False), Column("measured_sigma_t", Double), Column("moisture", Double),
+    _text("method"), _text("document"), _text("operator"), _text("note"), Column("created_at", Text, nullable=False),
 )  # fmt: skip
