@@ -19,7 +19,7 @@ _LABEL = re.compile(r"^##([^=]*)=(.*)$", re.S)
 _SQZ = {c: str(k) for k, c in enumerate("@ABCDEFGHI")} | {c: f"-{k + 1}" for k, c in enumerate("abcdefghi")}
 _DIF = {c: str(k) for k, c in enumerate("%JKLMNOPQR")} | {c: f"-{k + 1}" for k, c in enumerate("jklmnopqr")}
 _DUP = {c: str(k + 1) for k, c in enumerate("STUVWXYZs")}
-_TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs]?)([+-]?\d*\.?\d*(?:[Ee][+-]\d+)?)|(\?)")
+_TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs]?)([+-]?\d*\.?\d*(?:[Ee][+-]\d+)?)")
 _WAVE = ("1/CM", "CM-1", "CM^-1", "1/ CM", "WAVENUMBERS", "WAVENUMBER", "CM**-1")
 
 
@@ -94,12 +94,12 @@ def _ordinates(source: Source, line: str, where: str) -> tuple[float, list[float
         if rest[at] in " \t,;":
             at += 1
             continue
+        if rest[at] == "?":
+            raise source.fail("has an ordinate marked '?' (not measured).", where)
         token = _TOKEN.match(rest, at)
         if not token or token.end() == at:
             raise source.fail(f"{rest[at : at + 20]!r} is no ordinate.", where)
         at = token.end()
-        if token[3]:
-            raise source.fail("has an ordinate marked '?' (not measured).", where)
         mark, digits = token[1], token[2]
         try:
             if mark in _DUP:

@@ -1,7 +1,8 @@
 """MATLAB files (.mat, version 5 to 7.3) through pymatreader from the extra ``instruments``: numeric arrays only.
 
 Structures are flattened to ``a.b``; texts and single numbers become metadata; objects and functions are refused.
-MATLAB states no units. The container is walked, and what is compressed is verified, before anything is decoded.
+MATLAB states no units. The container is walked, and what is compressed is verified, before anything is decoded; only
+version 7.3 states its end, so an older file cut between two variables cannot be told from a whole one.
 """
 
 from __future__ import annotations
@@ -252,7 +253,15 @@ def _read(source: Source) -> list[Reading]:
     match = re.search(r"Created on:\s*(.+?)(?:\s+HDF5.*)?$", header)
     if match:
         meta["created"] = match[1].strip()
-    return [Reading("MAT", collector.variables, metadata=meta, warnings=warnings, completeness="declared")]
+    return [
+        Reading(
+            "MAT",
+            collector.variables,
+            metadata=meta,
+            warnings=warnings,
+            completeness="declared" if new else "unverified",
+        )
+    ]
 
 
 READER = Reader("matlab_mat", "MATLAB file", (".mat",), _sniff, _read, ("MAT",), needs="instruments")

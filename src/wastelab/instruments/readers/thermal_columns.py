@@ -145,7 +145,9 @@ def number_table(
         if decimal != ".":
             if any("." in cell for k, cell in enumerate(cells) if k not in skip):
                 raise source.fail(f"mixes decimal commas and points: {line.strip()[:80]!r}.", f"line {index + 1}")
-            cells = [cell.replace(decimal, ".") for cell in cells]
+            printed, cells = cells, [cell.replace(decimal, ".") for cell in cells]
+        else:
+            printed = cells
         if not skip and not blanks and _PLAIN.fullmatch("".join(cells)):
             try:
                 out[used] = cells
@@ -164,7 +166,7 @@ def number_table(
                 missing[k] += 1
             else:
                 raise source.fail(
-                    f"{cell.strip()[:40]!r} is not a number. Correct or export the file again.",
+                    f"{printed[k].strip()[:40]!r} is not a number. Correct or export the file again.",
                     f"line {index + 1}, column {names[k]!r}",
                 )
         used += 1
