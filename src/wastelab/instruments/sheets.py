@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -167,7 +168,7 @@ def _workbook(source: Source, kind: str) -> list[Grid]:
         seen = sheets.get(meta.name)
         if seen is None:
             raise source.fail(f"sheet {meta.name!r} is listed but not in the file; save the workbook again.")
-        raw = _calamine(source, lambda pc, i=index: book.get_sheet_by_index(i).to_python(skip_empty_area=False))
+        raw = _calamine(source, partial(_all_rows, book, index))
         rows = [[_cell(value) for value in row] for row in raw]
         for (row, column), shown in seen.percent.items():
             if row < len(rows) and column < len(rows[row]) and isinstance(rows[row][column], float):
@@ -182,6 +183,10 @@ def _workbook(source: Source, kind: str) -> list[Grid]:
     if not names:
         raise source.fail("the workbook has no sheet.")
     return grids
+
+
+def _all_rows(book: Any, index: int, _: Any) -> Any:
+    return book.get_sheet_by_index(index).to_python(skip_empty_area=False)
 
 
 def _calamine(source: Source, action: Callable[[Any], Any]) -> Any:
@@ -215,7 +220,9 @@ def _cell(value: object) -> Cell:
 _NUMBERLIKE = re.compile(
     r"[<>≤≥~≈=\s]*[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?(?:\s*(?:±|\+/-)\s*[\d.,]+)?\s*(?:%|‰|[A-Za-zµμ°]{1,5}(?:/[A-Za-z]{1,3})?)?"
 )
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}|[+-]?\d{1,3}(?:,\d{3})+\.\d*|[+-]?\d{1,3}(?:\.\d{3}){2,}|[+-]?\d{1,3}(?:\.\d{3})+,\d*")
+_GROUPED = re.compile(
+    r"[+-]?\d{1,3}(?:,\d{3}){2,}|[+-]?\d{1,3}(?:,\d{3})+\.\d*|[+-]?\d{1,3}(?:\.\d{3}){2,}|[+-]?\d{1,3}(?:\.\d{3})+,\d*"
+)
 
 
 def decimal_of(source: Source, grid: Grid) -> str:
@@ -269,7 +276,8 @@ def _text_grid(source: Source, known: Callable[[str], bool], words: Sequence[str
             rows.append([value.strip() or None for value in record])
     except csv.Error as exc:
         raise source.fail(
-            f"is no sound delimited text ({exc}): a quotation mark is open, or the file was cut.", f"row {len(rows) + 1}"
+            f"is no sound delimited text ({exc}): a quotation mark is open, or the file was cut.",
+            f"row {len(rows) + 1}",
         ) from None
     while rows and not any(cell is not None for cell in rows[-1]):
         rows.pop()

@@ -21,13 +21,16 @@ _NOT_DETECTED = frozenset(
     ("nd", "n.d.", "n.d", "not detected", "notdetected", "bdl", "b.d.l.", "<lod", "< lod", "<dl", "<lld", "lod",
      "未检出", "未检测出", "低于检出限", "检不出", "未检出(nd)")
 )  # fmt: skip
-_MISSING = frozenset(("", "-", "--", "—", "–", "/", "\\", "na", "n/a", "n.a.", "nan", "none", "null", "无", "未测", "未检测",
-                      "#n/a", "*"))  # fmt: skip
+_MISSING = frozenset(("", "-", "--", "—", "–", "/", "\\", "na", "n/a", "n.a.", "nan", "none", "null", "无", "未测",
+                      "未检测", "#n/a", "*"))  # fmt: skip
 _NOT_DETECTED_BELOW = re.compile(
-    r"(?:n\.?d\.?|not detected|bdl|<\s*lod|<\s*lld|未检出|低于检出限)\s*[(<]+\s*<?\s*([\d.,]+(?:e[+-]?\d+)?)\s*([^()]*?)\s*\)?"
+    r"(?:n\.?d\.?|not detected|bdl|<\s*lod|<\s*lld|未检出|低于检出限)\s*[(<]+\s*<?"
+    r"\s*([\d.,]+(?:e[+-]?\d+)?)\s*([^()]*?)\s*\)?"
 )
 #: A number, perhaps times a power of ten, perhaps with something after it.
-_QUANTITY = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)(?:\s*[x×*·]\s*10\s*\^\s*\(?([+-]?\d{1,3})\)?)?(?:\s*([^\d\s.,].*))?")
+_QUANTITY = re.compile(
+    r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)(?:\s*[x×*·]\s*10\s*\^\s*\(?([+-]?\d{1,3})\)?)?(?:\s*([^\d\s.,].*))?"
+)
 _UNIT = re.compile(r"[A-Za-zµμ°℃%‰Ω\u4e00-\u9fff][A-Za-zµμ°℃%‰Ω\u4e00-\u9fff/·*^()0-9.²³\-\s]{0,19}")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?$")
@@ -55,7 +58,9 @@ def decode(data: bytes, words: Sequence[str] = (), name: str = "<bytes>") -> tup
                     f"{name}: begins as {encoding} text but byte {exc.start} does not fit; the file is damaged or cut."
                 ) from None
     if b"\x00" in data[:4096]:
-        raise InstrumentError(f"{name}: holds zero bytes, so it is no text (or UTF-16 without its mark); save it as UTF-8.")
+        raise InstrumentError(
+            f"{name}: holds zero bytes, so it is no text (or UTF-16 without its mark); save it as UTF-8."
+        )
     lowered = list(dict.fromkeys(w.lower() for w in words))
     best: tuple[int, str, str] | None = None
     for encoding in ENCODINGS:
@@ -252,7 +257,11 @@ def parse_date(cell: object) -> str:
         If it is no date, does not exist, or day and month could be exchanged (``03/02/2026``).
     """
     if isinstance(cell, datetime):
-        return cell.date().isoformat() if (cell.hour, cell.minute, cell.second) == (0, 0, 0) else cell.isoformat("T", "seconds")
+        return (
+            cell.date().isoformat()
+            if (cell.hour, cell.minute, cell.second) == (0, 0, 0)
+            else cell.isoformat("T", "seconds")
+        )
     if isinstance(cell, date):
         return cell.isoformat()
     if isinstance(cell, float) and cell.is_integer():
@@ -289,7 +298,9 @@ def parse_date(cell: object) -> str:
             if not 1 <= hour <= 12:
                 raise ValueError("hour")
             hour = hour % 12 + (12 if half in ("pm", "下午") else 0)
-        return datetime(year, month, day, hour, int(parts["minute"]), int(parts["second"] or 0)).isoformat("T", "seconds")
+        return datetime(year, month, day, hour, int(parts["minute"]), int(parts["second"] or 0)).isoformat(
+            "T", "seconds"
+        )
     except ValueError:
         raise ValueError(f"{text!r} is a date that does not exist; {advice}") from None
 

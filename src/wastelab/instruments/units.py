@@ -12,15 +12,18 @@ from functools import cache
 from ..errors import UnitError
 
 #: Mass-fraction units by their size in wt%.
-_SHARES = {"%": 1.0, "wt%": 1.0, "mass%": 1.0, "m%": 1.0, "w%": 1.0, "%(m/m)": 1.0, "g/100g": 1.0, "质量%": 1.0, "质量分数%": 1.0,
-           "ppm": 1e-4, "mg/kg": 1e-4, "ug/g": 1e-4, "ppb": 1e-7, "ug/kg": 1e-7, "g/kg": 0.1, "kg/kg": 100.0, "g/t": 1e-4}  # fmt: skip
+_SHARES = {"%": 1.0, "wt%": 1.0, "mass%": 1.0, "m%": 1.0, "w%": 1.0, "%(m/m)": 1.0, "g/100g": 1.0, "质量%": 1.0,
+           "质量分数%": 1.0, "ppm": 1e-4, "mg/kg": 1e-4, "ug/g": 1e-4, "ppb": 1e-7, "ug/kg": 1e-7, "g/kg": 0.1,
+           "kg/kg": 100.0, "g/t": 1e-4}  # fmt: skip
 
 
 #: What unit texts are made of. Letters that are also elements (K, N, S, V, W, C) count only inside a compound unit.
-_ATOMS = frozenset(
-    "% g kg mg ug ng t mm cm m um nm dm km L l mL ml uL dL MPa kPa GPa Pa hPa bar kN MN J kJ MJ GJ kcal cal mW kW "
-    "s min h d a Bq kBq mBq mS uS cm3 mol mmol umol mV eV keV Hz degC rpm kgf tf cps kcps 100g 1 ppm ppb ppt".split()
-)  # fmt: skip
+_ATOMS = frozenset((
+    "%", "g", "kg", "mg", "ug", "ng", "t", "mm", "cm", "m", "um", "nm", "dm", "km", "L", "l", "mL", "ml", "uL",
+    "dL", "MPa", "kPa", "GPa", "Pa", "hPa", "bar", "kN", "MN", "J", "kJ", "MJ", "GJ", "kcal", "cal", "mW", "kW",
+    "s", "min", "h", "d", "a", "Bq", "kBq", "mBq", "mS", "uS", "cm3", "mol", "mmol", "umol", "mV", "eV", "keV",
+    "Hz", "degC", "rpm", "kgf", "tf", "cps", "kcps", "100g", "1", "ppm", "ppb", "ppt",
+))  # fmt: skip
 _IN_COMPOUNDS = _ATOMS | frozenset(("N", "K", "S", "V", "W", "A", "C"))
 
 
@@ -125,7 +128,9 @@ def _splits(text: str) -> list[tuple[str, str]]:
                 found.append((before.rstrip("/,;:： ").rstrip(), text[start + 1 : -1]))
     for mark in (" ", "/", ",", ";", ":", "_"):
         found.extend(
-            (text[:i].rstrip("/,;:_ ").rstrip(), text[i + 1 :].strip()) for i, c in enumerate(text) if c == mark and i > 0
+            (text[:i].rstrip("/,;:_ ").rstrip(), text[i + 1 :].strip())
+            for i, c in enumerate(text)
+            if c == mark and i > 0
         )
     return found
 

@@ -176,7 +176,16 @@ def words() -> tuple[str, ...]:
     out: dict[str, None] = {}
     for _, data in _tables("quantities"):
         for name, entry in data.get("quantity", {}).items():
-            out.update(dict.fromkeys((name, entry.get("title", name), *([entry["zh"]] if "zh" in entry else ()), *entry.get("synonyms", ()))))
+            out.update(
+                dict.fromkeys(
+                    (
+                        name,
+                        entry.get("title", name),
+                        *([entry["zh"]] if "zh" in entry else ()),
+                        *entry.get("synonyms", ()),
+                    )
+                )
+            )
     for _, data in _tables("fields"):
         for name, entry in data.get("fields", {}).items():
             out.update(dict.fromkeys((name, *entry)))
@@ -275,7 +284,9 @@ def element(text: str) -> str:
     match = re.fullmatch(r"([A-Za-z]{1,2})(?:\s+\d+(?:\.\d+)?)?", body)
     if match:
         symbol = match[1] if match[1] in known else match[1].capitalize()
-        alike = match[1] == symbol or (len(symbol) == 2 and symbol not in ("Co", "No", "As", "In", "At", "He", "Be", "Am"))
+        alike = match[1] == symbol or (
+            len(symbol) == 2 and symbol not in ("Co", "No", "As", "In", "At", "He", "Be", "Am", "Nd")
+        )
         return symbol if symbol in known and alike else ""
     folded = fold(body)
     for word in (folded, folded.removeprefix("total"), folded.removeprefix("总"), folded.removesuffix("总量"),
@@ -345,6 +356,11 @@ def _class_words(table: str) -> Mapping[str, str]:
         for name, words in data.get(table, {}).items():
             out.update({fold(w): name for w in (name, *words)})
     return out
+
+
+def phase(text: str) -> str:
+    """The name used for a mineral phase (``"石英"`` and ``"Quartz"`` give ``"quartz"``); others stay as written."""
+    return _class_words("phases").get(fold(text), " ".join(text.split()))
 
 
 def waste_class(text: str) -> str:

@@ -121,7 +121,9 @@ def _percent_styles(data: bytes | None, source: Source) -> set[int]:
         return set()
     root = _xml.parse(data, source, "member 'xl/styles.xml'")
     own = {
-        int(f.get("numFmtId", "-1")) for f in root.iter("numFmt") if "%" in re.sub(r'"[^"]*"|\\.', "", f.get("formatCode", ""))
+        int(f.get("numFmtId", "-1"))
+        for f in root.iter("numFmt")
+        if "%" in re.sub(r'"[^"]*"|\\.', "", f.get("formatCode", ""))
     }
     styles = root.find("cellXfs")
     found = list(styles.iter("xf")) if styles is not None else []
@@ -291,9 +293,9 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
     for _ in range(min(n_difat, sectors)):
         if difat_sector >= _FREE:
             break
-        body = struct.unpack(f"<{size // 4}I", sector(difat_sector))
-        fat_sectors.extend(body[:-1])
-        difat_sector = body[-1]
+        more = struct.unpack(f"<{size // 4}I", sector(difat_sector))
+        fat_sectors.extend(more[:-1])
+        difat_sector = more[-1]
     fat_sectors = [s for s in fat_sectors if s < _FREE][: min(n_fat, sectors)]
     fat = [entry for s in fat_sectors for entry in struct.unpack(f"<{size // 4}I", sector(s))]
 
@@ -325,7 +327,7 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
             else:
                 mini = b"".join(sector(s) for s in chain(struct.unpack_from("<I", root, 116)[0]))
                 minifat = [e for s in chain(first_minifat) for e in struct.unpack(f"<{size // 4}I", sector(s))]
-                parts = []
+                parts: list[bytes] = []
                 while first < _FREE and len(parts) <= len(minifat):
                     parts.append(mini[first * 64 : first * 64 + 64])
                     first = minifat[first]

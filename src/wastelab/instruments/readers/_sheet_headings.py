@@ -55,12 +55,19 @@ def clean(cell: object) -> str:
 
 
 _K = re.compile(r"[\s,;(\[]*k\s*=\s*(\d+(?:[.,]\d+)?)\s*[)\]]?")
-_STANDARD = "u|uc|σ|sigma|s\\.?d\\.?|std\\.?(?: ?dev\\.?)?|stdev|standard uncertainty|standard deviation|±|\\+/-|uncertainty|标准不确定度|标准偏差|标准差|不确定度|误差"
+_STANDARD = (
+    "u|uc|σ|sigma|s\\.?d\\.?|std\\.?(?: ?dev\\.?)?|stdev|standard uncertainty|standard deviation|±|\\+/-|"
+    "uncertainty|标准不确定度|标准偏差|标准差|不确定度|误差"
+)
 _EXPANDED = "expanded uncertainty|扩展不确定度"
 _RELATIVE = "rsd|relative uncertainty|相对标准偏差|相对不确定度|相对标准不确定度"
 _LIMIT = "lod|lld|mdl|dl|detection limit|limit of detection|检出限|方法检出限"
 _KINDS = (("lod", _LIMIT), ("expanded", _EXPANDED), ("relative", _RELATIVE), ("standard", _STANDARD))
-_SUFFIX = re.compile(r"\s*(?:含量|质量分数|质量百分数|质量百分比|百分含量|浓度|测定值|检测值|结果|content|mass fraction|conc\.?|concentration|result)$", re.I)
+_SUFFIX = re.compile(
+    r"\s*(?:含量|质量分数|质量百分数|质量百分比|百分含量|浓度|测定值|检测值|结果|"
+    r"content|mass fraction|conc\.?|concentration|result)$",
+    re.I,
+)
 _WRAPPED = re.compile(r"^(?:w|ω|c|ρ|m|wt)\s*[(\[]\s*([^()\[\]]+)\s*[)\]]$")
 _META = frozenset(("rwp", "rexp", "rp", "gof", "chi2", "χ2", "rbragg", "goodnessoffit", "χ²"))
 _AGED = re.compile(r"(.+)_(\d+(?:\.\d+)?)([dh])")
@@ -79,6 +86,8 @@ def parse(heading: str) -> Column:
     direct = vocabulary.find(text)
     if direct is not None:
         return _aged(Column("quantity", heading, direct.name, direct))
+    if looks_like_unit(text):
+        return Column("unknown", heading, text)
     body, k = text, None
     match = _K.search(text)
     if match and not single:
@@ -167,7 +176,11 @@ def _about(text: str) -> tuple[str, str] | None:
         match = re.fullmatch(rf"(?:{words})\s*[(\[]\s*(.+?)\s*[)\]]", text, re.I)
         if match:
             return kind, match[1]
-        match = re.fullmatch(rf"(.+?)(?:[\s_\-]+|(?<=[\u4e00-\u9fff0-9a-zA-Z%)])(?=[±\u4e00-\u9fff]))[(\[]?(?:{words})[)\]]?", text, re.I)
+        match = re.fullmatch(
+            rf"(.+?)(?:[\s_\-]+|(?<=[\u4e00-\u9fff0-9a-zA-Z%)])(?=[±\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])(?=[a-zA-Zσ]))[(\[]?(?:{words})[)\]]?",
+            text,
+            re.I,
+        )
         if match:
             return kind, match[1].rstrip(" 的")
         match = re.fullmatch(rf"(?:{words})[\s_]+(.+)", text, re.I)
@@ -217,7 +230,9 @@ def in_technique(column: Column, technique: str, *, oxides: bool) -> Column:
     if symbol != column.name or not symbol:
         return column
     unit = column.unit
-    if technique == "metals" or (not technique and not oxides and unit in ("mg/kg", "ppm", "ug/g", "ug/kg", "ppb", "g/t")):
+    if technique == "metals" or (
+        not technique and not oxides and unit in ("mg/kg", "ppm", "ug/g", "ug/kg", "ppb", "g/t")
+    ):
         return replace(column, name=f"metal:{symbol}", term=vocabulary.term(f"metal:{symbol}"))
     return column
 
@@ -226,9 +241,9 @@ def _known_role(column: Column) -> str:
     return "quantity" if column.role == "unknown" else column.role
 
 
-_ANIONS = {"F": "fluoride", "CN": "cyanide", "CN-": "cyanide", "氰化物": "cyanide", "cyanide": "cyanide", "总氰化物": "cyanide",
-           "F-": "fluoride", "SO4": "SO4", "SO42-": "SO4", "硫酸盐": "SO4", "sulfate": "SO4", "Cl": "Cl", "NO3": "NO3", "DOC": "DOC",
-           "TDS": "TDS"}  # fmt: skip
+_ANIONS = {"F": "fluoride", "CN": "cyanide", "CN-": "cyanide", "氰化物": "cyanide", "cyanide": "cyanide",
+           "总氰化物": "cyanide", "F-": "fluoride", "SO4": "SO4", "SO42-": "SO4", "硫酸盐": "SO4", "sulfate": "SO4",
+           "Cl": "Cl", "NO3": "NO3", "DOC": "DOC", "TDS": "TDS"}  # fmt: skip
 
 
 def leachate(column: Column) -> str:
@@ -265,7 +280,7 @@ def _phase(column: Column) -> Column:
         inner = "amorphous" if column.name == "glass" else split_heading(clean(column.heading))[0]
     elif column.name == "":
         return column
-    name = f"phase:{'amorphous' if inner == 'glass' else inner}"
+    name = f"phase:{vocabulary.phase(inner)}"
     return replace(column, role=role, name=name, term=vocabulary.term(name))
 
 

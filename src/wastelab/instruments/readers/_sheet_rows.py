@@ -27,8 +27,8 @@ _STANDARD = re.compile(
     r"[A-Z]?\s?\d{2,5}(?:\.\d+)?(?:-\d{1,4})*"
 )
 _OWN_COLUMN = frozenset(
-    ("sample", "operator", "method", "instrument", "measured_at", "basis", "technique", "unit", "coverage", "quantity", "value",
-     "uncertainty", "lod", "row_number")
+    ("sample", "operator", "method", "instrument", "measured_at", "basis", "technique", "unit", "coverage", "quantity",
+     "value", "uncertainty", "lod", "row_number")
 )  # fmt: skip
 _DATES = ("collected_at", "cast_at")
 _COVERAGE = re.compile(r"(?<![A-Za-z])k\s*=\s*(\d+(?:\.\d+)?)")
@@ -46,7 +46,7 @@ class _Context:
     method: str
     k: float | None
     title: str
-    warnings: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,9 +72,9 @@ def read_table(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
     """The readings of one table; faults are noted in `faults`."""
     context = _context(table, decimal, faults, complete)
     readings = _read_long(context) if table.layout == "long" else _read_wide(context)
-    warnings = list(context.warnings)
-    if complete[1]:
-        warnings.append(complete[1])
+    warnings = [complete[1]] if complete[1] else []
+    if context.not_read:
+        context.metadata["not_read"] = context.not_read
     if table.grid.hidden:
         warnings.append(f"sheet '{table.grid.name}' is hidden; it was read all the same")
     return [
@@ -104,7 +104,10 @@ def _context(table: Table, decimal: str, faults: Faults, complete: tuple[Complet
             normalise(m)
             for m in re.findall(r"[(（\[]\s*([^()（）\[\]]{1,12})\s*[)）\]]", f"{title} ({table.grid.name})")
             if looks_like_unit(m)
-        } | {normalise(m) for m in re.findall(r"(?:^|[\s/])(wt\.?%|%|mg/kg|mg/L|MPa)(?=$|[\s|,;)])", f"{title} {table.grid.name}")}
+        } | {
+            normalise(m)
+            for m in re.findall(r"(?:^|[\s/])(wt\.?%|%|mg/kg|mg/L|MPa)(?=$|[\s|,;)])", f"{title} {table.grid.name}")
+        }
         unit = said.pop() if len(said) == 1 else ""
     match = _COVERAGE.search(title)
     k = float(match[1]) if match else None
@@ -113,8 +116,13 @@ def _context(table: Table, decimal: str, faults: Faults, complete: tuple[Complet
     methods = list(dict.fromkeys(_tidy(m) for m in _STANDARD.findall(f"{table.grid.name} | {title}")))
     method = text_of(given["method"]) if "method" in given else (methods[0] if len(methods) == 1 else "")
     heads = [parse(h) for h in table.headings]
-    share = "%" in title or "%" in table.grid.name or any(
-        c.unit in ("%", "wt%") and c.term is not None and is_analysis(c.name) for c in heads
+    share = (
+        "%" in title
+        or "%" in table.grid.name
+        or any(
+            c.unit in ("%", "wt%") and (technique == "QPA" or (c.term is not None and is_analysis(c.name)))
+            for c in heads
+        )
     )
     work = Cellwork(faults, decimal, share, normalise(unit) if unit else "")
     metadata: dict[str, Any] = {}
@@ -162,7 +170,9 @@ def _describe(context: _Context, columns: Sequence[Column], index: int, row: Seq
         if name == "basis":
             text = vocabulary.basis(text)
             if not text:
-                faults.add(where, f"{text_of(cell)!r} is no basis; write 收到基, 干基, 灼烧基 (as_received, dry, ignited).")
+                faults.add(
+                    where, f"{text_of(cell)!r} is no basis; write 收到基, 干基, 灼烧基 (as_received, dry, ignited)."
+                )
                 continue
             out.basis = text
         elif name == "age":
@@ -189,7 +199,9 @@ def _describe(context: _Context, columns: Sequence[Column], index: int, row: Seq
         elif name == "row_number":
             out.metadata["row_number"] = text
         elif name not in _OWN_COLUMN:
-            out.fields[name] = f"{text} {column.unit}" if column.unit and has_result(cell) and not text.endswith(column.unit) else text
+            out.fields[name] = (
+                f"{text} {column.unit}" if column.unit and has_result(cell) and not text.endswith(column.unit) else text
+            )
     if not out.sample:
         out.sample = out.fields.get("specimen", "") or out.fields.get("mix", "")
     if out.index in table.grid.hidden_rows and table.layout != "transposed":
@@ -229,7 +241,7 @@ def _read_wide(context: _Context) -> list[Reading]:
             if any(has_result(c) for j, c in enumerate(row) if j < len(mine) and mine[j].role == "quantity"):
                 continue
             if about.sample:
-                context.warnings.append(f"{table.where(index)}: sample {about.sample!r} has no result")
+                context.not_read.append(f"{table.where(index)}: sample {about.sample!r} has no result")
             continue
         readings += _split(context, about, mine, row, found)
     return readings
@@ -238,14 +250,21 @@ def _read_wide(context: _Context) -> list[Reading]:
 def _label(row: Sequence[Cell], columns: Sequence[Column]) -> str:
     """What stands in the sample column of a row, or in its first filled cell if that is all there is."""
     for j, column in enumerate(columns):
-        if column.role == "field" and column.name in ("sample", "specimen", "mix") and j < len(row) and row[j] is not None:
+        if (
+            column.role == "field"
+            and column.name in ("sample", "specimen", "mix")
+            and j < len(row)
+            and row[j] is not None
+        ):
             return clean(row[j])
     return ""
 
 
 def _special_rows(
     context: _Context, columns: list[Column]
-) -> tuple[list[Column], dict[int, tuple[Column, Cell, str]], dict[int, tuple[Column, Cell, str]], list[tuple[int, list[Cell]]]]:
+) -> tuple[
+    list[Column], dict[int, tuple[Column, Cell, str]], dict[int, tuple[Column, Cell, str]], list[tuple[int, list[Cell]]]
+]:
     """Take the rows of units, detection limits and uncertainties, examples and statistics out of the data."""
     table = context.table
     limits: dict[int, tuple[Column, Cell, str]] = {}
@@ -261,16 +280,21 @@ def _special_rows(
         if extra:
             context.faults.add(
                 table.grid.place(*table.at(index, extra[0])),
-                f"{text_of(row[extra[0]])!r} stands beyond the last heading: this {table.sample_name} has {len(row)} cells, "
-                f"the headings are {len(columns)}. A decimal comma in a comma-separated file does this.",
+                f"{text_of(row[extra[0]])!r} stands beyond the last heading: this {table.sample_name} has "
+                f"{len(row)} cells, the headings are {len(columns)}. A decimal comma in a "
+                "comma-separated file does this.",
             )
             continue
         if not data and is_units(row, label):
             columns = [_with_unit(context, c, row[j], table.where(index, j)) for j, c in enumerate(columns)]
         elif _EXAMPLE.match(label) or _EXAMPLE.match(first):
-            context.warnings.append(f"{table.where(index)}: marked as an example and not read")
+            context.not_read.append(f"{table.where(index)}: marked as an example and not read")
         elif about and not about[1] and about[0] == "lod":
-            limits = {j: (Column("lod", unit=""), row[j], table.where(index, j)) for j in range(len(columns)) if row[j] is not None}
+            limits = {
+                j: (Column("lod", unit=""), row[j], table.where(index, j))
+                for j in range(len(columns))
+                if row[j] is not None
+            }
         elif about and not about[1] and not (about[0] == "standard" and _STATISTIC.match(label)):
             match = _COVERAGE.search(label)
             kind = Column(
@@ -279,7 +303,7 @@ def _special_rows(
             )  # fmt: skip
             spreads = {j: (kind, row[j], table.where(index, j)) for j in range(len(columns)) if row[j] is not None}
         elif _STATISTIC.match(label):
-            context.warnings.append(f"{table.where(index)}: {label!r} is calculated from other rows and was not read")
+            context.not_read.append(f"{table.where(index)}: {label!r} is calculated from other rows and was not read")
         else:
             if table.grid.kind == "csv" and table.layout == "wide":
                 _check_width(context, index, columns)
@@ -335,7 +359,11 @@ def _meant(columns: Sequence[Column], technique: str, oxides: bool) -> list[Colu
             found = replace(found, role="lod" if found.name == "lod" else "sigma", name="")
             bare = True
         if bare:
-            found = replace(found, name=before.name, term=before.term, age=before.age) if before else replace(found, role="unknown")
+            found = (
+                replace(found, name=before.name, term=before.term, age=before.age)
+                if before
+                else replace(found, role="unknown")
+            )
         if found.role == "quantity":
             before = found
         out.append(found)
@@ -354,7 +382,8 @@ def _refuse_doubles(context: _Context, columns: Sequence[Column]) -> None:
             first = context.table.headings[seen[key]]
             context.faults.add(
                 _place_of_heading(context.table, j),
-                f"{clean(column.heading)!r} means {column.name}, as column {first!r} does; keep one, or head them apart.",
+                f"{clean(column.heading)!r} means {column.name}, as column {first!r} does; keep one, or "
+                "head them apart.",
             )
         seen.setdefault(key, j)
 
@@ -375,9 +404,10 @@ def _refuse_unknown_in(context: _Context, columns: Sequence[Column], technique: 
             if has_result(cell) and not looks_like_unit(clean(cell)):
                 context.faults.add(
                     table.where(index, j),
-                    f"the heading {clean(column.heading)!r} is not known, and its cells hold numbers ({text_of(cell)!r})."
-                    f"{nearest(column.heading)} Use a name that is known, or begin the heading with 备注 / note to keep it "
-                    "as text.",
+                    f"the heading {clean(column.heading)!r} is not known, and its cells hold numbers "
+                    f"({text_of(cell)!r})."
+                    f"{nearest(column.heading)} Use a name that is known, or begin the heading with "
+                    "备注 / note to keep it as text.",
                 )
                 break
 
@@ -404,8 +434,8 @@ def _values_of_row(
         if column.role != "quantity" or row[j] is None:
             continue
         value = context.work.value(
-            column, row[j], table.where(about.index, j), row_unit=about.unit, closes=closes, basis=about.basis, k=about.k,
-            sigma=beside.get(("sigma", column.name, column.age)) or spreads.get(j),
+            column, row[j], table.where(about.index, j), row_unit=about.unit, closes=closes, basis=about.basis,
+            k=about.k, sigma=beside.get(("sigma", column.name, column.age)) or spreads.get(j),
             lod=beside.get(("lod", column.name, column.age)) or limits.get(j),
         )  # fmt: skip
         if value is not None:
@@ -433,7 +463,11 @@ def _closes(context: _Context, columns: Sequence[Column], row: Sequence[Cell]) -
 
 
 def _split(
-    context: _Context, about: _Row, columns: Sequence[Column], row: Sequence[Cell], found: Sequence[tuple[Column, Value]]
+    context: _Context,
+    about: _Row,
+    columns: Sequence[Column],
+    row: Sequence[Cell],
+    found: Sequence[tuple[Column, Value]],
 ) -> list[Reading]:
     """One reading per technique and age of the values of a row."""
     oxides = any(is_oxide(c.name) for c, _ in found)
@@ -443,7 +477,8 @@ def _split(
         technique = technique_of_value(column.name, about.technique, oxides)
         if not technique:
             context.faults.add(
-                value.where, f"{column.name} comes from several techniques; name the sheet after it, or add a column 'technique'."
+                value.where,
+                f"{column.name} comes from several techniques; name the sheet after it, or add a column 'technique'.",
             )
             continue
         groups.setdefault((technique, column.age), []).append(value)
@@ -476,7 +511,12 @@ def technique_of_value(name: str, table: str, oxides: bool) -> str:
 
 
 def _reading(
-    context: _Context, about: _Row, technique: str, values: Sequence[Value], fields: Mapping[str, str], metadata: Mapping[str, Any]
+    context: _Context,
+    about: _Row,
+    technique: str,
+    values: Sequence[Value],
+    fields: Mapping[str, str],
+    metadata: Mapping[str, Any],
 ) -> Reading:
     table = context.table
     warnings = []
@@ -490,8 +530,8 @@ def _reading(
         method = ""  # the method of the sheet is that of its own technique
     return Reading(
         technique, values=tuple(values), sample=about.sample, measured_at=about.measured_at, operator=about.operator,
-        instrument=about.instrument, method=method, metadata=dict(metadata), warnings=tuple(warnings), fields=dict(fields),
-        where=table.where(about.index),
+        instrument=about.instrument, method=method, metadata=dict(metadata), warnings=tuple(warnings),
+        fields=dict(fields), where=table.where(about.index),
     )  # fmt: skip
 
 
@@ -512,15 +552,17 @@ def _read_long(context: _Context) -> list[Reading]:
             continue
         extra = next((j for j in range(len(columns), len(row)) if row[j] is not None), None)
         if extra is not None:
-            context.faults.add(table.grid.place(index, extra), f"{text_of(row[extra])!r} stands beyond the last heading.")
+            context.faults.add(
+                table.grid.place(index, extra), f"{text_of(row[extra])!r} stands beyond the last heading."
+            )
             continue
         first = next(clean(c) for c in row if c is not None)
         if _EXAMPLE.match(first):
-            context.warnings.append(f"{table.where(index)}: marked as an example and not read")
+            context.not_read.append(f"{table.where(index)}: marked as an example and not read")
             continue
         label = clean(row[shown[0]])
         if _STATISTIC.match(first) and _STATISTIC.match(label) is None:
-            context.warnings.append(f"{table.where(index)}: {first!r} is calculated from other rows and was not read")
+            context.not_read.append(f"{table.where(index)}: {first!r} is calculated from other rows and was not read")
             continue
         if table.grid.kind == "csv":
             _check_width(context, index, columns)
@@ -544,13 +586,16 @@ def _read_long(context: _Context) -> list[Reading]:
         if meant.term is None or meant.role != "quantity":
             if has_result(row[shown[1]]):
                 context.faults.add(
-                    table.where(about.index, shown[0]), f"{clean(column.heading)!r} is no quantity that is known.{nearest(column.heading)}"
+                    table.where(about.index, shown[0]),
+                    f"{clean(column.heading)!r} is no quantity that is known.{nearest(column.heading)}",
                 )
             continue
         if not meant.unit:
             meant = replace(meant, unit=about.unit or columns[shown[1]].unit)
         elif about.unit and about.unit != meant.unit and {about.unit, meant.unit} != {"%", "wt%"}:
-            context.faults.add(where, f"unit {about.unit!r} in its column, but {meant.unit!r} beside the quantity; keep one.")
+            context.faults.add(
+                where, f"unit {about.unit!r} in its column, but {meant.unit!r} beside the quantity; keep one."
+            )
             continue
         meant = in_technique(meant, about.technique, oxides=about.sample in oxides)
         sides = {}
@@ -570,8 +615,8 @@ def _read_long(context: _Context) -> list[Reading]:
             continue
         if meant.age:
             about.fields.setdefault("age", meant.age)
-        base = (about.sample, technique, *(about.fields.get(n, "") for n in ("replicate", "age", "specimen", "mix")), about.method,
-                about.measured_at)  # fmt: skip
+        base = (about.sample, technique, *(about.fields.get(n, "") for n in ("replicate", "age", "specimen", "mix")),
+                about.method, about.measured_at)  # fmt: skip
         number = turn.get((*base, meant.name), 0)
         turn[*base, meant.name] = number + 1
         key = (*base, str(number))
@@ -583,9 +628,11 @@ def _read_long(context: _Context) -> list[Reading]:
     out = []
     for key, (about, values, metadata) in groups.items():
         if not about.sample and "sample" in at:
-            context.faults.add(table.where(about.index), "this row has a result but no sample; write its code in each row.")
+            context.faults.add(
+                table.where(about.index), "this row has a result but no sample; write its code in each row."
+            )
             continue
-        fields = {n: v for n, v in about.fields.items()}
+        fields = dict(about.fields)
         for j, column in enumerate(columns):
             if column.role == "unknown":
                 texts = next((r[j] for a, r, _ in rows if a is about), None)
@@ -593,4 +640,3 @@ def _read_long(context: _Context) -> list[Reading]:
                     fields[clean(column.heading)] = text_of(texts)
         out.append(_reading(context, about, key[1], values, fields, metadata))
     return out
-

@@ -1,4 +1,4 @@
-"""Where the tables of a sheet are and how they lie: one row per sample, one row per result, or one column per sample."""
+"""Where the tables of a sheet are and how they lie: one row per sample or result, or one column per sample."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ._sheet_headings import Column, clean, parse, technique_of
 #: A heading row is looked for in this many rows.
 SEARCH = 40
 _NUMBER = re.compile(r"[<>≤≥~≈=\s]*[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?(?:\s*(?:±|\+/-).*)?\s*%?")
-_PREAMBLE = frozenset(
-    "sample waste_class source parent process operator checked_by measured_at collected_at cast_at method instrument basis "
-    "age mix specimen unit coverage technique note".split()
-)  # fmt: skip
+_PREAMBLE = frozenset((
+    "sample", "waste_class", "source", "parent", "process", "operator", "checked_by", "measured_at",
+    "collected_at", "cast_at", "method", "instrument", "basis", "age", "mix", "specimen", "unit", "coverage",
+    "technique", "note",
+))  # fmt: skip
 _PAIR = re.compile(r"^([^:：]{1,40})[:：]\s*(.*)$", re.S)
 
 
@@ -66,7 +67,9 @@ class Table:
                 parts = [f"sheet '{self.grid.name}'"] if self.grid.name else []
                 return ", ".join([*parts, self.grid.place(0, index).rsplit(", ", 1)[-1]])
             return self.grid.place(self.first + column, index, self.headings[column])
-        return self.grid.place(index, None if column is None else self.first + column, "" if column is None else self.headings[column])
+        return self.grid.place(
+            index, None if column is None else self.first + column, "" if column is None else self.headings[column]
+        )
 
     def at(self, index: int, column: int) -> tuple[int, int]:
         """Row and column of the sheet, from 0."""
@@ -96,7 +99,20 @@ def has_result(cell: Cell) -> bool:
 
 
 def _heads(row: Sequence[Cell]) -> list[Column]:
-    return [parse(c) if isinstance(c, str) and len(c) < 80 and not is_number(c) else Column("empty") for c in row]
+    return [parse(c) if isinstance(c, str) and len(c) < 80 and not is_result(c) else Column("empty") for c in row]
+
+
+def is_result(cell: Cell) -> bool:
+    """True for a number, a limit, ``ND`` or a dash: what stands in the cells of a table, not over them."""
+    if is_number(cell):
+        return True
+    if not isinstance(cell, str):
+        return False
+    try:
+        parse_cell(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def header_kind(row: Sequence[Cell], technique: str = "") -> str:
@@ -123,8 +139,10 @@ def header_kind(row: Sequence[Cell], technique: str = "") -> str:
 
 def find_tables(grid: Grid) -> list[Table]:
     """Every table of a sheet; none where no heading is known."""
-    technique = technique_of([grid.name])
     rows = grid.rows
+    technique = technique_of([grid.name]) or technique_of(
+        clean(next(c for c in row if c is not None)) for row in rows[:8] if sum(c is not None for c in row) in (1, 2)
+    )
     starts: list[tuple[int, str]] = []
     for i, row in enumerate(rows):
         if i >= SEARCH and not starts:
@@ -132,12 +150,14 @@ def find_tables(grid: Grid) -> list[Table]:
         kind = header_kind(row, technique)
         if kind == "transposed" and starts:
             kind = ""
-        if kind and not (starts and starts[-1][1] == "long" and kind == "wide" and _is_data_of_long(rows[starts[-1][0]], row)):
+        if kind and not (
+            starts and starts[-1][1] == "long" and kind == "wide" and _is_data_of_long(rows[starts[-1][0]], row)
+        ):
             starts.append((i, kind))
             if kind == "transposed":
                 break
     if not starts or starts[0][1] == "transposed":
-        flipped = _transposed(grid, starts[0][0] if starts else None)
+        flipped = _transposed(grid, starts[0][0] if starts else None, technique)
         return [flipped] if flipped else []
     tables: list[Table] = []
     begin = 0
@@ -172,23 +192,30 @@ def find_tables(grid: Grid) -> list[Table]:
 def _is_data_of_long(header: Sequence[Cell], row: Sequence[Cell]) -> bool:
     columns = _heads(header)
     value = next((i for i, c in enumerate(columns) if c.name == "value"), -1)
-    return 0 <= value < len(row) and has_result(row[value])
+    return 0 <= value < len(row) and (is_result(row[value]) or has_result(row[value]))
 
 
-def _transposed(grid: Grid, header: int | None) -> Table | None:
+def _transposed(grid: Grid, header: int | None, technique: str) -> Table | None:
     """The table of a sheet whose first column holds quantities and whose heading row holds samples."""
     rows = grid.rows
     width = max((len(r) for r in rows), default=0)
-    qpa = technique_of([grid.name]) == "QPA"
     for column in range(min(3, width)):
         cells = [(i, r[column] if column < len(r) else None) for i, r in enumerate(rows)]
-        found = [i for i, c in cells if isinstance(c, str) and not is_number(c) and len(c) < 80 and parse(c).role == "quantity"]
+        found = [
+            i
+            for i, c in cells
+            if isinstance(c, str) and not is_number(c) and len(c) < 80 and parse(c).role == "quantity"
+        ]
         if header is not None:
-            at = parse(str(rows[header][column])) if column < len(rows[header]) and rows[header][column] else Column("empty")
+            at = (
+                parse(str(rows[header][column]))
+                if column < len(rows[header]) and rows[header][column]
+                else Column("empty")
+            )
             if at.role != "field" or at.name != "quantity":
                 continue
             start = header
-            if not found and not qpa:
+            if not found and technique != "QPA":
                 continue
         else:
             if len(found) < 3:

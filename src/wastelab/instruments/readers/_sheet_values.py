@@ -61,7 +61,9 @@ def age_of(cell: Cell, unit: str = "") -> str:
     if match is None and unit:
         match = _AGE.fullmatch(f"{text} {unit}")
     if match is None:
-        raise ValueError(f"{text!r} is no age with a unit; write '28 d' or '3 h', or head the column '龄期(d)' / 'age (d)'")
+        raise ValueError(
+            f"{text!r} is no age with a unit; write '28 d' or '3 h', or head the column '龄期(d)' / 'age (d)'"
+        )
     number = float(match[1].replace(",", "."))
     mark = match[2].lower()
     if mark in ("w", "week", "weeks", "周"):
@@ -158,7 +160,9 @@ class Cellwork:
     share_said: bool = False
     default_unit: str = ""
 
-    def unit_for(self, column: Column, raw_unit: str, row_unit: str, closes: bool, where: str, cell: Cell) -> str | None:
+    def unit_for(
+        self, column: Column, raw_unit: str, row_unit: str, closes: bool, where: str, cell: Cell
+    ) -> str | None:
         """The unit of a cell, or None with a fault noted where it would be a guess."""
         term = column.term
         assert term is not None
@@ -187,7 +191,8 @@ class Cellwork:
 
     def value(
         self, column: Column, cell: Cell, where: str, *, row_unit: str = "", closes: bool = False, basis: str = "",
-        sigma: tuple[Column, Cell, str] | None = None, lod: tuple[Column, Cell, str] | None = None, k: float | None = None,
+        sigma: tuple[Column, Cell, str] | None = None, lod: tuple[Column, Cell, str] | None = None,
+        k: float | None = None,
     ) -> Value | None:  # fmt: skip
         """The value of a cell; None where it was not measured or a fault was noted."""
         term = column.term
@@ -195,12 +200,12 @@ class Cellwork:
         try:
             raw = read_cell(cell, self.decimal)
         except ValueError as exc:
-            self.faults.add(where, f"{exc}; expected a number{f' in {term.unit}' if term.unit != '1' else ''}, '<0.01', "
-                            "'ND', or an empty cell where it was not measured.")  # fmt: skip
+            self.faults.add(where, f"{exc}; expected a number{f' in {term.unit}' if term.unit != '1' else ''}, "
+                            "'<0.01', 'ND', or an empty cell where it was not measured.")  # fmt: skip
             return None
         if raw.missing:
             return None
-        if raw.unit == "L" and raw.value is not None and term.unit == "mg/L" or (
+        if (raw.unit == "L" and raw.value is not None and term.unit == "mg/L") or (
             raw.unit == "L" and raw.value is not None and re.fullmatch(r"[\d.,]+L", str(cell).strip())
         ):
             raw = Raw(None, "below_detection", raw.value, unit="", text=raw.text)  # limit with an L: below it
@@ -241,7 +246,16 @@ class Cellwork:
             spread = coverage = None
         basis = column.basis or basis or term.basis
         return Value(
-            column.name, number, term.unit, spread, coverage, limit, flag, basis, "; ".join(n for n in notes if n), where
+            column.name,
+            number,
+            term.unit,
+            spread,
+            coverage,
+            limit,
+            flag,
+            basis,
+            "; ".join(n for n in notes if n),
+            where,
         )
 
     def _sigma(
@@ -292,15 +306,16 @@ def _standard(spread: float, k: float | None, expanded: bool) -> tuple[float, st
 def _mg_per_litre(unit: str, term: Term) -> str:
     if unit in ("mg/L", "ug/L") and term.unit in ("wt%", "mg/kg"):
         return (
-            " A concentration in a liquid is a leachate: name the sheet '浸出' or 'leaching', with its method; "
+            " A concentration in a liquid is a leachate: name the sheet (or write a title line) "
+            "'浸出' or 'leaching', with its method; "
             "a digest must be calculated back to mg/kg."
         )
     return ""
 
 
 def is_analysis(name: str) -> bool:
-    """True for oxides and what adds up with them: loss on ignition, the printed sum."""
-    return name in ("LOI", "oxide_sum", "CO2", "H2O") or is_oxide(name)
+    """True for what adds up to a whole: oxides, loss on ignition, the printed sum, mineral phases."""
+    return name in ("LOI", "oxide_sum", "CO2", "H2O") or name.startswith("phase:") or is_oxide(name)
 
 
 def is_oxide(name: str) -> bool:

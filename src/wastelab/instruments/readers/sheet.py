@@ -1,7 +1,7 @@
-"""The sheet a technician fills in: .xlsx, .xls, .ods, .csv, in Chinese or English, one row (or column) per sample or result.
+"""The sheet a technician fills in (.xlsx, .xls, .ods, .csv), Chinese or English: one row per sample or result.
 
 Nothing is guessed and nothing is dropped: an unknown column with numbers, a number without a unit, an ambiguous
-date or an error of the spreadsheet is refused, all faults of a file at once. Several sheets may hold several techniques.
+date or an error of the spreadsheet is refused, all faults of a file at once. One column per sample is read too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..base import Completeness, Reader, Reading, Source
 from ..sheets import Grid, SheetError, container, decimal_of, open_grids
 from ._sheet_headings import known
 from ._sheet_rows import read_table
-from ._sheet_tables import SEARCH, Table, find_tables, has_result, header_kind
+from ._sheet_tables import SEARCH, Table, find_tables, has_result
 from ._sheet_values import Faults
 
 _AUXILIARY = re.compile(r"说明|选项|下拉|instruction|readme|option|lists?$|drop-?down|help|帮助|字典", re.I)
@@ -34,7 +34,7 @@ def _sniff(source: Source) -> int:
     try:
         if kind in ("xlsx", "ods", "xls"):
             return _sniff_workbook(source, kind)
-        if kind or b"\x00" in source.head[2:64] and not source.data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if kind or (b"\x00" in source.head[2:64] and not source.data.startswith((b"\xff\xfe", b"\xfe\xff"))):
             return 0
         return _sniff_text(source)
     except InstrumentError:
@@ -47,11 +47,11 @@ def _sniff_workbook(source: Source, kind: str) -> int:
     except InstrumentError:
         # a damaged workbook is reported as such where no other reader claims it
         return 5 if kind != "xls" or "Workbook".encode("utf-16-le") in source.data else 0
-    return 50 if any(header_kind(row) for grid in grids for row in grid.rows[:SEARCH]) or _flipped(grids) else 5
+    return 50 if _has_table(grids) else 5
 
 
-def _flipped(grids: list[Grid]) -> bool:
-    return any(find_tables(Grid(g.name, g.rows[:200], g.kind)) for g in grids if len(g.rows) > 2)
+def _has_table(grids: list[Grid]) -> bool:
+    return any(find_tables(Grid(g.name, g.rows[:200], g.kind)) for g in grids if len(g.rows) > 1)
 
 
 def _sniff_text(source: Source) -> int:
@@ -62,7 +62,7 @@ def _sniff_text(source: Source) -> int:
         return 0
     grids = open_grids(Source(head, source.name), known, _words())
     rows = grids[0].rows[:SEARCH]
-    if any(header_kind(row) for row in rows) or _flipped(grids):
+    if _has_table(grids):
         return 50
     return 2 if source.suffix in (".csv", ".tsv") and max((len(r) for r in rows), default=0) > 1 else 0
 
@@ -85,8 +85,9 @@ def _read(source: Source) -> list[Reading]:
         if not found and numbers is not None:
             faults.add(
                 grid.place(*numbers),
-                f"{grid.rows[numbers[0]][numbers[1]]!r}: this sheet has numbers but no heading row is known in its first "
-                f"{SEARCH} rows. Head the columns '样品编号' / 'sample', 'SiO2 (wt%)', …; remove the sheet if it holds "
+                f"{grid.rows[numbers[0]][numbers[1]]!r}: this sheet has numbers but no heading row is "
+                f"known in its first {SEARCH} rows. Head the columns '样品编号' / 'sample', 'SiO2 (wt%)', …; "
+                "remove the sheet if it holds "
                 "no results; a file of an instrument may be of a format that is not supported.",
             )
         tables.append((grid, found))
@@ -139,20 +140,25 @@ def _number_replicates(readings: list[Reading], skipped: list[str]) -> list[Read
     out = list(readings)
     for where in groups.values():
         for number, i in enumerate(where, 1):
-            extra = list(skipped)
+            extra: list[str] = []
             fields = dict(readings[i].fields)
             if len(where) > 1:
                 places = ", ".join(readings[j].where.removeprefix(f"sheet '{readings[i].where}', ") for j in where[:6])
                 name = readings[i].sample or "(no name)"
                 if "replicate" not in fields:
                     fields["replicate"] = str(number)
-                    extra.append(f"sample {name!r} stands {len(where)} times in the file ({places}); numbered as replicates")
+                    extra.append(
+                        f"sample {name!r} stands {len(where)} times in the file ({places}); numbered as replicates"
+                    )
                 else:
-                    extra.append(f"sample {name!r}, replicate {fields['replicate']!r} stands {len(where)} times ({places})")
-            if extra or len(where) > 1:
-                out[i] = replace(readings[i], warnings=(*readings[i].warnings, *extra), fields=fields)
+                    extra.append(
+                        f"sample {name!r}, replicate {fields['replicate']!r} stands {len(where)} times ({places})"
+                    )
+            metadata = dict(readings[i].metadata)
+            if skipped:
+                metadata["not_read"] = [*metadata.get("not_read", []), *skipped]
+            out[i] = replace(readings[i], warnings=(*readings[i].warnings, *extra), fields=fields, metadata=metadata)
     return out
-
 
 
 READER = Reader(
