@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InstrumentError
-from ..base import Completeness, Reading, Source, Variable
+from ..base import Completeness, Source, Variable
 
 Split = Callable[[str], list[str]]
 _PLAIN = re.compile(r"[0-9eE+\-.\s]*")
@@ -308,22 +307,3 @@ def need_rows(source: Source, count: int, title: str) -> None:
     """
     if count == 0:
         raise source.fail(f"holds a {title} header but no complete row of numbers; the file is cut. Export it again.")
-
-
-__all__ = [
-    "InstrumentError",
-    "Lines",
-    "Reading",
-    "Table",
-    "add",
-    "day_time",
-    "decode",
-    "finish",
-    "head_text",
-    "integers",
-    "leading_number",
-    "need_rows",
-    "number_table",
-    "slug",
-    "units_of",
-]
