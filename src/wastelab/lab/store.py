@@ -251,7 +251,7 @@ class Act:
                 for ordinal, item in enumerate(record[child.key]):
                     out.append(self._child(child, key, ordinal, item))
             if kind.search:
-                texts.append({"entity": name, "entity_id": key, "text": _search_text(record, kind.search)})
+                texts.append({"entity": name, "entity_id": key, "text": search_text_of(record, kind.search)})
         self.conn.execute(insert(kind.table), rows)
         for (child, _), out in zip(children, child_rows, strict=True):
             if out:
@@ -304,7 +304,7 @@ class Act:
         self.items.append(audit.Item(name, new["uid"], change, digest(new), canonical(detail)))
         if kind.search:
             where = (s.search_text.c.entity == name) & (s.search_text.c.entity_id == key)
-            self.conn.execute(update(s.search_text).where(where).values(text=_search_text(new, kind.search)))
+            self.conn.execute(update(s.search_text).where(where).values(text=search_text_of(new, kind.search)))
 
     def note(self, name: str, uid: str, change: str, body: object) -> None:
         """Note something that is no record (a raw file, a setting) in the audit event."""
@@ -420,7 +420,8 @@ def find_uid(conn: Connection, name: str, label: str) -> str:
     return str(row[0])
 
 
-def _search_text(record: Mapping[str, Any], columns: Iterable[str]) -> str:
+def search_text_of(record: Mapping[str, Any], columns: Iterable[str]) -> str:
+    """What full-text search looks at of a record."""
     return "\n".join(str(record[c]) for c in columns if record.get(c)).lower()
 
 
