@@ -1,0 +1,150 @@
+"""What an upload did: stored, refused, or there already; for people in their language, and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from ..i18n import DEFAULT, tr
+from .drafts import Draft, Finding
+
+Outcome = Literal["stored", "duplicate", "refused", "dry_run", "skipped"]
+#: Most measurements and findings that `Receipt.text` lists one by one.
+MOST_LINES = 30
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one file, or of one call of `ingest`.
+
+    Attributes
+    ----------
+    file, sha256 : str
+    outcome : {"stored", "duplicate", "refused", "dry_run", "skipped"}
+    upload : str
+        Uid of the upload's record; empty where none was written.
+    event : str
+        Hash of the audit event: whoever keeps it can prove later that nothing was rewritten.
+    measurements : sequence of dict
+        ``uid``, ``sample`` (code of the sample, mix or specimen), ``target``, ``technique``, ``n_values``,
+        ``n_points``, ``status``, ``flags``, ``completeness``, ``replicate``.
+    new_samples : sequence of str
+        Codes.
+    findings : sequence of Finding
+    earlier : str
+        Uid of the upload that stored the same file before.
+    reader : str
+    message : str
+        Key of one more text, or empty.
+    """
+
+    file: str
+    sha256: str = ""
+    outcome: Outcome = "stored"
+    upload: str = ""
+    event: str = ""
+    measurements: Sequence[Mapping[str, Any]] = ()
+    new_samples: Sequence[str] = ()
+    findings: Sequence[Finding] = field(default_factory=tuple)
+    earlier: str = ""
+    reader: str = ""
+    message: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether anything forbade storing it."""
+        return any(f.severity == "refuse" for f in self.findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file is in the laboratory, would be (dry run), or needed not be."""
+        return self.outcome != "refused" and not (self.outcome == "dry_run" and self.refused)
+
+    def text(self, lang: str = DEFAULT) -> str:
+        """The receipt as a few lines for people."""
+        colon = ":" if lang == "zh" else ": "
+        what: str = self.outcome
+        if what == "dry_run":
+            what = "dry_refused" if self.refused else "dry_ok"
+        elif what == "refused" and not self.sha256:
+            what = "unreadable"
+        words = {"measurements": len(self.measurements), "samples": len({m["sample"] for m in self.measurements}),
+                 "earlier": self.earlier}  # fmt: skip
+        lines = [f"{self.file}{colon if self.file else ''}{tr(f'receipt.{what}', lang, **words)}"]
+        if self.message:
+            lines.append("  " + tr(f"receipt.{self.message}", lang, **words))
+        if self.new_samples:
+            names = ", ".join(self.new_samples[:MOST_LINES]) + (" …" if len(self.new_samples) > MOST_LINES else "")
+            lines.append("  " + tr("receipt.new_samples", lang, count=len(self.new_samples), names=names))
+        if self.outcome != "refused":
+            lines += [f"  {self._line(m, lang)}" for m in self.measurements[:MOST_LINES]]
+            lines += self._more(len(self.measurements), lang)
+        groups: dict[tuple[str, str], list[Finding]] = {}
+        for f in sorted(self.findings, key=lambda f: f.severity):
+            groups.setdefault((f.severity, replace(f, file="", where="", sample="").text(lang)), []).append(f)
+        for (severity, _), alike in list(groups.items())[:MOST_LINES]:
+            more = tr("receipt.alike", lang, count=len(alike) - 1) if len(alike) > 1 else ""
+            lines.append(f"  {tr(f'receipt.{severity}', lang)}{colon}{alike[0].text(lang)}{more}")
+        lines += self._more(len(groups), lang)
+        if self.event and self.outcome in ("stored", "refused"):
+            lines.append("  " + tr("receipt.event", lang, event=self.event))
+        return "\n".join(lines)
+
+    @staticmethod
+    def _line(m: Mapping[str, Any], lang: str) -> str:
+        parts = [str(m["sample"]), str(m["technique"])]
+        if m["n_values"]:
+            parts.append(tr("receipt.n_values", lang, count=m["n_values"]))
+        if m["n_points"]:
+            parts.append(tr("receipt.n_points", lang, count=m["n_points"]))
+        if m["completeness"] == "partial":
+            parts.append(tr("receipt.partial", lang))
+        if m["flags"]:
+            parts.append("[" + ", ".join(m["flags"]) + "]")
+        return "  ".join([*parts, str(m["uid"])])
+
+    @staticmethod
+    def _more(count: int, lang: str) -> list[str]:
+        return [f"  {tr('receipt.more', lang, count=count - MOST_LINES)}"] if count > MOST_LINES else []
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``--json``: every attribute, `ok`, and the findings with their texts."""
+        said = tr(f"receipt.{self.message}", earlier=self.earlier) if self.message else ""
+        return {
+            "file": self.file, "sha256": self.sha256, "outcome": self.outcome, "ok": self.ok, "upload": self.upload,
+            "event": self.event, "measurements": [dict(m) for m in self.measurements],
+            "new_samples": list(self.new_samples), "findings": [f.to_dict() for f in self.findings],
+            "earlier": self.earlier, "reader": self.reader, "message": said,
+        }  # fmt: skip
+
+    def stored(self) -> dict[str, Any]:
+        """What is kept of it in the catalogue."""
+        return {
+            "measurements": [dict(m) for m in self.measurements], "new_samples": list(self.new_samples),
+            "findings": [finding_record(f) for f in self.findings], "reader": self.reader,
+        }  # fmt: skip
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON, from which `finding_of` makes it again."""
+    out = asdict(finding)
+    out["values"] = {k: v if isinstance(v, str | int | float | bool) else str(v) for k, v in finding.values.items()}
+    return out
+
+
+def finding_of(record: Mapping[str, Any]) -> Finding:
+    """The way back of `finding_record`."""
+    return Finding(**record)
+
+
+def summary(draft: Draft) -> dict[str, Any]:
+    """What a receipt says of one measurement."""
+    r = draft.record
+    points = max((max(v.data.shape, default=1) for v in draft.variables.values()), default=0)
+    flags = sorted({f.gate for f in draft.findings if f.severity == "warn"})
+    return {
+        "uid": r["uid"], "sample": draft.code, "target": draft.target, "technique": r["technique"],
+        "n_values": len(draft.values), "n_points": int(points), "status": r["status"], "flags": flags,
+        "completeness": r["completeness"], "replicate": r["replicate"],
+    }  # fmt: skip
