@@ -43,9 +43,12 @@ def backup(folder: Path, lab_dir: str, user: str | None, as_json: bool, lang: st
 
 
 @click.command()
-@click.option("--to", "url", required=True, help="postgresql://user@host/database (an empty database).")
+@click.option("--to", "url", required=True, help="postgresql://user@host/database (an empty database); "sqlite" to come back.")
+@click.option("--restart", is_flag=True, help="Empty what an unfinished move of this laboratory left there.")
 @lab_options
-def migrate(url: str, lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
+def migrate(
+    url: str, restart: bool, lab_dir: str, user: str | None, as_json: bool, lang: str | None
+) -> int:  # fmt: skip
     """Move the catalogue to PostgreSQL: copy, hash again, verify, and only then switch.
 
     Example:  wastelab migrate --to postgresql://lab@localhost/wastelab --lab mylab
@@ -53,7 +56,7 @@ def migrate(url: str, lab_dir: str, user: str | None, as_json: bool, lang: str |
     from ..lab.transfer import transfer
 
     with open_for(lab_dir, user) as lab:
-        result = transfer(lab.store, url, progress=lambda text: click.echo(text, err=True))
+        result = transfer(lab.store, url, restart=restart, progress=lambda text: click.echo(text, err=True))
     click.echo(
         json.dumps(result, ensure_ascii=False, default=str) if as_json else tr("lab.migrated", pick_language(lang))
     )

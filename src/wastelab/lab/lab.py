@@ -19,7 +19,7 @@ from .curves import BACKENDS
 from .engine import hide_password, ping, postgres_engine, refuse_network_share, sqlite_engine, translate
 from .files import sweep, write_durably
 from .migrate import upgrade, version
-from .store import Store, uuid7
+from .store import GUARDS, Store, uuid7
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,10 +205,23 @@ def _open(root: Path, url: str | None, user: str | None) -> Lab:
             from .backup import backup_catalogue
 
             upgrade(engine, backup=lambda before: backup_catalogue(engine, root / "backups", f"schema-{before}"))
+        with engine.connect() as conn:
+            facts = {row[0]: row[1] for row in conn.execute(select(s.meta.c.key, s.meta.c.value))}
+        if facts.get("uid") != settings["uid"]:
+            raise LabError(
+                f"{root}: lab.toml is of laboratory {settings['uid']}, the catalogue of {facts.get('uid') or 'none'}; "
+                "give the folder and the database that belong together."
+            )
+        if facts.keys() & set(GUARDS) and (url is None or settings["url"]):  # a move that died, or is going on
+            from .transfer import settle
+
+            if not settle(engine, root, lambda: read_settings(root)["url"], settings["url"]):
+                engine.dispose()
+                return _open(root, url, user)
     except DBAPIError as exc:
         engine.dispose()
         raise translate(exc, str(root) if not target else hide_password(target)) from None
-    except LabError:
+    except BaseException:
         engine.dispose()
         raise
     sweep(root / "tmp")
