@@ -43,7 +43,7 @@ def backup(folder: Path, lab_dir: str, user: str | None, as_json: bool, lang: st
 
 
 @click.command()
-@click.option("--to", "url", required=True, help="postgresql://user@host/database (an empty database); "sqlite" to come back.")
+@click.option("--to", "url", required=True, help="postgresql://user@host/database (empty), or 'sqlite' to come back.")
 @click.option("--restart", is_flag=True, help="Empty what an unfinished move of this laboratory left there.")
 @lab_options
 def migrate(
