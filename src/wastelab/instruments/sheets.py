@@ -1,6 +1,6 @@
 """Tables of spreadsheets and delimited text as plain grids of cells, with limits and without silent losses.
 
-Workbooks are inspected (`workbooks`) before they are opened: error cells, formulas that were never calculated,
+Workbooks are inspected (`workbooks`, `biff`) before they are opened: error cells, formulas that were never calculated,
 percent formats and hidden rows are invisible afterwards. Formulas are never evaluated.
 """
 
@@ -19,11 +19,9 @@ from weakref import WeakKeyDictionary
 from ..errors import InstrumentError
 from .base import Source
 from .text import decimal_mark
+from .workbooks import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
 
 Cell = str | int | float | datetime | None
-MAX_ROWS = 1_048_576
-MAX_COLUMNS = 16_384
-MAX_CELLS = 5_000_000
 #: How many faulty cells one error lists.
 MAX_LISTED = 20
 SEPARATORS = ("\t", ";", ",", "|")
@@ -104,6 +102,23 @@ class Grid:
         return ", ".join(parts)
 
 
+def only_sheet(source: Source, known: Callable[[str], bool]) -> tuple[Grid, list[str]]:
+    """The first sheet of a vendor's workbook without faults, and a warning for each other sheet that holds something.
+
+    Raises
+    ------
+    InstrumentError
+        If a cell of it is an error of the spreadsheet, or the workbook is damaged.
+    """
+    grids = open_grids(source, known)
+    if not grids:
+        raise source.fail("the workbook has no sheet with cells.")
+    for (row, column), fault in sorted(grids[0].faults.items()):
+        raise source.fail(fault, grids[0].place(row, column))
+    others = [g.name for g in grids[1:] if any(c is not None for row in g.rows for c in row)]
+    return grids[0], [f"sheet '{name}' was not read" for name in others]
+
+
 def letter(column: int) -> str:
     """Letters of a column index from 0: 0 is A, 26 is AA."""
     out = ""
@@ -117,7 +132,7 @@ def letter(column: int) -> str:
 def container(data: bytes) -> str:
     """``"xlsx"``, ``"ods"``, ``"xls"``, ``"zip"`` for another archive, or ``""`` for what may be text."""
     if data.startswith(b"PK\x03\x04"):
-        if b"xl/workbook" in data[-131_072:] or (b"[Content_Types].xml" in data[:4096] and b"xl/" in data[:131_072]):
+        if b"xl/workbook" in data:
             return "xlsx"
         return "ods" if b"opendocument.spreadsheet" in data[:512] else "zip"
     return "xls" if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") else ""
@@ -145,7 +160,9 @@ def open_grids(source: Source, known: Callable[[str], bool], words: Sequence[str
     found = _opened.get(source)
     if found is None:
         kind = container(source.data)
-        if kind in ("xlsx", "xls", "ods"):
+        if kind == "xls":
+            found = _old_workbook(source)
+        elif kind in ("xlsx", "ods"):
             found = _workbook(source, kind)
         elif kind:
             raise source.fail("is an archive but no workbook; export the table as .xlsx or .csv.")
@@ -153,6 +170,16 @@ def open_grids(source: Source, known: Callable[[str], bool], words: Sequence[str
             found = [_text_grid(source, known, words)]
         _opened[source] = found
     return found
+
+
+def _old_workbook(source: Source) -> list[Grid]:
+    from .biff import read_old_workbook
+
+    grids = []
+    for sheet in read_old_workbook(source):
+        rows: list[list[Cell]] = [[_cell(value) for value in row] for row in sheet.rows()]
+        grids.append(Grid(sheet.name, rows, "xls", sheet.hidden, frozenset(sheet.hidden_rows), sheet.faults))
+    return grids
 
 
 def _workbook(source: Source, kind: str) -> list[Grid]:

@@ -68,6 +68,12 @@ def _closing(text: str, start: int) -> int:
     return -1
 
 
+#: Units that are given to the registry: names with small powers, one division, one bracket; never an expression.
+_SOUND = re.compile(
+    r"(?:1|100)?[A-Za-z%Ω°]{0,12}-?[1-4]?(?:[/*]\(?[A-Za-z%Ω°]{1,12}-?[1-4]?(?:[*/][A-Za-z]{1,12}-?[1-4]?)*\)?)*"
+)
+
+
 @cache
 def factor(unit: str, target: str) -> float:
     """What a value in `unit` is multiplied by to be in `target`.
@@ -85,6 +91,9 @@ def factor(unit: str, target: str) -> float:
         return float(f"{ratio:.12g}")
     if found in ("", "1") and wanted in ("", "1"):
         return 1.0
+    for shown, text in ((unit, found), (target, wanted)):
+        if not _SOUND.fullmatch(text):
+            raise UnitError(f"{shown!r} is no unit that is known; expected one like {target or 'wt%'}.")
     from ..units import registry
 
     def prepare(text: str) -> str:

@@ -1,20 +1,22 @@
 """What must be known of a workbook before it is opened: size, error cells, formulas never calculated, percent formats.
 
 The parser of cells returns an empty cell for ``#DIV/0!`` and for a formula without a stored result, and 0.452 for
-a cell that shows 45.2 %; each would be a silently wrong table. Reads OOXML (.xlsx), OpenDocument (.ods), BIFF8 (.xls).
+a cell that shows 45.2 %; each would be a silently wrong table. Knows OOXML (.xlsx) and OpenDocument (.ods).
 """
 
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .base import Source
 from .readers import _xml
 from .readers._zip import Archive
 
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_CELLS = 5_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_MEMBERS = 5_000
 _NOT_CALCULATED = (
@@ -43,22 +45,30 @@ def inspect(source: Source, kind: str) -> dict[str, Seen]:
     InstrumentError
         If it is cut, damaged, encrypted, or larger than the limits.
     """
-    sheets = {"xlsx": _inspect_xlsx, "ods": _inspect_ods, "xls": _inspect_xls}[kind](source)
-    from .sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
-
-    total = 0
-    for name, sheet in sheets.items():
-        total += sheet.rows * sheet.columns
-        if sheet.rows > MAX_ROWS or sheet.columns > MAX_COLUMNS or total > MAX_CELLS:
-            raise source.fail(
-                f"{sheet.rows} rows x {sheet.columns} columns; at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and "
-                f"{MAX_CELLS} cells in all are read. Delete stray cells far from the table, or split it.",
-                f"sheet '{name}'",
-            )
+    sheets = {"xlsx": _inspect_xlsx, "ods": _inspect_ods}[kind](source)
+    check_size(source, [(name, sheet.rows, sheet.columns) for name, sheet in sheets.items()])
     return sheets
 
 
-def _error(text: str) -> str:
+def check_size(source: Source, sizes: Sequence[tuple[str, int, int]]) -> None:
+    """Refuse sheets (name, rows, columns) that are larger than the limits, before memory is taken for them.
+
+    Raises
+    ------
+    InstrumentError
+    """
+    total = 0
+    for name, rows, columns in sizes:
+        total += rows * columns
+        if rows > MAX_ROWS or columns > MAX_COLUMNS or total > MAX_CELLS:
+            raise source.fail(
+                f"{rows} rows x {columns} columns; at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and "
+                f"{MAX_CELLS} cells in all are read. Delete stray cells far from the table, or split it.",
+                f"sheet '{name}'",
+            )
+
+
+def error_text(text: str) -> str:
     return f"{text}, an error of the spreadsheet; correct the formula, or leave the cell empty if it was not measured"
 
 
@@ -177,7 +187,7 @@ def _scan_sheet(data: bytes, percent: set[int], source: Source, name: str) -> Se
             value = _VALUE.search(body)
             if kind == b"e":
                 shown = value[1].decode("utf-8", "replace") if value else "an error"
-                seen.faults[row - 1, column] = _error(shown)
+                seen.faults[row - 1, column] = error_text(shown)
             elif value is None and kind != b"str" and _FORMULA.search(body):
                 seen.faults[row - 1, column] = _NOT_CALCULATED
     seen.rows, seen.columns = last, max(columns.values(), default=-1) + 1
@@ -246,7 +256,7 @@ def _note_ods(seen: Seen, cell: object, row: int, column: int, times: int, repea
     values = {key: cell.get(key) for key in ("value-type", "value", "string-value", "formula")}
     fault = ""
     if re.fullmatch(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d+", text):
-        fault = _error(text)
+        fault = error_text(text)
     elif values["formula"] and not values["value-type"]:
         fault = _NOT_CALCULATED
     for r in range(row, row + min(repeat, 1000)):
@@ -255,160 +265,3 @@ def _note_ods(seen: Seen, cell: object, row: int, column: int, times: int, repea
                 seen.faults[r, c] = fault
             if values["value-type"] == "percentage":
                 seen.percent[r, c] = True
-
-
-# --- BIFF8 in an OLE2 container --------------------------------------------------------------------------------------
-
-_ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
-_FREE = 0xFFFFFFFE
-
-
-def _inspect_xls(source: Source) -> dict[str, Seen]:
-    try:
-        stream = _ole_stream(source, ("Workbook", "Book"))
-        return _scan_biff(stream, source)
-    except (struct.error, IndexError, UnicodeDecodeError) as exc:
-        raise source.fail(f"the .xls workbook is damaged or cut ({exc}); save it again as .xlsx.") from None
-
-
-def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
-    """A stream of an OLE2 compound file, with every sector of its chain present."""
-    data = source.data
-    shift, mini_shift = struct.unpack_from("<HH", data, 30)
-    if shift not in (9, 12) or mini_shift != 6:
-        raise source.fail("the OLE container has an impossible sector size; the file is damaged.")
-    size = 1 << shift
-    n_fat, first_dir = struct.unpack_from("<I", data, 44)[0], struct.unpack_from("<I", data, 48)[0]
-    cutoff, first_minifat = struct.unpack_from("<II", data, 56)
-    difat_sector, n_difat = struct.unpack_from("<II", data, 68)
-    sectors = len(data) // size + 1
-
-    def sector(number: int) -> bytes:
-        body = data[(number + 1) * size : (number + 2) * size]
-        if number >= sectors or not body:
-            raise source.fail("the .xls workbook is cut: a part that it lists is beyond its end. Copy it again.")
-        return body
-
-    fat_sectors = list(struct.unpack_from("<109I", data, 76))
-    for _ in range(min(n_difat, sectors)):
-        if difat_sector >= _FREE:
-            break
-        more = struct.unpack(f"<{size // 4}I", sector(difat_sector))
-        fat_sectors.extend(more[:-1])
-        difat_sector = more[-1]
-    fat_sectors = [s for s in fat_sectors if s < _FREE][: min(n_fat, sectors)]
-    fat = [entry for s in fat_sectors for entry in struct.unpack(f"<{size // 4}I", sector(s))]
-
-    def chain(first: int) -> Iterator[int]:
-        seen = 0
-        while first < _FREE:
-            yield first
-            seen += 1
-            if seen > sectors or first >= len(fat):
-                raise source.fail("the .xls container is damaged: its chain of parts does not end.")
-            first = fat[first]
-
-    directory = b"".join(sector(s) for s in chain(first_dir))
-    entries = {}
-    root = b""
-    for start in range(0, len(directory) - 127, 128):
-        entry = directory[start : start + 128]
-        length = struct.unpack_from("<H", entry, 64)[0]
-        name = entry[: max(0, min(length, 64) - 2)].decode("utf-16-le", "replace")
-        if entry[66] == 5:
-            root = entry
-        elif entry[66] == 2:
-            entries[name] = entry
-    for name in names:
-        if name in entries:
-            first, length = struct.unpack_from("<II", entries[name], 116)
-            if length >= cutoff:
-                body = b"".join(sector(s) for s in chain(first))
-            else:
-                mini = b"".join(sector(s) for s in chain(struct.unpack_from("<I", root, 116)[0]))
-                minifat = [e for s in chain(first_minifat) for e in struct.unpack(f"<{size // 4}I", sector(s))]
-                parts: list[bytes] = []
-                while first < _FREE and len(parts) <= len(minifat):
-                    parts.append(mini[first * 64 : first * 64 + 64])
-                    first = minifat[first]
-                body = b"".join(parts)
-            if len(body) < length:
-                raise source.fail("the .xls workbook is cut: its cells are not all there. Copy the file again.")
-            return body[:length]
-    raise source.fail("the OLE container holds no workbook; it is another kind of document.")
-
-
-def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    position = start
-    while position + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, position)
-        body = stream[position + 4 : position + 4 + length]
-        if len(body) < length:
-            raise struct.error("a record is cut")
-        yield kind, body
-        position += 4 + length
-        if kind == 0 and length == 0:
-            return
-
-
-def _scan_biff(stream: bytes, source: Source) -> dict[str, Seen]:
-    formats: dict[int, bool] = {9: True, 10: True}
-    styles: list[int] = []
-    places: list[tuple[int, str, bool]] = []
-    for kind, body in _records(stream, 0):
-        if kind == 0x0809 and struct.unpack_from("<H", body)[0] != 0x0600:
-            raise source.fail("is a workbook of Excel 5/95; save it as .xlsx.")
-        if kind == 0x002F:
-            raise source.fail("the workbook is protected by a password; save it without one.")
-        if kind == 0x041E:
-            number, _, flags = struct.unpack_from("<HHB", body)
-            text = body[5:].decode("utf-16-le" if flags & 1 else "latin-1", "replace")
-            formats[number] = "%" in re.sub(r'"[^"]*"|\\.', "", text)
-        elif kind == 0x00E0:
-            styles.append(struct.unpack_from("<H", body, 2)[0])
-        elif kind == 0x0085:
-            offset, state, sheet_type, length, flags = struct.unpack_from("<IBBBB", body)
-            raw = body[8 : 8 + length * (2 if flags & 1 else 1)]
-            if sheet_type == 0:
-                places.append((offset, raw.decode("utf-16-le" if flags & 1 else "latin-1"), state & 3 != 0))
-        elif kind == 0x000A:
-            break
-    else:
-        raise struct.error("the list of sheets does not end")
-    percent = {i for i, number in enumerate(styles) if formats.get(number)}
-    return {name: _scan_biff_sheet(stream, offset, percent, hidden) for offset, name, hidden in places}
-
-
-def _scan_biff_sheet(stream: bytes, offset: int, percent: set[int], hidden: bool) -> Seen:
-    seen = Seen(hidden=hidden)
-    depth = 0
-    for kind, body in _records(stream, offset):
-        if kind == 0x0809:
-            depth += 1
-        elif kind == 0x000A:
-            depth -= 1
-            if depth <= 0:
-                return seen
-        if depth != 1:
-            continue
-        if kind == 0x0208:
-            row = struct.unpack_from("<H", body)[0]
-            if struct.unpack_from("<H", body, 12)[0] & 0x20:
-                seen.hidden_rows.add(row)
-        elif kind in (0x0203, 0x027E, 0x00FD, 0x0204, 0x0205, 0x0006, 0x00D6):
-            row, column, style = struct.unpack_from("<HHH", body)
-            seen.rows, seen.columns = max(seen.rows, row + 1), max(seen.columns, column + 1)
-            if style in percent and kind in (0x0203, 0x027E, 0x0006):
-                seen.percent[row, column] = True
-            if kind == 0x0205 and body[7]:
-                seen.faults[row, column] = _error(_ERRORS.get(body[6], "an error"))
-            elif kind == 0x0006 and body[12:14] == b"\xff\xff" and body[6] == 2:
-                seen.faults[row, column] = _error(_ERRORS.get(body[8], "an error"))
-        elif kind == 0x00BD:
-            row, first = struct.unpack_from("<HH", body)
-            count = (len(body) - 6) // 6
-            seen.rows, seen.columns = max(seen.rows, row + 1), max(seen.columns, first + count)
-            for i in range(count):
-                if struct.unpack_from("<H", body, 4 + 6 * i)[0] in percent:
-                    seen.percent[row, first + i] = True
-    raise struct.error("a sheet does not end")

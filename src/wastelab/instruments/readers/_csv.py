@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from ..base import Source
-from ..sheets import MAX_CELLS
+from ..workbooks import MAX_CELLS
 
 
 def rows_of(source: Source, words: Sequence[str], separator: str = "") -> tuple[list[list[str]], bool]:

@@ -82,7 +82,9 @@ def parse(heading: str) -> Column:
     single = len(text) == 1 and text.isupper() and text.isalpha()
     name = "" if single else vocabulary.field(text)
     if name:
-        return Column("field", heading, name)
+        return Column("field", heading, name, expanded=_says_expanded(text))
+    if re.match(r"备注|note|remark", text, re.I):
+        return Column("field", heading, text)
     direct = vocabulary.find(text)
     if direct is not None:
         return _aged(Column("quantity", heading, direct.name, direct))
@@ -96,10 +98,7 @@ def parse(heading: str) -> Column:
     body, unit, basis = _strip(body)
     name = vocabulary.field(body)
     if name and not (len(body) == 1 and body.isupper()):
-        role = "field"
-        if name in ("uncertainty", "lod") and (unit or k or name == "lod"):
-            role = "field"
-        return Column(role, heading, name, unit=unit, k=k, expanded="扩展" in body or "expanded" in body.lower())
+        return Column("field", heading, name, unit=unit, k=k, expanded=_says_expanded(body))
     found = _quantity(body)
     if found is not None:
         return _aged(Column("quantity", heading, found.name, found, unit, basis))
@@ -122,6 +121,10 @@ def parse(heading: str) -> Column:
             return _aged(column) if inside else column
         return Column("unknown", heading, f"{kind}:{inner}", unit=unit or inner_unit, k=k, expanded=kind == "expanded")
     return Column("unknown", heading, body, unit=unit, basis=basis)
+
+
+def _says_expanded(text: str) -> bool:
+    return "扩展" in text or "expanded" in text.lower()
 
 
 def _strip(text: str) -> tuple[str, str, str]:

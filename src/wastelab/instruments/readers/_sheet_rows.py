@@ -23,7 +23,7 @@ _STATISTIC = re.compile(
     re.I,
 )
 _STANDARD = re.compile(
-    r"(?<![A-Za-z])(?:GB(?:\s?/\s?T)?|HJ(?:\s?/?\s?T)?|JGJ|JG(?:/T)?|JC(?:/T)?|DL(?:/T)?|YB(?:/T)?|EN|ISO|ASTM|EPA|DIN|BS)[\s_-]*"
+    r"(?<![A-Za-z])(?:GB(?:\s?[/-]\s?T)?|HJ(?:\s?[/-]?\s?T)?|JGJ|JG(?:/T)?|JC(?:/T)?|DL(?:/T)?|YB(?:/T)?|EN|ISO|ASTM|EPA|DIN|BS)[\s_-]*"
     r"[A-Z]?\s?\d{2,5}(?:\.\d+)?(?:-\d{1,4})*"
 )
 _OWN_COLUMN = frozenset(
@@ -135,7 +135,7 @@ def _context(table: Table, decimal: str, faults: Faults, complete: tuple[Complet
 
 def _tidy(standard: str) -> str:
     text = re.sub(r"\s+", " ", standard.replace("_", " ")).strip()
-    return re.sub(r"^HJ\s?/?\s?T[\s-]*", "HJ/T ", re.sub(r"^GB\s?/\s?T[\s-]*", "GB/T ", text))
+    return re.sub(r"^HJ\s?[/-]?\s?T[\s-]*", "HJ/T ", re.sub(r"^GB\s?[/-]\s?T[\s-]*", "GB/T ", text))
 
 
 def _number(cell: Cell, decimal: str, where: str, faults: Faults) -> float | None:
@@ -367,7 +367,13 @@ def _meant(columns: Sequence[Column], technique: str, oxides: bool) -> list[Colu
         if found.role == "quantity":
             before = found
         out.append(found)
-    return out
+    metals = {c.name.removeprefix("metal:"): c for c in out if c.role == "quantity" and c.name.startswith("metal:")}
+    return [
+        replace(c, name=metals[c.name].name, term=metals[c.name].term)
+        if c.role in ("sigma", "relative_sigma", "lod") and c.name in metals
+        else c
+        for c in out
+    ]
 
 
 def _refuse_doubles(context: _Context, columns: Sequence[Column]) -> None:
@@ -489,13 +495,22 @@ def _split(
         if j >= len(row) or row[j] is None:
             continue
         if column.role == "meta":
-            metadata[column.name] = row[j] if isinstance(row[j], int | float) else text_of(row[j])
+            metadata[column.name] = _plain(row[j], context.work.decimal)
         elif column.role == "unknown":
             fields[clean(column.heading)] = text_of(row[j])
     return [
         _reading(context, about, technique, values, fields | ({"age": age} if age else {}), metadata)
         for (technique, age), values in groups.items()
     ]
+
+
+def _plain(cell: Cell, decimal: str) -> float | str:
+    """A number where the cell is a plain one, else its text."""
+    try:
+        raw = read_cell(cell, decimal)
+    except ValueError:
+        return text_of(cell)
+    return raw.value if raw.value is not None and not raw.flag and not raw.unit else text_of(cell)
 
 
 def technique_of_value(name: str, table: str, oxides: bool) -> str:
@@ -580,7 +595,7 @@ def _read_long(context: _Context) -> list[Reading]:
         if column.role == "meta":
             for key, (_, _, metadata) in groups.items():
                 if key[0] == about.sample:
-                    metadata[column.name] = text_of(row[shown[1]])
+                    metadata[column.name] = _plain(row[shown[1]], context.work.decimal)
             continue
         meant = in_technique(column, about.technique, oxides=about.sample in oxides)
         if meant.term is None or meant.role != "quantity":

@@ -109,10 +109,10 @@ def is_result(cell: Cell) -> bool:
     if not isinstance(cell, str):
         return False
     try:
-        parse_cell(cell)
+        unit = parse_cell(cell).unit
     except ValueError:
         return False
-    return True
+    return not unit or looks_like_unit(unit)
 
 
 def header_kind(row: Sequence[Cell], technique: str = "") -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ...errors import UnitError
-from ..base import Value
+from ..base import Source, Value
 from ..sheets import Cell, Problem
 from ..text import parse_cell, parse_date, parse_number
 from ..units import factor, normalise
@@ -79,6 +79,21 @@ def convert(number: float, unit: str, term: Term) -> float:
     if scale == 1.0:
         return number
     return float(Decimal(repr(number)) * Decimal(repr(scale)))
+
+
+def converted(source: Source, number: float | None, unit: str, term: Term, where: str) -> float | None:
+    """`convert` for a vendor's file: an unknown unit is a fault of the file, with its place.
+
+    Raises
+    ------
+    InstrumentError
+    """
+    if number is None:
+        return None
+    try:
+        return convert(number, unit, term)
+    except UnitError as exc:
+        raise source.fail(str(exc), where) from None
 
 
 @dataclass(frozen=True, slots=True)

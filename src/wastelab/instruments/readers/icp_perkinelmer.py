@@ -36,9 +36,7 @@ def _read(source: Source) -> list[Reading]:
     if body and len(body[-1][1]) < len(heading) and not ends:
         body.pop()
         partial = True
-    order_known = any(
-        int(r[at["Date"]].split("-")[0]) > 12 for _, r in body if "Date" in at and re.match(r"\d+-", r[at["Date"]])
-    )
+    order_known = any(_day_first(row, at) for _, row in body)
     groups: dict[str, list[tuple[int, list[str]]]] = {}
     for i, row in body:
         if len(row) < len(heading):
@@ -110,6 +108,12 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> V
         text=f"{analyte}: {row[at['Reported Conc']]} {unit}",
         where=where,
     )
+
+
+def _day_first(row: list[str], at: dict[str, int]) -> bool:
+    """True for a date whose first number can only be a day."""
+    match = re.match(r"(\d{1,2})-", row[at["Date"]]) if "Date" in at and at["Date"] < len(row) else None
+    return match is not None and int(match[1]) > 12
 
 
 def _date(source: Source, row: list[str], at: dict[str, int], number: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import InstrumentError
 from ..base import Completeness, Reader, Reading, Source, Value, Variable, axis
-from ..sheets import Cell, container, decimal_of, letter, open_grids
+from ..sheets import Cell, container, decimal_of, letter, only_sheet
 from ..text import decimal_mark, parse_date, parse_number
 from ._csv import rows_of
 from ._sheet_headings import known
@@ -44,7 +45,7 @@ def _sniff(source: Source) -> int:
     kind = container(source.data)
     if kind in ("xlsx", "xls"):
         try:
-            rows = open_grids(source, known)[0].rows
+            rows = only_sheet(source, known)[0].rows
         except InstrumentError:
             return 0
         return 95 if rows and any(_SIZES.match(str(c)) for c in rows[0]) and "Sample Name" in rows[0] else 0
@@ -54,10 +55,9 @@ def _sniff(source: Source) -> int:
 
 def _read(source: Source) -> list[Reading]:
     rows: list[list[Cell]]
+    others: list[str] = []
     if container(source.data):
-        grid = open_grids(source, known)[0]
-        for (row, column), fault in sorted(grid.faults.items()):
-            raise source.fail(fault, grid.place(row, column))
+        grid, others = only_sheet(source, known)
         rows, ends, decimal, declared = grid.rows, True, decimal_of(source, grid), True
     else:
         texts, ends = rows_of(source, _WORDS)
@@ -66,7 +66,8 @@ def _read(source: Source) -> list[Reading]:
             decimal = decimal_mark([c for r in texts[1:] for c in r if re.fullmatch(r"[+-]?[\d.,]+", c)])
         except ValueError as exc:
             raise source.fail(f"{exc}; export it again with one decimal mark.") from None
-    return _results(source, rows, ends, decimal, declared)
+    readings = _results(source, rows, ends, decimal, declared)
+    return [replace(r, warnings=(*r.warnings, *others)) for r in readings] if others else readings
 
 
 def _results(source: Source, rows: list[list[Cell]], ends: bool, decimal: str, declared: bool) -> list[Reading]:
@@ -115,8 +116,6 @@ def _results(source: Source, rows: list[list[Cell]], ends: bool, decimal: str, d
 
 
 def _partial(reading: Reading) -> Reading:
-    from dataclasses import replace
-
     text = "the last result of the file ends early and was left out: the file was cut"
     return replace(reading, completeness="partial", warnings=(*reading.warnings, text))
 

@@ -75,13 +75,13 @@ def _read(source: Source) -> list[Reading]:
     tables: list[tuple[Grid, list[Table]]] = []
     for grid in grids:
         numbers = next(((i, j) for i, row in enumerate(grid.rows) for j, c in enumerate(row) if has_result(c)), None)
-        if numbers is None and not grid.faults:
+        found = [] if _AUXILIARY.search(grid.name) else find_tables(grid)
+        if numbers is None and not grid.faults and not any(t.rows for t in found):
             if any(c is not None for row in grid.rows for c in row):
                 skipped.append(f"sheet '{grid.name}' holds no numbers and was not read" if grid.name else "")
             continue
         for (row, column), problem in sorted(grid.faults.items()):
             faults.add(grid.place(row, column, _heading_above(grid, row, column)), problem)
-        found = [] if _AUXILIARY.search(grid.name) else find_tables(grid)
         if not found and numbers is not None:
             faults.add(
                 grid.place(*numbers),

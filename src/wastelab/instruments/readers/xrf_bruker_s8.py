@@ -11,11 +11,11 @@ import re
 from ...errors import InstrumentError
 from .. import vocabulary
 from ..base import Reader, Reading, Source, Value
-from ..sheets import container, open_grids
+from ..sheets import container, only_sheet
 from ..text import Cell, parse_cell
 from ._csv import rows_of
 from ._sheet_headings import known
-from ._sheet_values import convert
+from ._sheet_values import convert, converted
 
 _HEAD = ("Formula", "Concentration", "Status", "LLD")
 
@@ -35,9 +35,7 @@ def _rows(source: Source) -> tuple[list[list[str]], bool]:
     """Rows as text; in a workbook a bare statistical error is a fraction, which the text table prints as per cent."""
     if not container(source.data):
         return rows_of(source, _HEAD)
-    grid = open_grids(source, known)[0]
-    for (row, column), fault in sorted(grid.faults.items()):
-        raise source.fail(fault, grid.place(row, column))
+    grid, _ = only_sheet(source, known)
     rows = [
         ["" if c is None else c if isinstance(c, str) else f"{c:.12g}" if isinstance(c, float) else str(c) for c in r]
         for r in grid.rows
@@ -60,6 +58,8 @@ def _read(source: Source) -> list[Reading]:
         raise source.fail(f"the heading lacks {', '.join(missing)}; the file was cut or is another export.", "row 1")
     values: list[Value] = []
     warnings: list[str] = ["the file names no sample"]
+    if container(source.data):
+        warnings += only_sheet(source, known)[1]
     lines = []
     partial = False
     for i, row in enumerate(rows[1:], 2):
@@ -109,7 +109,7 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> t
     found = _cell(source, printed, "concentration", where)
     limit_cell = _cell(source, row[at["LLD"]], "LLD", where)
     error_cell = _cell(source, row[at["Stat. error"]], "statistical error", where)
-    limit = None if limit_cell.value is None else convert(limit_cell.value, limit_cell.unit, term)
+    limit = converted(source, limit_cell.value, limit_cell.unit, term, where)
     undetected = "not detected" in row[at["Status"]].lower() or found.flag == "below_detection"
     if found.missing or found.value is None:
         return Value(

@@ -14,7 +14,7 @@ from ..base import Completeness, Reader, Reading, Source, Value
 from ..sheets import letter
 from ..text import decimal_mark, parse_cell
 from ._csv import rows_of
-from ._sheet_values import convert
+from ._sheet_values import converted
 
 _WORDS = ("PANalytical", "Sample name", "Quantification of sample", "Results quantitative")
 
@@ -77,8 +77,8 @@ def _value(source: Source, name: str, cell: str, unit: str, decimal: str, where:
     printed = found.unit or unit
     if printed not in ("%", "ppm", "wt%", "ppb"):
         raise source.fail(f"unit {printed!r} of {name}: expected % or ppm.", where)
-    number = None if found.value is None else convert(found.value, printed, symbol)
-    limit = None if found.lod is None else convert(found.lod, printed, symbol)
+    number = converted(source, found.value, printed, symbol, where)
+    limit = converted(source, found.lod, printed, symbol, where)
     text = "" if printed in ("%", "wt%") and not found.flag else f"{cell} {printed}"
     return Value(symbol.name, number, symbol.unit, lod=limit, flag=found.flag, text=text, where=where)
 

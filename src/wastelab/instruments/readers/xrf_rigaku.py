@@ -12,6 +12,7 @@ from .. import vocabulary
 from ..base import Reader, Reading, Source, Value
 from ..text import parse_cell
 from ..units import normalise
+from ._sheet_values import converted
 
 _WORDS = ("Analyzed value", "Component", "Application")
 _DATE = re.compile(r"(\d{4})-\s*(\d{1,2})-\s*(\d{1,2})\s+(\d{1,2}):(\d{2})")
@@ -136,10 +137,8 @@ def _value(source: Source, name: str, text: str, unit: str, where: str, metadata
         raise source.fail(f"{name!r} is no element, oxide or film that is known.", where)
     if printed in ("at%", "mol%"):
         return Value(term.name, cell.value, printed, flag=cell.flag, lod=cell.lod, text=f"{text} {unit}", where=where)
-    from ._sheet_values import convert
-
-    number = None if cell.value is None else convert(cell.value, printed, term)
-    limit = None if cell.lod is None else convert(cell.lod, printed, term)
+    number = converted(source, cell.value, printed, term, where)
+    limit = converted(source, cell.lod, printed, term, where)
     return Value(term.name, number, term.unit, flag=cell.flag, lod=limit, text=f"{text} {unit}", where=where)
 
 
