@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from ..errors import LabError
 from .schema import HEAD
+
+#: Alembic keeps what it is doing in module globals: one upgrade at a time in a process.
+_ALEMBIC = Lock()
 
 
 def version(conn: Connection) -> str | None:
@@ -82,7 +86,8 @@ def upgrade(engine: Engine, target: str = "head", *, backup: Callable[[str], Pat
         with engine.connect().execution_options(wastelab_write=True) as conn, conn.begin():
             if version(conn) == goal:  # somebody else did it meanwhile
                 return before
-            command.upgrade(config(conn), target)
+            with _ALEMBIC:
+                command.upgrade(config(conn), target)
     except LabError:
         raise
     except Exception as exc:
