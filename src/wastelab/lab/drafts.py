@@ -151,6 +151,8 @@ class Earlier:
     instrument: int | None
     operator: str
     values: Mapping[str, tuple[float | None, str]]  # quantity -> (value, flag)
+    age_days: float | None = None
+    basis: str = ""
 
 
 class Context:
@@ -203,7 +205,8 @@ class Context:
                     out.setdefault((r["target_uid"], r["technique"]), []).append(
                         Earlier(
                             r["uid"], r["technique"], r["method"], r["measured_at"], r["replicate"], r["curve_sha"],
-                            r["raw_sha"], r["instrument_id"], r["operator"], numbers.get(r["id"], {}),
+                            r["raw_sha"], r["instrument_id"], r["operator"], numbers.get(r["id"], {}), r["age_days"],
+                            r["basis"],
                         )
                     )  # fmt: skip
         return out
