@@ -163,8 +163,8 @@ def conditions(draft: Draft, found: Converted, options: Options, method: str, re
     """All that the file says beyond its numbers, as canonical JSON of at most `MOST_CONDITIONS` characters."""
     reading: Reading = draft.reading
     out: dict[str, Any] = {}
-    if found.measured_sum is not None:
-        out["measured_sum"] = found.measured_sum
+    if found.measured_sum is not None:  # what was measured before it was normalised is another sum
+        out["printed_sum" if "measured_sum" in reading.metadata else "measured_sum"] = found.measured_sum
     if reading.instrument and (not registered or options.instrument):
         out["instrument"] = reading.instrument
     said = (

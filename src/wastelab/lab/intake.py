@@ -130,7 +130,7 @@ def plan(
     -------
     Plan
     """
-    from .gates import GATES
+    from .gates import allowable, run
 
     out = Plan(file, options)
     sound: list[int] = []
@@ -158,11 +158,11 @@ def plan(
     _supersede(conn, out, replaces)
     without = frozenset(str(d.record["supersedes"]) for d in out.drafts if d.record["supersedes"])
     context = _Without(conn, out.drafts, without | {o.uid for o in replaces})
+    pass_ = frozenset(name for name in options.allow if allowable(name))
     for draft in out.drafts:
-        for gate in GATES:
-            for finding in gate.check(draft, context):
-                passes = finding.severity == "refuse" and gate.allowable and gate.name in options.allow
-                draft.findings.append(replace(finding, severity="warn") if passes else finding)
+        for finding in run([draft], context):
+            passes = finding.severity == "refuse" and finding.gate in pass_
+            draft.findings.append(replace(finding, severity="warn") if passes else finding)
         flags = sorted({f.gate for f in draft.findings if f.severity == "warn"})
         draft.record["flags"] = canonical(flags) if flags else ""
         out.findings += draft.findings

@@ -12,8 +12,6 @@ from ..instruments import vocabulary
 from . import schema as s
 from .register import check_date
 
-#: Checks made while a reading is bound to its sample; the others are in `gates`.
-OWN_GATES = ("sample_identity", "schema", "basis", "format")
 _AGE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*(d|days?|天|日|h|hours?|小时|时|w|weeks?|周)\s*", re.I)
 _PER_DAY = {"h": 24.0, "时": 24.0, "小": 24.0, "d": 1.0, "天": 1.0, "日": 1.0}
 
@@ -76,7 +74,7 @@ class Options:
         LabError
             If an option or gate does not exist, a value cannot be, or a gate is to be passed without a reason.
         """
-        from .gates import GATES
+        from .gates import GATES, allowable
 
         known = {f.name for f in fields(cls)}
         for name in given:
@@ -88,12 +86,17 @@ class Options:
         allow = values.get("allow", ())
         allow = (allow,) if isinstance(allow, str) else tuple(allow)
         values["allow"] = allow = tuple(name.strip().replace("-", "_") for name in allow)
-        gates = {*OWN_GATES, *(g.name for g in GATES)}
+        gates = {"format", *(g.name for g in GATES)}
         for name in allow:
             if name not in gates:
                 raise LabError(
                     f"allow = {name!r}: there is no such gate.{suggest(name, gates)} "
                     f"`wastelab gates` lists them: {', '.join(sorted(gates))}."
+                )
+            if not allowable(name):
+                raise LabError(
+                    f"allow = {name!r}: this gate never lets anything pass, because its data would be wrong in every "
+                    "table; correct the file."
                 )
         if allow and not str(values.get("reason", "")).strip():
             raise LabError(
