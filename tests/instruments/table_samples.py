@@ -1,4 +1,4 @@
-"""Synthetic tables, written from the documented layouts (no instrument made them), and workbooks built for the tests."""
+"""Synthetic tables, written from the documented layouts (no instrument made them), and workbooks for the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cut, changed and hostile tables: an error, or a result that does not claim to be whole; never a wrong one in silence."""
+"""Cut, changed and hostile tables: an error, or a result that does not claim to be whole; never a silent one."""
 
 from __future__ import annotations
 
@@ -304,3 +304,53 @@ def test_the_sheet_reader_leaves_instrument_exports_alone() -> None:
             continue
         assert reader != "sheet", file
         assert (reader.split("_")[0] in ("xrf", "icp", "psd", "strength")) == (file.parent.name in ours), file
+
+
+ODS = (
+    '<?xml version="1.0" encoding="UTF-8"?><office:document-content '
+    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:version="1.2"><office:body><office:spreadsheet>'
+    '<table:table table:name="XRF">%s</table:table></office:spreadsheet></office:body></office:document-content>'
+)
+
+
+def _ods(*rows: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        z.writestr("META-INF/manifest.xml", '<?xml version="1.0"?><manifest/>')
+        z.writestr("content.xml", ODS % "".join(f"<table:table-row>{row}</table:table-row>" for row in rows))
+    return out.getvalue()
+
+
+def _text(value: str) -> str:
+    return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+
+def _number(value: float, kind: str = "float", extra: str = "") -> str:
+    shown = f"<text:p>{value}</text:p>"
+    return f'<table:table-cell office:value-type="{kind}" office:value="{value}" {extra}>{shown}</table:table-cell>'
+
+
+HEAD = _text("样品") + _text("SiO2 (%)") + _text("CaO (%)")
+
+
+def test_open_document_with_percent_format() -> None:
+    (found,) = read_bytes(_ods(HEAD, _text("A") + _number(0.452, "percentage") + _number(20)), "x.ods")
+    assert {v.quantity: v.value for v in found.values} == {"SiO2": 45.2, "CaO": 20.0}
+
+
+def test_open_document_faults() -> None:
+    broken = _text("#DIV/0!").replace(" office", ' table:formula="of:=1/0" office')
+    empty = '<table:table-cell table:formula="of:=1+1"></table:table-cell>'
+    with pytest.raises(InstrumentError) as caught:
+        read_bytes(_ods(HEAD, _text("A") + broken + empty), "x.ods")
+    assert "row 2, column B 'SiO2 (%)': #DIV/0!" in str(caught.value)
+    assert "row 2, column C 'CaO (%)': a formula without a stored result" in str(caught.value)
+
+
+def test_open_document_that_repeats_a_cell_without_end() -> None:
+    far = _number(1, extra='table:number-columns-repeated="2000000000"')
+    with pytest.raises(InstrumentError, match="stray cells"):
+        read_bytes(_ods(HEAD, far), "x.ods", format="sheet")

@@ -167,7 +167,7 @@ def test_oxides_without_a_unit() -> None:
     assert numbers(closed[0])["SiO2"] == 40.0  # 99.5 in all can only be wt%
     titled = read_text("化学成分 (%)", "样品,SiO2,Cl", "A,18,0.05")
     assert numbers(titled[0]) == {"SiO2": 18.0, "Cl": 0.05}
-    with pytest.raises(InstrumentError, match="'0.05' has no unit"):
+    with pytest.raises(InstrumentError, match=r"'0\.05' has no unit"):
         read_text("样品,SiO2 (%),Cl", "A,18,0.05")  # an element beside oxides in % may be in ppm
     with pytest.raises(InstrumentError, match="'12' has no unit; expected um"):
         read_text("样品,SiO2 (%),d50", "A,18,12")
@@ -261,7 +261,8 @@ def test_an_unknown_class_is_kept_for_the_gate_to_refuse() -> None:
 
 def test_the_text_above_a_table_holds_for_all_of_it() -> None:
     found = read_text(
-        "化学成分分析报告", "检测人：李伟,,检测日期：2026年3月2日", "仪器,ZSX Primus II,", "基准：干基", "样品,SiO2 (%),CaO (%)",
+        "化学成分分析报告", "检测人：李伟,,检测日期：2026年3月2日", "仪器,ZSX Primus II,", "基准：干基",
+        "样品,SiO2 (%),CaO (%)",
         "A,18,20", "B,19,21", "备注：灼烧后测定,,",
     )  # fmt: skip
     for reading in found:
@@ -332,3 +333,40 @@ def test_a_line_cut_short_is_partial() -> None:
     assert {r.completeness for r in cut} == {"partial"}
     doubtful = read_bytes(b"sample,SiO2 (%),CaO (%)\nA,18,20\nB,19,2", "x.csv")
     assert "no line end" in doubtful[0].warnings[-1]
+
+
+def test_headings_over_two_rows() -> None:
+    (found,) = read_text(
+        "赤泥检测报告",
+        "序号,样品编号,样品名称,化学成分(wt%),,,含水率(%)",
+        ",,,SiO2,Al2O3,Cl,",
+        "1,RM-01,赤泥1号,18,20,0.05,3.1",
+    )[:1]
+    assert (found.sample, found.fields["sample_name"]) == ("RM-01", "赤泥1号")
+    assert numbers(found) == {"SiO2": 18.0, "Al2O3": 20.0, "Cl": 0.05}
+
+
+def test_a_pair_above_the_table_is_no_heading() -> None:
+    (found,) = read_text("检测项目,化学全分析", "样品编号,SiO2 (%)", "A,18")
+    assert found.technique == "XRF" and numbers(found) == {"SiO2": 18.0}
+
+
+def test_unit_and_basis_in_the_title() -> None:
+    (found,) = read_text("化学成分（干基，wt%）", "样品,SiO2,Cl", "A,18,0.05")
+    assert {v.basis for v in found.values} == {"dry"} and numbers(found)["Cl"] == 0.05
+
+
+def test_moisture_is_on_the_received_mass_whatever_the_basis_of_the_analysis() -> None:
+    xrf, moisture = read_text("样品,基准,SiO2 (%),含水率 (%)", "A,干基,18,3")
+    assert xrf.values[0].basis == "dry" and moisture.values[0].basis == "as_received"
+
+
+def test_method_sum_and_instrument_belong_to_the_analysis() -> None:
+    xrf, density = read_text("样品,方法,仪器,SiO2 (%),合计(%),密度(g/cm3)", "A,GB/T 176-2017,ZSX,18,99.5,2.9")
+    assert (xrf.method, xrf.instrument, xrf.metadata["oxide_sum_printed"]) == ("GB/T 176-2017", "ZSX", 99.5)
+    assert (density.method, density.instrument) == ("", "") and "oxide_sum_printed" not in density.metadata
+
+
+def test_two_notes_are_both_kept() -> None:
+    (found,) = read_text("样品,SiO2 (%),备注,说明", "A,18,first,second")
+    assert found.fields["note"] == "first; second"

@@ -58,7 +58,8 @@ def test_damaged_press_files_are_refused(old: bytes, new: bytes, message: str) -
 
 def test_a_sheet_of_strength_in_chinese() -> None:
     found = read_text(
-        "抗压强度试验 GB/T 17671-2021", "试件编号,配比,龄期(d),破坏荷载(kN),抗压强度(MPa),试验日期", "M1-1,M1,28,64.2,40.1,2026/3/2",
+        "抗压强度试验 GB/T 17671-2021", "试件编号,配比,龄期(d),破坏荷载(kN),抗压强度(MPa),试验日期",
+        "M1-1,M1,28,64.2,40.1,2026/3/2",
         "M1-2,M1,28,65.0,40.6,2026/3/2", encoding="gb18030",
     )  # fmt: skip
     assert [numbers(r) for r in found] == [

@@ -49,7 +49,8 @@ def test_no_heading_loses_its_name(heading: str) -> None:
     assert not unit or looks_like_unit(unit)
 
 
-@given(st.sampled_from(["SiO2", "烧失量", "抗压强度", "d(0.5)", "Ra-226"]), st.sampled_from(["wt%", "mg/kg", "MPa", "m2/kg", "W/(m*K)"]),
+@given(st.sampled_from(["SiO2", "烧失量", "抗压强度", "d(0.5)", "Ra-226"]),
+       st.sampled_from(["wt%", "mg/kg", "MPa", "m2/kg", "W/(m*K)"]),
        st.sampled_from(["{} ({})", "{}({})", "{}/{}", "{} [{}]", "{}, {}", "{} {}", "{}/({})"]))  # fmt: skip
 def test_every_way_to_write_a_unit(name: str, unit: str, form: str) -> None:
     assert split_heading(form.format(name, unit)) == (name, unit)

@@ -11,7 +11,8 @@ from wastelab.instruments.readers._sheet_headings import parse
 
 @pytest.mark.parametrize(
     ("text", "symbol"),
-    [("Pb", "Pb"), ("PB", "Pb"), ("铅", "Pb"), ("总铅", "Pb"), ("total lead", "Pb"), ("Pb 220.353", "Pb"), ("Ag 107", "Ag"), ("TFe", "Fe"),
+    [("Pb", "Pb"), ("PB", "Pb"), ("铅", "Pb"), ("总铅", "Pb"), ("total lead", "Pb"), ("Pb 220.353", "Pb"),
+     ("Ag 107", "Ag"), ("TFe", "Fe"),
      ("CO", ""), ("no", ""), ("ND", ""), ("as", ""), ("sample", ""), ("", "")],
 )  # fmt: skip
 def test_elements(text: str, symbol: str) -> None:
@@ -26,8 +27,10 @@ def test_every_element_up_to_uranium_that_can_be_in_a_waste_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("title", "code"),
-    [("赤泥重金属检测表", "metals"), ("XRF", "XRF"), ("2026年赤泥化学成分检测结果", "XRF"), ("浸出毒性 HJ/T 299", "leaching"),
-     ("leaching results (EN 12457-2)", "leaching"), ("XRD物相定量", "QPA"), ("放射性", "radionuclides"), ("Sheet1", ""), ("说明", "")],
+    [("赤泥重金属检测表", "metals"), ("XRF", "XRF"),
+     ("2026年赤泥化学成分检测结果", "XRF"), ("浸出毒性 HJ/T 299", "leaching"),
+     ("leaching results (EN 12457-2)", "leaching"), ("XRD物相定量", "QPA"),
+     ("放射性", "radionuclides"), ("Sheet1", ""), ("说明", "")],
 )  # fmt: skip
 def test_techniques_within_a_title(title: str, code: str) -> None:
     assert vocabulary.technique_in(title) == code

@@ -13,7 +13,7 @@ from ..sheets import Cell
 from ..text import parse_date
 from ..units import looks_like_unit, normalise
 from ._sheet_headings import Column, _about, clean, in_technique, nearest, parse, technique_of
-from ._sheet_tables import Table, has_result, is_units
+from ._sheet_tables import NAMING, Table, has_result, is_units
 from ._sheet_values import Cellwork, Faults, age_of, is_analysis, is_oxide, read_cell, text_of
 
 _EXAMPLE = re.compile(r"^\W*(?:示例|样例|例如|填写示例|example|e\.g\.)", re.I)
@@ -46,6 +46,7 @@ class _Context:
     method: str
     k: float | None
     title: str
+    basis: str
     not_read: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -102,7 +103,8 @@ def _context(table: Table, decimal: str, faults: Faults, complete: tuple[Complet
     if not unit:
         said = {
             normalise(m)
-            for m in re.findall(r"[(（\[]\s*([^()（）\[\]]{1,12})\s*[)）\]]", f"{title} ({table.grid.name})")
+            for found in re.findall(r"[(\[]\s*([^()\[\]]{1,30})\s*[)\]]", f"{title} ({clean(table.grid.name)})")
+            for m in re.split(r"[,;，、]", found)
             if looks_like_unit(m)
         } | {
             normalise(m)
@@ -130,7 +132,10 @@ def _context(table: Table, decimal: str, faults: Faults, complete: tuple[Complet
         metadata["sheet"] = table.grid.name
     if table.title:
         metadata["title"] = list(table.title)
-    return _Context(table, faults, work, complete, technique, method, k, title, [], metadata)
+    parts = [p.strip() for m in re.findall(r"[(\[]([^()\[\]]{1,30})[)\]]", title) for p in re.split(r"[,;，、]", m)]
+    bases = {vocabulary.basis(p) for p in (*parts, *table.title)} - {""}
+    basis = bases.pop() if len(bases) == 1 else ""
+    return _Context(table, faults, work, complete, technique, method, k, title, basis, [], metadata)
 
 
 def _tidy(standard: str) -> str:
@@ -151,15 +156,18 @@ def _describe(context: _Context, columns: Sequence[Column], index: int, row: Seq
     """The fields of a row, from its own cells or from what is said above the table."""
     table, faults = context.table, context.faults
     out = _Row(index, technique=context.technique, method=context.method, k=context.k)
-    cells: dict[str, tuple[Cell, str, Column]] = {
-        name: (value, table.given_at[name], Column("field", name=name)) for name, value in table.given.items()
-    }
+    cells: list[tuple[str, Cell, str, Column]] = []
     for j, column in enumerate(columns):
         if column.role == "field" and j < len(row) and row[j] is not None and clean(row[j]):
             if clean(row[j]) in ("-", "--", "—", "/", "\\") and column.name != "sample":
                 continue
-            cells[column.name] = (row[j], table.where(index, j), column)
-    for name, (cell, where, column) in cells.items():
+            cells.append((column.name, row[j], table.where(index, j), column))
+    own = {name for name, *_ in cells}
+    cells = [
+        *((n, value, table.given_at[n], Column("field", name=n)) for n, value in table.given.items() if n not in own),
+        *cells,
+    ]
+    for name, cell, where, column in cells:
         text = text_of(cell)
         if name in ("measured_at", *_DATES):
             try:
@@ -198,12 +206,15 @@ def _describe(context: _Context, columns: Sequence[Column], index: int, row: Seq
             setattr(out, name, text)
         elif name == "row_number":
             out.metadata["row_number"] = text
+        elif name == "note" and name in out.fields:
+            out.fields[name] += f"; {text}"
         elif name not in _OWN_COLUMN:
             out.fields[name] = (
                 f"{text} {column.unit}" if column.unit and has_result(cell) and not text.endswith(column.unit) else text
             )
     if not out.sample:
-        out.sample = out.fields.get("specimen", "") or out.fields.get("mix", "")
+        out.sample = out.fields.get("specimen", "") or out.fields.get("mix", "") or out.fields.pop("sample_name", "")
+    out.basis = out.basis or context.basis
     if out.index in table.grid.hidden_rows and table.layout != "transposed":
         out.metadata["hidden_row"] = True
     return out
@@ -250,12 +261,7 @@ def _read_wide(context: _Context) -> list[Reading]:
 def _label(row: Sequence[Cell], columns: Sequence[Column]) -> str:
     """What stands in the sample column of a row, or in its first filled cell if that is all there is."""
     for j, column in enumerate(columns):
-        if (
-            column.role == "field"
-            and column.name in ("sample", "specimen", "mix")
-            and j < len(row)
-            and row[j] is not None
-        ):
+        if column.role == "field" and column.name in NAMING and j < len(row) and row[j] is not None:
             return clean(row[j])
     return ""
 
@@ -478,7 +484,7 @@ def _split(
     """One reading per technique and age of the values of a row."""
     oxides = any(is_oxide(c.name) for c, _ in found)
     groups: dict[tuple[str, str], list[Value]] = {}
-    metadata = dict(about.metadata)
+    sums: dict[str, dict[str, Any]] = {}
     for column, value in found:
         technique = technique_of_value(column.name, about.technique, oxides)
         if not technique:
@@ -489,19 +495,35 @@ def _split(
             continue
         groups.setdefault((technique, column.age), []).append(value)
         if column.name == "oxide_sum" and value.value is not None:
-            metadata["oxide_sum_printed" if technique == "XRF" else "sum_printed"] = value.value
+            name = "oxide_sum_printed" if technique == "XRF" else "sum_printed"
+            sums.setdefault(technique, {})[name] = value.value
+    main = _main_technique({technique for technique, _ in groups}, about.technique)
     fields = dict(about.fields)
     for j, column in enumerate(columns):
         if j >= len(row) or row[j] is None:
             continue
         if column.role == "meta":
-            metadata[column.name] = _plain(row[j], context.work.decimal)
+            sums.setdefault(main, {})[column.name] = _plain(row[j], context.work.decimal)
         elif column.role == "unknown":
             fields[clean(column.heading)] = text_of(row[j])
     return [
-        _reading(context, about, technique, values, fields | ({"age": age} if age else {}), metadata)
+        _reading(
+            context,
+            about if technique == main or not main else replace(about, method="", instrument=""),
+            technique,
+            values,
+            fields | ({"age": age} if age else {}),
+            about.metadata | sums.get(technique, {}),
+        )
         for (technique, age), values in groups.items()
     ]
+
+
+def _main_technique(found: set[str], table: str) -> str:
+    """The technique that the method and instrument of a row belong to; empty where they belong to all of it."""
+    if len(found) < 2:
+        return next(iter(found), "")
+    return table if table in found else "XRF" if "XRF" in found else ""
 
 
 def _plain(cell: Cell, decimal: str) -> float | str:
@@ -541,7 +563,7 @@ def _reading(
     if assumed:
         warnings.append("uncertainties: " + "; ".join(assumed))
     method = about.method
-    if method and technique != about.technique and context.method == method and about.technique:
+    if method and about.technique not in ("", technique) and context.method == method:
         method = ""  # the method of the sheet is that of its own technique
     return Reading(
         technique, values=tuple(values), sample=about.sample, measured_at=about.measured_at, operator=about.operator,

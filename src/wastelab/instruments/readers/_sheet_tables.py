@@ -13,6 +13,8 @@ from ..text import parse_cell
 from ..units import looks_like_unit
 from ._sheet_headings import Column, clean, parse, technique_of
 
+#: Fields that say which sample a row is of.
+NAMING = frozenset(("sample", "sample_name", "specimen", "mix"))
 #: A heading row is looked for in this many rows.
 SEARCH = 40
 _NUMBER = re.compile(r"[<>≤≥~≈=\s]*[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?(?:\s*(?:±|\+/-).*)?\s*%?")
@@ -126,13 +128,14 @@ def header_kind(row: Sequence[Cell], technique: str = "") -> str:
     numbers = sum(is_number(c) for c in row)
     if {"quantity", "value"} <= fields and numbers == 0:
         return "long"
-    named = bool(fields & {"sample", "specimen", "mix"})
+    named = bool(fields & NAMING)
     others = sum(c.role == "unknown" for c in found)
     if quantities and numbers <= 1 and (named or (quantities >= 3 and quantities > others)):
         return "wide"
     if technique == "QPA" and named and others and not numbers and "quantity" not in fields:
         return "wide"
-    if "quantity" in fields and not quantities and "value" not in fields and len([c for c in row if c is not None]) > 1:
+    first = next((c for c, cell in zip(found, row, strict=True) if cell is not None), None)
+    if first is not None and first.name == "quantity" and not quantities and not fields & {"value", "sample"}:
         return "transposed"
     return ""
 
@@ -144,25 +147,31 @@ def find_tables(grid: Grid) -> list[Table]:
         clean(next(c for c in row if c is not None)) for row in rows[:8] if sum(c is not None for c in row) in (1, 2)
     )
     starts: list[tuple[int, str]] = []
+    turned: list[int] = []
     for i, row in enumerate(rows):
         if i >= SEARCH and not starts:
             break
         kind = header_kind(row, technique)
-        if kind == "transposed" and starts:
-            kind = ""
+        if kind == "transposed":
+            if i < SEARCH:
+                turned.append(i)
+            continue
         if kind and not (
             starts and starts[-1][1] == "long" and kind == "wide" and _is_data_of_long(rows[starts[-1][0]], row)
         ):
+            if starts and starts[-1][0] == i - 1:
+                starts.pop()  # headings over two rows
             starts.append((i, kind))
-            if kind == "transposed":
-                break
-    if not starts or starts[0][1] == "transposed":
-        flipped = _transposed(grid, starts[0][0] if starts else None, technique)
-        return [flipped] if flipped else []
+    if not starts:
+        for start in (*turned, None):
+            flipped = _transposed(grid, start, technique)
+            if flipped is not None:
+                return [flipped]
+        return []
     tables: list[Table] = []
     begin = 0
     for number, (start, kind) in enumerate(starts):
-        if tables and [clean(c) for c in rows[start]] == tables[-1].headings:
+        if tables and [clean(c) for c in rows[start]] == [clean(c) for c in rows[tables[-1].origin]]:
             continue
         end = starts[number + 1][0] if number + 1 < len(starts) else len(rows)
         for later, (other, _) in enumerate(starts[number + 1 :], number + 1):
@@ -171,14 +180,15 @@ def find_tables(grid: Grid) -> list[Table]:
             else:
                 end = other
                 break
-        table = Table(grid, "long" if kind == "long" else "wide", [clean(c) for c in rows[start]], [], origin=start)
-        _read_around(table, list(enumerate(rows[begin:start], begin)))
+        headings, above = _headings(rows, start, begin)
+        table = Table(grid, "long" if kind == "long" else "wide", headings, [], origin=start)
+        _read_around(table, [*enumerate(rows[begin : start - 1], begin), *above] if start > begin else [])
         body = list(enumerate(rows[start + 1 : end], start + 1))
         if number + 1 < len(starts):  # texts just above the next heading belong to the next table
             while body and not any(is_number(c) for c in body[-1][1]) and sum(c is not None for c in body[-1][1]) <= 2:
                 body.pop()
         begin = body[-1][0] + 1 if body else start + 1
-        repeated = table.headings
+        repeated = [clean(c) for c in rows[start]]
         table.rows = [(i, row) for i, row in body if [clean(c) for c in row] != repeated]
         if tables:
             for name, value in tables[0].given.items():
@@ -187,6 +197,23 @@ def find_tables(grid: Grid) -> list[Table]:
         _take_notes(table)
         tables.append(table)
     return tables
+
+
+def _headings(rows: Sequence[list[Cell]], start: int, begin: int) -> tuple[list[str], list[tuple[int, list[Cell]]]]:
+    """The headings of a row, completed from the row above where a heading is merged over both; what is left of that."""
+    headings = [clean(c) for c in rows[start]]
+    if start <= begin:
+        return headings, []
+    above: list[Cell] = list(rows[start - 1])
+    taken = False
+    for j, cell in enumerate(above):
+        if not isinstance(cell, str) or is_number(cell) or parse(cell).role not in ("field", "quantity"):
+            continue
+        if j >= len(headings):
+            headings.extend([""] * (j + 1 - len(headings)))
+        if not headings[j] and any(j < len(r) and r[j] is not None for r in rows[start + 1 :]):
+            headings[j], above[j], taken = clean(cell), None, True
+    return headings, [(start - 1, above if taken else rows[start - 1])]
 
 
 def _is_data_of_long(header: Sequence[Cell], row: Sequence[Cell]) -> bool:

@@ -259,7 +259,7 @@ class Cellwork:
             number, spread, coverage, flag = None, None, None, "below_detection"
         if flag in ("below_detection", "trace"):
             spread = coverage = None
-        basis = column.basis or basis or term.basis
+        basis = column.basis or term.basis or basis
         return Value(
             column.name,
             number,
