@@ -100,7 +100,7 @@ def entries(store: Store, **where: Any) -> pd.DataFrame:
     for name in ("mass_t", "mass_sigma_t", "moisture", "product_quantity"):
         frame[name] = pd.to_numeric(frame[name]).astype(float)
     for name in ("yard_from", "yard_to", "mix", "specimen", "reverses", "reversed_by"):
-        frame[name] = frame[name].fillna("").astype(str)
+        frame[name] = frame[name].astype(object).fillna("").astype(str)
     dry = [
         None if moisture != moisture else dry_grams(to_grams(mass), moisture)
         for mass, moisture in zip(frame["mass_t"], frame["moisture"], strict=True)
@@ -173,7 +173,7 @@ def balance(store: Store, at: str | date | None, by: Sequence[str]) -> pd.DataFr
     import pandas as pd
 
     names = check_by(by)
-    until = moment(_newest_day() if at is None else parse_at(at), True)
+    until = moment(_newest_day() if at is None else parse_at(at, future=True), True)
     with store.read() as conn:
         book = read_book(conn)
     sums: dict[tuple[str, ...], dict[str, Total]] = {}

@@ -173,14 +173,14 @@ def parse_moisture(value: str | float | None, what: str = "moisture", *, water: 
     return number + 0.0
 
 
-def parse_at(value: str | date, what: str = "at") -> str:
-    """A day, or a local time to the second, as ISO text; not more than one day ahead."""
+def parse_at(value: str | date, what: str = "at", *, future: bool = False) -> str:
+    """A day, or a local time to the second, as ISO text; unless `future`, not more than one day ahead."""
     text = value.isoformat() if isinstance(value, date | datetime) else str(value)
     text = text.strip().replace(" ", "T")
     if not _TIME.match(text):
         raise LabError(f"{what} = {text!r}: write the day, 2026-03-02, or the local time, 2026-03-02T14:05.")
     check_date(text, what)
-    if date.fromisoformat(text[:10]) > datetime.now(UTC).date() + timedelta(days=1):
+    if not future and date.fromisoformat(text[:10]) > datetime.now(UTC).date() + timedelta(days=1):
         raise LabError(f"{what} = {text} lies in the future; the account records what has happened.")
     return text
 

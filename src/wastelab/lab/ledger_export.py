@@ -176,8 +176,8 @@ def _fill(sheet: Any, frame: pd.DataFrame, lang: str) -> None:
                 cell.quotePrefix = value.startswith(_FORMULA)
             elif value is not None:
                 cell.value = value.item() if hasattr(value, "item") else value
-                if isinstance(cell.value, float):
-                    cell.number_format = "#,##0.###"
+                if str(frame.columns[column - 1]).endswith("_t"):
+                    cell.number_format = "#,##0.000"
     for column, width in enumerate(_widths(heads, rows), start=1):
         sheet.column_dimensions[get_column_letter(column)].width = width
     sheet.freeze_panes = "A2"

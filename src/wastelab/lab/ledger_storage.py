@@ -69,7 +69,7 @@ def storage(
         raise LabError(f"basis = {basis!r} is not 'wet' or 'dry'.")
     if "waste_class" not in names:
         raise LabError("Storage is judged by waste class: put 'waste_class' among what is summed by.")
-    day = date.fromisoformat((datetime.now(UTC).date().isoformat() if at is None else parse_at(at))[:10])
+    day = date.fromisoformat((datetime.now(UTC).date().isoformat() if at is None else parse_at(at, future=True))[:10])
     with store.read() as conn:
         book = read_book(conn)
     past = [e for e in book.entries if e.day <= day]

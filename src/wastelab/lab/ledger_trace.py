@@ -89,9 +89,9 @@ def trace(store: Store, code: str, direction: str = "both") -> pd.DataFrame:
     frame = pd.DataFrame(graph.rows, columns=list(COLUMNS))
     for name in ("share", "wet_t", "dry_t"):
         frame[name] = frame[name].astype(float)
-    frame["joint"] = frame["joint"].fillna(1).astype(int)
+    frame["joint"] = frame["joint"].astype(float).fillna(1).astype(int)
     for name in ("at", "yard"):
-        frame[name] = frame[name].fillna("").astype(str)
+        frame[name] = frame[name].astype(object).fillna("").astype(str)
     return frame
 
 
