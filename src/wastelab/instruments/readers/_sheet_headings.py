@@ -107,7 +107,7 @@ def parse(heading: str) -> Column:
         return Column("quantity", heading, leached, vocabulary.term(leached), unit, basis)
     if re.sub(r"[\s_\-]", "", body.lower()) in _META:
         return Column("meta", heading, body)
-    about = _about(body)
+    about = about_what(body)
     if about is not None:
         kind, inner = about
         inner, inner_unit, inner_basis = _strip(inner)
@@ -171,7 +171,7 @@ def _quantity(text: str) -> Term | None:
     return None
 
 
-def _about(text: str) -> tuple[str, str] | None:
+def about_what(text: str) -> tuple[str, str] | None:
     """Which of uncertainty and detection limit a heading is about, and of what: ``"u(SiO2)"``, ``"SiO2 LOD"``."""
     for kind, words in _KINDS:
         if re.fullmatch(words, text, re.I):
