@@ -6,6 +6,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -178,6 +179,22 @@ def test_a_late_entry_is_checked_against_later_ones(book: Ledger) -> None:
     with pytest.raises(LabError, match="would be missing"):
         book.reverse(receipt, "wrong ticket")
     assert stock(book, "N1") == 0.0
+
+
+def test_four_at_once_cannot_take_the_same_tonnes(lab: Lab) -> None:
+    book = start(lab)
+
+    def take(n: int) -> bool:
+        try:
+            book.use("B-1", 10, "2024-04-01", document=f"U-{n}", moisture=30)
+        except LabError as exc:
+            assert "cannot leave" in str(exc)
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(take, range(4))) == [False, True, True, True]
+    assert stock(book, "N1") == 2.4 and lab.verify().ok
 
 
 def test_within_a_day_without_a_time_what_comes_in_can_leave(book: Ledger) -> None:
