@@ -6,11 +6,11 @@ ignition (CO2, H2O, carbon) count only where no loss is given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
 from ...chemistry.composition import CLOSURE, NOT_IN_SUM
-from ...chemistry.formulas import OXIDE_OF
 from ...instruments.vocabulary import element
 from ..drafts import Context, Draft, Finding, Gate
 from .facts import basis_of, numbers, technique
@@ -54,6 +54,13 @@ def _kind(name: str) -> str:
     return "oxide" if "O" in name else ""
 
 
+@cache
+def _metal(oxide: str) -> str:
+    """Element whose oxide this is: ``"Fe2O3"`` gives ``"Fe"``."""
+    match = re.match(r"([A-Z][a-z]?)\d*O", oxide)
+    return match[1] if match else ""
+
+
 def parts_of(values: Mapping[str, float], basis: str = "") -> dict[str, float]:
     """What of an analysis adds up to a whole [wt%]: oxides, elements without their oxide, loss on ignition.
 
@@ -67,9 +74,10 @@ def parts_of(values: Mapping[str, float], basis: str = "") -> dict[str, float]:
         oxides = {k: x for k, x in oxides.items() if k not in _INSIDE_LOSS}
     if "LOI" in values and not ignited:
         oxides["LOI"] = values["LOI"]
-    for name, x in values.items():
-        if _kind(name) == "element" and name not in _INSIDE_LOSS and OXIDE_OF.get(name, name) not in values:
-            oxides[name] = x
+    elements = [k for k in values if _kind(k) == "element" and k not in _INSIDE_LOSS]
+    if elements:
+        covered = {_metal(k) for k in oxides}
+        oxides |= {k: values[k] for k in elements if k not in covered}
     return oxides
 
 
@@ -86,6 +94,8 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
         yield draft.finding("basis", "refuse", "gate.mixed_basis", "gate.remedy_mixed_basis", found=found)
         return
     basis = basis_of(draft)
+    if any(x > 100.0 for x in values.values()):
+        return  # the schema gate says so
     parts = parts_of(values, basis)
     total = sum(parts.values())
     meta = draft.reading.metadata
@@ -93,7 +103,7 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
     if isinstance(measured, int | float) or isinstance(target, int | float):
         yield from _normalised(draft, total, measured, target)
         return
-    if len([k for k in parts if k != "LOI"]) < 4:
+    if sum(_kind(k) == "oxide" for k in parts) < 4:
         return
     yield from _printed(draft, values, parts, total)
     if any(v.flag == "above_range" and v.value is None for v in draft.values):

@@ -48,6 +48,7 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
     for name, v in variables.items():
         if v.data.dtype.kind in "iuf" and v.data.size and name not in v.dims:
             yield from _signal(draft, name, v, curve)
+    yield from _gaps(draft, variables)
     if curve == "band":
         yield from _volumes(draft, variables)
     elif draft.record["technique"] == "TG":
@@ -90,12 +91,8 @@ def _signal(draft: Draft, name: str, v: Variable, curve: str) -> Iterator[Findin
             yield draft.finding("not_finite", "refuse", "gate.curve_not_finite", "gate.remedy_export", quantity=name,
                                 name=name, point=at + 1, count=int(np.isinf(data).sum()))  # fmt: skip
             return
-        gaps = int(np.isnan(data).sum())
-        if gaps == data.size:
-            yield draft.finding("gaps", "warn", "gate.curve_empty", "gate.remedy_export", quantity=name, name=name)
+        if np.isnan(data).all():
             return
-        yield draft.finding("gaps", "warn", "gate.curve_gaps", "gate.remedy_export", quantity=name, name=name,
-                            count=gaps, total=int(data.size))  # fmt: skip
         low, high = np.nanmin(data), np.nanmax(data)
     if low < 0 and v.units in _COUNTS:
         yield draft.finding("negative_counts", "warn", "gate.negative_counts", "gate.remedy_counts", quantity=name,
@@ -111,6 +108,25 @@ def _signal(draft: Draft, name: str, v: Variable, curve: str) -> Iterator[Findin
     if low == high and data.size >= FEWEST and curve and name.startswith(_SIGNALS):
         yield draft.finding("flat", "warn", "gate.flat", "gate.remedy_flat", quantity=name, name=name, value=float(low),
                             units=v.units, count=int(data.size))  # fmt: skip
+
+
+def _gaps(draft: Draft, variables: Mapping[str, Variable]) -> Iterator[Finding]:
+    """Variables beside the axis that lack numbers, in one finding."""
+    count: dict[str, int] = {}
+    for name, v in variables.items():
+        if v.data.dtype.kind == "f" and name not in v.dims and v.data.size and np.isnan(v.data.min()):
+            count[name] = int(np.isnan(v.data).sum())
+    if not count:
+        return
+    empty = [n for n, k in count.items() if k == variables[n].data.size]
+    if empty:
+        yield draft.finding("gaps", "warn", "gate.curve_empty", "gate.remedy_export", quantity=empty[0],
+                            name=", ".join(empty))  # fmt: skip
+    most = max((n for n in count if n not in empty), key=lambda n: count[n], default="")
+    if most:
+        names = ", ".join(n for n in count if n not in empty)
+        yield draft.finding("gaps", "warn", "gate.curve_gaps", "gate.remedy_gaps", quantity=most, name=names,
+                            count=count[most], total=int(variables[most].data.size))  # fmt: skip
 
 
 def _volumes(draft: Draft, variables: Mapping[str, Variable]) -> Iterator[Finding]:
