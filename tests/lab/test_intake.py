@@ -320,6 +320,26 @@ def test_what_a_person_says_replaces_what_the_file_says_and_both_are_kept(here: 
     assert planned(here, xrf(), operator="Li Wei").drafts[0].record["operator"] == "Li Wei"
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("2026-06-23T16:09:43+02:00", "2026-06-23T16:09:43"),
+        ("2023-01-26T15:23:09.837152-0100", "2023-01-26T15:23:09.837152"),
+        ("2026-03-02T06:05Z", "2026-03-02T06:05"),
+        ("2026-03-02 06:05", "2026-03-02T06:05"),
+        ("2026-03-02", "2026-03-02"),
+    ],
+)
+def test_the_clock_of_the_instrument_is_kept_and_its_offset_beside_it(here: Lab, text: str, kept: str) -> None:
+    record = planned(here, xrf(measured_at=text)).drafts[0].record
+    assert record["measured_at"] == kept
+    assert json.loads(record["conditions"] or "{}").get("measured_at_in_file", kept) == (text if text != kept else kept)
+
+
+def test_a_date_that_is_none_is_refused(here: Lab) -> None:
+    assert "form" in refusals(planned(here, xrf(measured_at="02.03.2026")))
+
+
 def test_a_technique_for_a_file_of_several_is_refused(here: Lab) -> None:
     other = Reading("LOI", values=[Value("LOI", 9.0, "wt%")], sample="RM-01")
     assert "several_techniques" in refusals(planned(here, xrf(), other, technique="XRF"))

@@ -443,6 +443,28 @@ def test_a_file_that_takes_too_long_is_refused_and_kept(here: Lab, tmp_path: Pat
     assert one(here, file, sample="RM-01").outcome == "stored"
 
 
+def test_every_real_file_is_stored_or_refused_with_a_reason(here: Lab) -> None:
+    shared = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).parents[2].parent / "shared")) / "instrument_files"
+    if not shared.is_dir():
+        pytest.skip(f"NO REAL INSTRUMENT FILES: {shared} is not there; set WASTELAB_SHARED")
+    here.add("sample", code="S-1", waste_class="red_mud")
+    files = [p for p in sorted(shared.glob("*/*")) if p.is_file() and not p.name.startswith("README")]
+    receipts = here.upload(files, sample="S-1")
+    outcomes = {str(f.relative_to(shared)): r.outcome for f, r in zip(files, receipts, strict=True)}
+    assert len(files) > 40 and set(outcomes.values()) == {"stored", "refused"}
+    for receipt in receipts:
+        assert receipt.ok == bool(receipt.measurements) and receipt.event
+        assert receipt.ok or any(f.severity == "refuse" for f in receipt.findings)
+        assert receipt.text("en") and receipt.text("zh")
+    assert sum(o == "stored" for o in outcomes.values()) > 35, outcomes
+    assert outcomes["xrd_panalytical_xrdml/210520step1_30min.xrdml"] == "stored"
+    assert outcomes["xrd_stoe_raw/stoe.raw"] == "refused"
+    assert not here.verify(expect=receipts[0].event).problems
+    assert {
+        r.outcome for r in here.upload([f for f, r in zip(files, receipts, strict=True) if r.ok], sample="S-1")
+    } == {"duplicate"}
+
+
 # -- the order on disk
 
 

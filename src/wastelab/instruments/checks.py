@@ -28,13 +28,21 @@ def fault(reading: Reading) -> str:
         return "metadata or fields are no mapping"
     if not all(isinstance(t, str) for t in (*r.fields, *r.fields.values(), *r.warnings)):
         return "a field or a warning is no text"
-    lengths: dict[str, int] = {}
-    for name, var in r.variables.items():
-        found = variable_fault(name, var, lengths)
-        if found:
-            return found
+    found = curve_fault(r.variables)
+    if found:
+        return found
     for value in r.values:
         found = value_fault(value)
+        if found:
+            return found
+    return ""
+
+
+def curve_fault(variables: Mapping[str, Variable]) -> str:
+    """What is wrong with the form of a curve."""
+    lengths: dict[str, int] = {}
+    for name, var in variables.items():
+        found = variable_fault(name, var, lengths)
         if found:
             return found
     return ""

@@ -28,6 +28,8 @@ from .register import check_date
 MOST_CONDITIONS = 65_536
 #: Units of contents, which mean something only on a basis.
 _ON_BASIS = frozenset(("wt%", "mg/kg", "ug/kg", "g/kg", "Bq/kg"))
+#: What follows the time of a clock that knows where it is.
+_OFFSET = re.compile(r"([T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:[+-]\d\d:?\d\d|Z)$")
 #: Fields that have a place of their own in a record.
 _TAKEN = frozenset(("age", "replicate", "note", "basis", "sample"))
 
@@ -137,11 +139,11 @@ def _needs_basis(technique: str) -> bool:
 
 
 def date_of(draft: Draft, text: str) -> str:
-    """A date as ISO text; a finding and an empty string where it is none."""
+    """A date as ISO text, the clock of the instrument without its offset; a finding and "" where it is none."""
     if not text:
         return ""
     try:
-        return check_date(text, "measured_at")
+        return check_date(_OFFSET.sub(r"\1", text), "measured_at")
     except LabError as exc:
         draft.findings.append(draft.finding("schema", "refuse", "receipt.form", problem=str(exc)))
         return ""
@@ -159,7 +161,9 @@ def replicate_of(draft: Draft) -> int:
     return int(match[1])
 
 
-def conditions(draft: Draft, found: Converted, options: Options, method: str, registered: bool) -> str:
+def conditions(
+    draft: Draft, found: Converted, options: Options, method: str, measured_at: str, registered: bool
+) -> str:
     """All that the file says beyond its numbers, as canonical JSON of at most `MOST_CONDITIONS` characters."""
     reading: Reading = draft.reading
     out: dict[str, Any] = {}
@@ -169,7 +173,7 @@ def conditions(draft: Draft, found: Converted, options: Options, method: str, re
         out["instrument"] = reading.instrument
     said = (
         ("method_in_file", reading.method, method),
-        ("measured_at_in_file", reading.measured_at, options.measured_at or reading.measured_at),
+        ("measured_at_in_file", reading.measured_at, measured_at),
         ("technique_in_file", reading.technique, options.technique or reading.technique),
         ("sample_in_file", reading.sample, draft.code),
     )

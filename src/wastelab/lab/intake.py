@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from ..errors import LabError
 from ..instruments.base import Reading
-from ..instruments.checks import fault
+from ..instruments.checks import curve_fault, fault
 from . import schema as s
 from .bind import Binder
 from .convert import Converted, conditions, convert, date_of, replicate_of, technique_of
@@ -192,7 +192,7 @@ def curve_bytes(store: Store, readings: Sequence[Reading], options: Options) -> 
 
 def curve_of(store: Store, reading: Reading, options: Options) -> Curve | None:
     """One curve, named as the reading names its sample."""
-    if not reading.variables or fault(reading):
+    if not reading.variables or curve_fault(reading.variables) or not isinstance(reading.sample, str):
         return None
     code = (options.target[1] or reading.fields.get("specimen") or reading.fields.get("mix") or reading.sample).strip()
     technique = options.technique or technique_of(reading.technique) or reading.technique
@@ -309,7 +309,8 @@ def _draft(
         "replicate": replicate_of(draft), "status": "draft", "supersedes": None, "basis": found.basis,
         "raw_sha": raw_sha, "place": reading.where, "reader": f"{reading.reader} {reading.reader_version}".strip(),
         "curve_sha": None, "completeness": reading.completeness,
-        "conditions": conditions(draft, found, options, method, tool is not None), "flags": "", "upload": upload_uid,
+        "conditions": conditions(draft, found, options, method, measured_at, tool is not None), "flags": "",
+        "upload": upload_uid,
         "visibility": options.visibility, "licence": options.licence, "note": reading.fields.get("note", ""),
         "values": _rows(found),
     }  # fmt: skip
