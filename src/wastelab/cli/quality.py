@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -17,10 +18,16 @@ def quality() -> None:
 @quality.command("chart")
 @click.argument("reference_material")
 @click.argument("quantity")
+@click.option("--instrument", help="Only results of this instrument (code).")
+@click.option("--technique", help="Only results of this technique.")
+@click.option("--from", "since", help="Only results since this date.")
+@click.option("--to", "until", help="Only results until this date.")
+@click.option("--baseline", type=click.IntRange(2), help="The first so many results set the limits.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the chart as a PNG.")
 @lab_options
 def chart(
-    reference_material: str, quantity: str, plot: Path | None, lab_dir: str, user: str | None, as_json: bool,
+    reference_material: str, quantity: str, instrument: str | None, technique: str | None, since: str | None,
+    until: str | None, baseline: int | None, plot: Path | None, lab_dir: str, user: str | None, as_json: bool,
     lang: str | None,
 ) -> int:  # fmt: skip
     """Control chart of a QUANTITY measured on a REFERENCE_MATERIAL.
@@ -28,13 +35,24 @@ def chart(
     Example:  wastelab quality chart GBW-07401 SiO2 --plot chart.png --lab mylab
     """
     with open_for(lab_dir, user) as lab:
-        table = lab.control_chart(reference_material, quantity)
+        table = lab.control_chart(
+            reference_material, quantity, instrument=instrument, technique=technique, since=since, until=until,
+            baseline=baseline,
+        )  # fmt: skip
     if plot is not None:
         from ..i18n import pick_language
         from ..plotting.control_chart import plot_control_chart
 
         plot_control_chart(table, plot, lang=pick_language(lang))
-    show_table(table, as_json)
+    if as_json:
+        body = {k: v for k, v in table.attrs.items() if isinstance(v, str | int | float | None)}
+        click.echo(json.dumps({**body, "results": json.loads(table.to_json(orient="records", date_format="iso"))},
+                              ensure_ascii=False))  # fmt: skip
+        return 0
+    for name, value in table.attrs.items():
+        if value is not None and value != "":
+            click.echo(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
+    show_table(table, False)
     return 0
 
 
