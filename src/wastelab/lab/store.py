@@ -151,12 +151,16 @@ class Store:
 
     def curve(self, conn: Connection, sha: str) -> tuple[dict[str, Variable], dict[str, str]]:
         """Variables and attributes of a stored curve, looked for in both kinds of store."""
+        return decode(self.curve_bytes(conn, sha))
+
+    def curve_bytes(self, conn: Connection, sha: str) -> bytes:
+        """A stored curve as it is kept, checked against its hash."""
         other: CurveStore = BlobCurves() if self.curves.name == "files" else FileCurves(self.curve_files)
         if self.curves.name == "files":
             found = self.curves if sha in self.curve_files else other
         else:
             found = other if sha in self.curve_files else self.curves
-        return decode(found.get(conn, sha))
+        return found.get(conn, sha)
 
     def meta(self, conn: Connection) -> dict[str, str]:
         """Facts about the laboratory itself: ``uid``, ``name``, ``created_at``."""
