@@ -533,3 +533,39 @@ def test_a_reading_that_is_none_is_refused_not_a_crash(here: Lab, reading: Readi
     with pytest.raises(UploadError):
         here.ingest([reading])
     assert records(here) == []
+
+
+# -- what must not break a store
+
+
+def test_texts_that_a_store_cannot_hold_are_cleaned(new_lab: Callable[..., Lab], lab_kind: str) -> None:
+    lab = new_lab(lab_kind)
+    lab.add("sample", code="RM-01", waste_class="red_mud")
+    reading = xrf(
+        "RM-01\0\0", Value("SiO2", 21.0, "wt%", text="21\0", where="B2"), operator="Li\0", method="quick\ud800",
+        metadata={"tube\0": "Rh\0", "half": "\ud800"}, fields={"note": "wet\0"}, warnings=("strange\0",),
+    )  # fmt: skip
+    assert lab.ingest([reading], basis="dry").ok
+    (m,) = records(lab)
+    assert (m["operator"], m["method"], m["note"], m["values"][0]["text"]) == ("Li", "quick?", "wet", "21")
+    assert json.loads(m["conditions"])["half"] == "?"
+    assert not lab.verify().problems
+
+
+@pytest.mark.parametrize("code", ["x" * 101, "two\nlines", "tab\there"])
+def test_a_new_code_is_short_and_printable(here: Lab, code: str) -> None:
+    assert "bad_code" in refusals(planned(here, xrf(code, fields={"waste_class": "red_mud"})))
+
+
+def test_many_unknown_names_are_refused_without_delay(here: Lab) -> None:
+    here.ingest([xrf(f"known sample {n:05d}", fields={"waste_class": "red_mud"}) for n in range(1000)], batch=1000)
+    made = planned(here, *(xrf(f"unknown samples {n:05d}", where=f"row {n}") for n in range(1000)))
+    unknown = [f for f in made.findings if f.key == "receipt.unknown_sample"]
+    assert len(unknown) == 1000
+    assert sum(f.values["near"] != "-" for f in unknown) == 20
+
+
+def test_two_spellings_of_a_new_code_are_one_sample(here: Lab) -> None:
+    made = planned(here, xrf("New-1", fields={"waste_class": "red_mud"}), xrf("NEW-1", where="row 3"))
+    assert [r["code"] for r in made.samples] == ["New-1"] and not refusals(made)
+    assert {d.code for d in made.drafts} == {"New-1"}

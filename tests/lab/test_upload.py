@@ -334,6 +334,15 @@ def test_a_folder_gives_the_files_directly_in_it(here: Lab, tmp_path: Path) -> N
     assert list(quarantined(here)) == ["b.csv"]
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text there")
+def test_a_file_name_in_another_encoding_is_read_as_chinese(here: Lab, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode("赤泥.csv".encode("gb18030"))
+    file.write_bytes((HEAD + ROWS).encode("gb18030"))
+    receipt = one(here, file)
+    assert (receipt.outcome, receipt.file) == ("stored", "赤泥.csv")
+    assert list(quarantined(here)) == ["赤泥.csv"]
+
+
 # -- dry run
 
 

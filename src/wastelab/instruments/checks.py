@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -38,6 +39,38 @@ def fault(reading: Reading) -> str:
     return ""
 
 
+def storable(text: str) -> bool:
+    """Whether every store can hold a text: no NUL, no half of a character."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def cleaned(reading: Reading) -> Reading:
+    """A reading whose texts can be stored: NUL bytes, with which instruments fill up their fields, are dropped."""
+    r = reading
+    texts = [r.technique, r.sample, r.measured_at, r.operator, r.instrument, r.method, r.where, *r.fields,
+             *r.fields.values(), *r.warnings]  # fmt: skip
+    for v in r.values:
+        texts += (v.text, v.where)
+    if storable("".join(texts)):
+        return reading
+    return replace(
+        r, technique=_clean(r.technique), sample=_clean(r.sample), measured_at=_clean(r.measured_at),
+        operator=_clean(r.operator), instrument=_clean(r.instrument), method=_clean(r.method), where=_clean(r.where),
+        fields={_clean(k): _clean(v) for k, v in r.fields.items()}, warnings=[_clean(w) for w in r.warnings],
+        values=[replace(v, text=_clean(v.text), where=_clean(v.where)) for v in r.values],
+    )  # fmt: skip
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def curve_fault(variables: Mapping[str, Variable]) -> str:
     """What is wrong with the form of a curve."""
     lengths: dict[str, int] = {}
@@ -53,6 +86,8 @@ def variable_fault(name: str, var: Variable, lengths: dict[str, int]) -> str:
     texts = (name, var.units, var.long_name, *var.dims)
     if not all(isinstance(t, str) for t in texts) or not name or "/" in name or "\0" in name or name in (".", ".."):
         return f"a variable is named {name!r}"
+    if not storable("".join(texts)):
+        return f"the name, units or title of variable {name!r} hold what is no text"
     data = np.asarray(var.data)
     if data.dtype.kind not in "iufb":
         return f"variable {name!r} holds {data.dtype}, not numbers"

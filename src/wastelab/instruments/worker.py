@@ -66,6 +66,8 @@ def parse(
     ------
     InstrumentError
         As `read_all`, with the same classes; also if the parser crashed, took too long or needed too much memory.
+    WastelabError
+        If no worker can be started.
     """
     source = Source(path_or_bytes, name) if isinstance(path_or_bytes, bytes) else Source.open(path_or_bytes)
     if name:
@@ -125,7 +127,7 @@ class _Worker:
                 raise EOFError
         except (EOFError, OSError):
             self.close()
-            raise InstrumentError(
+            raise WastelabError(  # no fault of any file
                 f"the process that reads instrument files could not be started{self._last_words()}. "
                 f"Is {sys.executable} the Python that wastelab is installed in?"
             ) from None

@@ -29,6 +29,9 @@ _STEPS = {"原样": "as_received", "缩分": "split", "烘干": "dried", "干燥
           "研磨": "ground", "筛分": "sieved", "过筛": "sieved", "煅烧": "calcined", "焙烧": "calcined",
           "水洗": "washed", "洗涤": "washed", "浸出": "leached", "混合": "blended", "均化": "blended"}  # fmt: skip
 
+#: How many unknown names of a file get suggestions, and how long the code of a new sample may be.
+MOST_GUESSES, LONGEST_CODE = 20, 100
+
 _Asked = tuple[tuple[str, ...], str]
 
 
@@ -62,6 +65,7 @@ class Binder:
         self._fresh = False
         self._sources: dict[str, str] | None = None
         self._new: dict[str, Record] = {}
+        self._guesses = 0
         self._spelled: dict[str, Target] = {}
         self._bound: dict[_Asked, Target] = {}
         asked = [self._asked(r) for r in readings]
@@ -146,12 +150,19 @@ class Binder:
                 if made.known:
                     self._spelled[fold(name)] = made
                 return made
-        near = [code for kind in kinds for code in self._codes.near(kind, name)]
+        near = self._near(kinds, name)
         kind = kinds[0]
         self._find(
             reading, f"receipt.unknown_{kind}", f"receipt.add_{kind}", name, near=", ".join(near[:3]) or "-"
         )  # fmt: skip
         return Target(kind, name, uuid7(), known=False)
+
+    def _near(self, kinds: tuple[str, ...], name: str) -> list[str]:
+        """Codes like a name; only for the first few names, because looking is slow."""
+        self._guesses += 1
+        if self._guesses > MOST_GUESSES:
+            return []
+        return [code for kind in kinds for code in self._codes.near(kind, name)]
 
     # -- new samples
     def _describe(self, readings: Sequence[Reading], asked: Sequence[_Asked]) -> dict[str, dict[str, tuple[str, str]]]:
@@ -187,6 +198,9 @@ class Binder:
                 found=stated,
                 classes=", ".join(WASTE_CLASSES),
             )
+            return Target("sample", code, uid, known=False)
+        if len(code) > LONGEST_CODE or not code.isprintable():
+            self._find(reading, "receipt.bad_code", "", code[:LONGEST_CODE], most=LONGEST_CODE)
             return Target("sample", code, uid, known=False)
         record: Record = {
             "uid": uid, "code": code, "waste_class": waste_class, "grp": self.group,
@@ -224,7 +238,9 @@ class Binder:
             self._sources |= {fold(row[1]): row[0] for row in rows}
         found = self._sources.get(fold(name))
         if found is None:
-            near = difflib.get_close_matches(fold(name), list(self._sources), n=3, cutoff=0.5)
+            self._guesses += 1
+            known = list(self._sources) if self._guesses <= MOST_GUESSES else []
+            near = difflib.get_close_matches(fold(name), known, n=3, cutoff=0.5)
             self._find(
                 reading,
                 "receipt.unknown_source",
@@ -250,7 +266,7 @@ class Binder:
                 if asked not in self._bound:
                     self._bound[asked] = self._resolve(KINDS, name, reading)
                 return self._bound[asked].uid
-        near = [c for c in self._codes.near("sample", name) if c != sample]
+        near = [c for c in self._near(("sample",), name) if c != sample]
         self._find(reading, "receipt.unknown_parent", "receipt.add_sample", sample, parent=name, code=name,
                    near=", ".join(near) or "-")  # fmt: skip
         return None

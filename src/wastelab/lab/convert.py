@@ -199,7 +199,7 @@ def conditions(
         out[name] = plain
     if left:
         out["left_out"] = f"{left} of {len(reading.metadata)} entries are only in the raw file"
-    return canonical(out) if out else ""
+    return canonical(out).encode("utf-8", "replace").decode() if out else ""
 
 
 def _plain(item: Any) -> Any:

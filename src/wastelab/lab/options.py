@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import LabError, UnknownNameError, suggest
 from ..instruments import vocabulary
+from ..instruments.checks import storable
 from . import schema as s
 from .register import check_date
 
@@ -109,6 +110,8 @@ class Options:
         for name in (f.name for f in fields(self) if f.name not in ("create_samples", "allow")):
             if not isinstance(values[name], str):
                 raise LabError(f"{name} = {values[name]!r}: expected text.")
+            if not storable(values[name]):
+                raise LabError(f"{name} = {values[name]!a}: holds bytes that are no text.")
             values[name] = values[name].strip()
         targets = [k for k in ("sample", "mix", "specimen") if values[k]]
         if len(targets) > 1:

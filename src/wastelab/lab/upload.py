@@ -7,6 +7,7 @@ technicians who upload the same file at once end with one stored and one duplica
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -88,7 +89,7 @@ def upload(
         if progress:
             progress(done, len(jobs), path.name)
         if passed_over:
-            receipts.append(Receipt(path.name, outcome="skipped", message=passed_over))
+            receipts.append(Receipt(_readable(path.name), outcome="skipped", message=passed_over))
             continue
         receipts.append(_one(store, path, opts, dry_run, again, None if in_process else (timeout_s, memory_mb)))
     if progress:
@@ -124,9 +125,10 @@ def _one(
     store: Store, path: Path, options: Options, dry_run: bool, again: bool, limits: tuple[float, int] | None
 ) -> Receipt:
     """Upload one file."""
-    name = path.name
+    name = _readable(path.name)
     try:
         source = Source.open(path)
+        source.name = name
     except InstrumentError as exc:  # no bytes to keep
         return Receipt(name, outcome="refused", findings=_faults(exc, str(path), name))
     sha = source.sha256
@@ -167,6 +169,17 @@ def _one(
         if not made.refused:
             commit(act, made)
     return _with_event(receipt, act.event)
+
+
+def _readable(name: str) -> str:
+    """A file name as text; one that is no UTF-8 (from an archive of another system) is tried as Chinese."""
+    data = os.fsencode(name)
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("utf-8", "replace")
 
 
 def _parse(source: Source, limits: tuple[float, int] | None) -> list[Reading]:
