@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, select
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import IntegrityError, LabError
 from . import schema as s
@@ -77,10 +78,9 @@ def backup(store: Store, folder: Path, *, allow_damaged: bool = False) -> Path:
             sync_folder(path)
         sync_folder(temp)
         return _publish(temp, folder, name)
-    except OSError as exc:
-        raise LabError(
-            f"{folder}: the backup could not be written ({exc.strerror or exc}); nothing was left there."
-        ) from None
+    except (OSError, sqlite3.Error, DBAPIError) as exc:
+        said = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise LabError(f"{folder}: the backup could not be written ({said}); nothing was left there.") from None
     finally:
         shutil.rmtree(temp, ignore_errors=True)
 
@@ -206,8 +206,9 @@ def backup_catalogue(engine: Engine, folder: Path, label: str) -> Path:
             final = folder / f"{name}-{number}.sqlite"
         temp.rename(final)
         sync_folder(folder)
-    except (OSError, sqlite3.Error) as exc:
-        raise LabError(f"{folder}: the catalogue could not be backed up ({exc}); nothing was changed.") from None
+    except (OSError, sqlite3.Error, DBAPIError) as exc:
+        said = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise LabError(f"{folder}: the catalogue could not be backed up ({said}); nothing was changed.") from None
     finally:
         for leftover in folder.glob(f"{temp.name}*"):
             leftover.unlink(missing_ok=True)

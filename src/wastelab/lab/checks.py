@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,11 @@ def schema(store: Store, conn: Connection, report: Report) -> None:
         report.add("schema_version", found=found, expected=s.HEAD)
         return
     context = MigrationContext.configure(conn, opts={"compare_type": True})
-    for difference in compare_metadata(context, s.metadata):
-        report.add("schema", difference=_describe(difference))
+    with warnings.catch_warnings(record=True) as said:  # of tables whose definition cannot be understood
+        warnings.simplefilter("always")
+        differences = compare_metadata(context, s.metadata)
+    for text in [*(str(w.message) for w in said), *map(_describe, differences)]:
+        report.add("schema", difference=text)
 
 
 def _describe(difference: Any) -> str:

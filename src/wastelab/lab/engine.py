@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -122,7 +122,15 @@ def postgres_engine(url: str) -> Engine:
 
 def hide_password(url: str) -> str:
     """A database URL without its password."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", url)
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", url))
+
+
+def without_password(url: str) -> str:
+    """A database URL as it may be written down: the password is left to PGPASSWORD or .pgpass."""
+    parsed = make_url(url)
+    query = {k: v for k, v in parsed.query.items() if k != "password"}
+    clean = URL.create(parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query)
+    return clean.render_as_string(hide_password=False)
 
 
 def translate(exc: DBAPIError, where: str) -> LabError:
@@ -140,6 +148,11 @@ def translate(exc: DBAPIError, where: str) -> LabError:
         advice = "user or password is wrong. Check the URL, or set PGPASSWORD or a .pgpass file."
     elif "does not exist" in low and "database" in low:
         advice = "create the database first (createdb), then run `wastelab init`."
+    elif "closed the connection" in low or "terminating connection" in low or "connection is lost" in low:
+        advice = (
+            "the connection to the database broke, so whether the last act was stored is not known: look before you "
+            "repeat it. An upload can simply be repeated: what is stored already is recognised."
+        )
     elif "connection" in low and ("refused" in low or "failed" in low or "timeout" in low or "timed out" in low):
         advice = "the database server cannot be reached. Is it running, and are host and port right?"
     elif "malformed" in low or "not a database" in low:
@@ -168,10 +181,7 @@ def file_system(path: Path, mounts: Iterable[str] | None = None) -> str:
                 mounts = file.read().splitlines()
         except OSError:
             return ""
-    target = path.absolute()
-    while not target.exists() and target != target.parent:
-        target = target.parent
-    target = target.resolve()
+    target = path.absolute().resolve()
     best, kind = -1, ""
     for line in mounts:
         parts = line.split()

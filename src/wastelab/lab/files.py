@@ -6,6 +6,7 @@ disk under a hash is never changed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -86,7 +87,7 @@ class FileStore:
                 sync_folder(folder)
         except OSError as exc:
             for temp, _ in pending.values():
-                temp.unlink(missing_ok=True)
+                _discard(temp)
             raise LabError(
                 f"{self.folder}: cannot be written to ({exc.strerror or exc}); nothing was stored. "
                 "Free space or check the rights of the folder, then repeat."
@@ -160,8 +161,14 @@ def write_durably(path: Path, data: bytes) -> None:
         temp.replace(path)
         sync_folder(path.parent)
     except OSError as exc:
-        temp.unlink(missing_ok=True)
+        _discard(temp)
         raise LabError(f"{path}: cannot be written to ({exc.strerror or exc}).") from None
+
+
+def _discard(temp: Path) -> None:
+    """Remove a temporary file; on a disk that refuses even that, `sweep` does it later."""
+    with contextlib.suppress(OSError):
+        temp.unlink()
 
 
 def sweep(temporary: Path, older_than: float = STALE_SECONDS) -> list[Path]:

@@ -16,7 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import LabError
 from . import schema as s
 from .curves import BACKENDS
-from .engine import hide_password, ping, postgres_engine, refuse_network_share, sqlite_engine, translate
+from .engine import (
+    hide_password,
+    ping,
+    postgres_engine,
+    refuse_network_share,
+    sqlite_engine,
+    translate,
+    without_password,
+)
 from .files import sweep, write_durably
 from .migrate import upgrade, version
 from .store import GUARDS, Store, uuid7
@@ -147,9 +155,7 @@ def _make(root: Path, url: str | None, name: str, curves: str) -> None:
 
 def write_settings(root: Path, *, uid: str, name: str, curves: str, url: str | None) -> None:
     """Write ``lab.toml`` atomically. A password of the URL is not written; give it by PGPASSWORD or .pgpass."""
-    from sqlalchemy.engine import make_url
-
-    clean = "" if url is None else make_url(url).set(password=None).render_as_string(hide_password=False)
+    clean = "" if url is None else without_password(url)
 
     def quote(value: str) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'

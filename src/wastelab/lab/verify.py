@@ -14,7 +14,6 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import WastelabError
 from ..i18n import DEFAULT, tr
 from . import checks
 from .store import Store
@@ -202,7 +201,7 @@ def examine(store: Store, *, expect: str | None = None, deep: bool = True) -> Re
                 else:
                     with conn.begin_nested():  # an error must not spoil the transaction for the other checks
                         step(store, conn, report)
-            except (DBAPIError, WastelabError, OSError, ValueError, TypeError, KeyError) as exc:
+            except Exception as exc:  # whatever damage makes of the data: the other checks go on
                 said = str(exc.orig if isinstance(exc, DBAPIError) else exc).strip().splitlines()
                 report.add("unreadable", check=name, said=said[0] if said else type(exc).__name__)
     return report
