@@ -33,7 +33,7 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
     variables = draft.variables
     if draft.reading.completeness == "partial":
         yield draft.finding("partial", "refuse", "gate.partial", "gate.remedy_partial",
-                            reason="; ".join(draft.reading.warnings[:3]) or "?")  # fmt: skip
+                            reason="; ".join(str(w) for w in draft.reading.warnings[:3]) or "?")  # fmt: skip
     if not variables:
         return
     kind = technique(draft.record["technique"])
