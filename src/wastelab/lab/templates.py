@@ -203,6 +203,8 @@ def _column(name: str, example: object, layout: Kind, lang: str) -> Column:
         sort = "method"
     elif name not in _FIELD_UNITS and vocabulary.field(name) == name:
         sort = "text"
+    if name == "operator" and lang == "zh":
+        example = "李伟"
     return Column(name, f"{heading}{'*' if required else ''}", sort, unit, required, example)
 
 
@@ -291,7 +293,8 @@ def _book(kind: str, layout: Kind, cols: list[Column], lang: str, rows: int) -> 
     book.properties.creator = "wastelab"
     sheet = book.active
     sheet.title = tr(f"template.sheet_{kind}", lang)
-    sheet["A1"] = tr("template.banner", lang, title=tr(f"template.title_{kind}", lang), version=VERSION)
+    sheet["A1"] = tr("template.banner", lang, title=tr(f"template.title_{kind}", lang), version=VERSION,
+                       first=4 + layout.limits)  # fmt: skip
     sheet["A1"].font = Font(bold=True, size=12)
     options = book.create_sheet(tr("template.options", lang))
     ranges = _options(options, layout, lang)
@@ -330,7 +333,8 @@ def _book(kind: str, layout: Kind, cols: list[Column], lang: str, rows: int) -> 
 def _width(column: Column) -> float:
     """Width that shows heading and example; a Chinese character takes two."""
     heading, _, unit = column.heading.partition(" (")
-    widest = max(_cells(heading), _cells(unit) + 1, _cells(str(column.example)))
+    whole = _cells(column.heading)
+    widest = max(whole if whole <= 15 else max(_cells(heading), _cells(unit) + 1), _cells(str(column.example)))
     return float(min(max(widest + 2, 12 if column.sort == "date" else 9), 30))
 
 
@@ -399,6 +403,8 @@ def _instructions(sheet: Any, lang: str) -> None:
     sheet["A1"] = sheet.title
     sheet["A1"].font = Font(bold=True, size=12)
     sheet.column_dimensions["A"].width = 110
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
     for i, text in enumerate(_help(lang), 3):
         sheet[f"A{i}"] = text
         sheet[f"A{i}"].alignment = Alignment(wrap_text=True, vertical="top")
