@@ -95,15 +95,15 @@ def killing(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         for worker in (*writers, *readers):
             worker.wait_for(1)
         for k in range(kills):
+            until = time.monotonic() + 60
+            while not (busy := [n for n, w in enumerate(writers) if len(w.lines()) > 1]):  # past its start
+                assert time.monotonic() < until
+                time.sleep(0.005)
             time.sleep(rng.uniform(0.0, 0.06))
-            victim = rng.randrange(len(writers))
+            victim = rng.choice(busy)
             writers[victim].kill()
             died.append(writers[victim])
-            # It is replaced; to have it in full swing before the next kill costs its start-up.
             writers[victim] = Worker("write", folder, 4 + k)
-            if k % 4 == 3:
-                for worker in writers:
-                    worker.wait_for(2)
     finally:
         for worker in (*writers, *readers):
             worker.kill()

@@ -115,7 +115,7 @@ def to_hdf5(variables: Mapping[str, Variable], attrs: Mapping[str, str]) -> byte
     buffer = BytesIO()
     with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
         for key, text in attrs.items():
-            file.attrs[key] = np.bytes_(text.encode())
+            _set_text(file.attrs, key, text)
         lengths: dict[str, int] = {}
         for var in variables.values():
             for dim, size in zip(var.dims, np.shape(var.data), strict=True):
@@ -142,10 +142,21 @@ def _dataset(file: Any, name: str, var: Variable) -> Any:
     if data.size > 16:
         options |= {"chunks": data.shape, "compression": "gzip", "compression_opts": 4, "shuffle": True}
     out = file.create_dataset(name, data=data, **options)
-    out.attrs["units"] = np.bytes_(var.units.encode())
+    _set_text(out.attrs, "units", var.units)
     if var.long_name:
-        out.attrs["long_name"] = np.bytes_(var.long_name.encode())
+        _set_text(out.attrs, "long_name", var.long_name)
     return out
+
+
+def _set_text(attrs: Any, key: str, text: str) -> None:
+    """A text attribute, marked as UTF-8 where it is not plain ASCII, so that other tools read it right."""
+    import h5py
+
+    data = text.encode()
+    if text.isascii():
+        attrs[key] = np.bytes_(data)
+    else:
+        attrs.create(key, np.bytes_(data), dtype=h5py.string_dtype("utf-8", len(data)))
 
 
 def from_hdf5(data: bytes) -> tuple[dict[str, Variable], dict[str, str]]:

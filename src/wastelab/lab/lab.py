@@ -108,11 +108,11 @@ def open_lab(
                 f"There is no laboratory in {root} (no lab.toml). Make one with `wastelab init {root}` or "
                 "open_lab(…, create=True)."
             )
-        _make(root, url, name, curves)
+        _make(root, url, name, curves, user)
     return _open(root, url, user)
 
 
-def _make(root: Path, url: str | None, name: str, curves: str) -> None:
+def _make(root: Path, url: str | None, name: str, curves: str, user: str | None) -> None:
     if root.exists():
         if not root.is_dir():
             raise LabError(f"{root} is a file; a laboratory is a folder.")
@@ -140,7 +140,7 @@ def _make(root: Path, url: str | None, name: str, curves: str) -> None:
         except DBAPIError as exc:
             raise translate(exc, str(root) if url is None else hide_password(url)) from None
         upgrade(engine)
-        store = Store(root, engine, curves)
+        store = Store(root, engine, curves, user=user)
         with store.write("init") as act:
             known = store.meta(act.conn)
             if "uid" not in known:
