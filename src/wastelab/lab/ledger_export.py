@@ -18,6 +18,7 @@ from ..errors import LabError
 from ..i18n import DEFAULT, languages, tr
 from . import schema as s
 from .files import write_durably
+from .spreadsheet import FORMULA, escape
 from .store import Store
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from .ledger import Ledger
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Columns whose values are codes that people read in their own language.
 _CODED = {"kind": "kind", "waste_class": "class"}
 _LEFT_OUT = ("mass_sigma_t", "created_at", "operator")
@@ -74,11 +74,6 @@ def heading(column: str, lang: str) -> str:
         if stem != column and stem:
             return tr("ledger.mass_head", lang, what=tr(f"ledger.c_{stem}", lang), basis=tr(f"ledger.{mass}", lang))
     return tr(f"ledger.c_{column}", lang)
-
-
-def escape(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _cells(frame: pd.DataFrame, lang: str) -> list[list[Any]]:
@@ -173,7 +168,7 @@ def _fill(sheet: Any, frame: pd.DataFrame, lang: str) -> None:
             if isinstance(value, str):
                 cell.value = value
                 cell.data_type = "s"  # never a formula, whatever it begins with
-                cell.quotePrefix = value.startswith(_FORMULA)
+                cell.quotePrefix = value.startswith(FORMULA)
             elif value is not None:
                 cell.value = value.item() if hasattr(value, "item") else value
                 if str(frame.columns[column - 1]).endswith("_t"):
