@@ -6,6 +6,8 @@ Anything a user can cause (a bad file, an unknown material, an impossible recipe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class WastelabError(Exception):
     """Root of all errors a user can cause.
@@ -57,7 +59,34 @@ class StudyError(WastelabError, ValueError):
 
 
 class InstrumentError(WastelabError, ValueError):
-    """An instrument file that is damaged, truncated, or not what it claims; names the file and the place."""
+    """An instrument file that is damaged, truncated, or not what it claims; names the file and the place.
+
+    Parameters
+    ----------
+    message : str
+        In English, with file and place.
+    key : str
+        Of the text without file and place in the locale files; empty where there is only the English one.
+    values : mapping
+        For the placeholders of that text.
+    file, where : str
+        Where they are known apart from the message.
+    """
+
+    def __init__(
+        self,
+        message: object = "",
+        *,
+        key: str = "",
+        values: Mapping[str, str | int | float] | None = None,
+        file: str = "",
+        where: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.key = key
+        self.values = dict(values or {})
+        self.file = file
+        self.where = where
 
 
 class UnknownFormatError(InstrumentError):
@@ -90,7 +119,13 @@ def suggest(name: str, known: object) -> str:
     known : iterable of str
         The names that exist.
     """
+    found = nearest(name, known)
+    return f" Did you mean '{found}'?" if found else ""
+
+
+def nearest(name: str, known: object) -> str:
+    """The nearest of `known` names, or an empty string."""
     import difflib
 
-    near = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.5)  # type: ignore[attr-defined]
-    return f" Did you mean '{near[0]}'?" if near else ""
+    found = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.5)  # type: ignore[attr-defined]
+    return found[0] if found else ""

@@ -48,7 +48,7 @@ def test_printed_strength_that_does_not_follow_from_the_load_is_said() -> None:
         (b"\n3;100;100;1.5", b"\n4;100;100;1.5", "a line is missing"),
         (b";;;s;kN;mm", b";;;s;kN", "units"),
         (b"\n2;150.000", b"\n1;150.000", "stands twice"),
-        (b"500.00", b"5oo.00", "no number"),
+        (b"500.00", b"5oo.00", "not a number"),
     ],
 )
 def test_damaged_press_files_are_refused(old: bytes, new: bytes, message: str) -> None:

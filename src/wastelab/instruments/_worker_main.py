@@ -35,17 +35,22 @@ def limit(seconds: float, memory: int) -> None:
             continue
 
 
-def describe(exc: BaseException) -> dict[str, Any]:
+def describe(exc: BaseException, file: str) -> dict[str, Any]:
     """An error as the answer carries it."""
-    from ..errors import WastelabError
+    from ..errors import InstrumentError, WastelabError
+    from ..i18n import say
+    from .base import failure
 
-    name = type(exc).__name__
-    if not isinstance(exc, WastelabError | MemoryError):
-        name = "InstrumentError"
-    out: dict[str, Any] = {"class": name, "message": str(exc)[:_MOST_TEXT]}
+    if not isinstance(exc, WastelabError):  # ours, not the file's
+        exc = failure(file, say("worker.fault", detail=f"{type(exc).__name__}: {str(exc)[:500]}"))
+    out: dict[str, Any] = {"class": type(exc).__name__, "message": str(exc)[:_MOST_TEXT]}
+    if isinstance(exc, InstrumentError):
+        out |= {"key": exc.key, "values": exc.values, "where": exc.where}
     problems = getattr(exc, "problems", None)
     if isinstance(problems, list):
-        out["problems"] = [[str(p.where)[:1000], str(p.problem)[:2000]] for p in problems[:_MOST_PROBLEMS]]
+        out["problems"] = [
+            [str(p.where)[:1000], p.key, dict(p.values), str(p.problem)[:2000]] for p in problems[:_MOST_PROBLEMS]
+        ]
     return out
 
 
@@ -78,7 +83,7 @@ def serve(requests: BinaryIO, out: BinaryIO) -> None:
             data = body = b""
             answer(out, b"E", json.dumps({"class": "MemoryError", "message": ""}).encode())
         except Exception as exc:
-            answer(out, b"E", json.dumps(describe(exc)).encode())
+            answer(out, b"E", json.dumps(describe(exc, head["name"]), default=str).encode())
         else:
             answer(out, b"R", body)
 

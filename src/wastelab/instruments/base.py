@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InstrumentError
+from ..i18n import Message, say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -170,18 +171,15 @@ class Source:
         file = Path(path)
         try:
             if file.is_dir():
-                raise InstrumentError(f"{file}: is a folder; give the file itself.")
+                raise failure(str(file), say("sheet.file_folder"))
             size = file.stat().st_size
             if size > MAX_BYTES:
-                raise InstrumentError(
-                    f"{file}: {size / 2**20:.0f} MB is more than the {MAX_BYTES // 2**20} MB that are read; "
-                    "export fewer scans into one file."
-                )
+                raise failure(str(file), say("sheet.file_large", size=round(size / 2**20), most=MAX_BYTES // 2**20))
             data = file.read_bytes()
         except OSError as exc:
-            raise InstrumentError(f"{file}: cannot be read ({exc.strerror or exc}).") from None
+            raise failure(str(file), say("sheet.file_unreadable", detail=exc.strerror or str(exc))) from None
         if not data:
-            raise InstrumentError(f"{file}: the file is empty (0 bytes); export it again.")
+            raise failure(str(file), say("sheet.file_empty"))
         return cls(data, file.name)
 
     @property
@@ -221,9 +219,18 @@ class Source:
         self.text(*words)
         return self._text[words][1]
 
-    def fail(self, problem: str, where: str = "") -> InstrumentError:
+    def fail(self, problem: str | Message, where: str = "") -> InstrumentError:
         """An `InstrumentError` that names the file and the place in it."""
-        return InstrumentError(f"{self.name}{f', {where}' if where else ''}: {problem}")
+        return failure(self.name, problem, where)
+
+
+def failure(
+    file: str, problem: str | Message, where: str = "", kind: type[InstrumentError] = InstrumentError
+) -> InstrumentError:
+    """An `InstrumentError` that names the file and the place in it; a `Message` can be said in any language."""
+    said = problem if isinstance(problem, Message) else Message()
+    text = f"{file}{f', {where}' if where else ''}: {problem}"
+    return kind(text, key=said.key, values=said.values, file=file, where=where)
 
 
 @dataclass(frozen=True)

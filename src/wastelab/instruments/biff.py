@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ..i18n import Message, say
 from .base import Source
 from .workbooks import check_size, error_text
 
@@ -34,15 +35,15 @@ class OldSheet:
     name : str
     hidden : bool
     cells : dict of (row, column) to str, float or datetime
-        A percent-formatted number is its text (``"45.2 %"``).
-    faults : dict of (row, column) to str
+        A percent-formatted number is its text (``"45.2 %"``), unless numbers were asked for.
+    faults : dict of (row, column) to Message
     hidden_rows : set of int
     """
 
     name: str
     hidden: bool = False
     cells: dict[tuple[int, int], Value] = field(default_factory=dict)
-    faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    faults: dict[tuple[int, int], Message] = field(default_factory=dict)
     hidden_rows: set[int] = field(default_factory=set)
 
     def rows(self) -> list[list[Value | None]]:
@@ -63,10 +64,17 @@ class _Book:
     formats: dict[int, str]
     styles: list[int]
     base: datetime
+    percent_text: bool
 
 
-def read_old_workbook(source: Source) -> list[OldSheet]:
+def read_old_workbook(source: Source, *, percent_text: bool = True) -> list[OldSheet]:
     """Every worksheet of an .xls file.
+
+    Parameters
+    ----------
+    source : Source
+    percent_text : bool
+        A percent-formatted number is its text (``"45.2 %"``), not the number behind it (0.452).
 
     Raises
     ------
@@ -75,11 +83,11 @@ def read_old_workbook(source: Source) -> list[OldSheet]:
     """
     try:
         stream = _ole_stream(source, ("Workbook", "Book"))
-        return _workbook(stream, source)
+        return _workbook(stream, source, percent_text)
     except (struct.error, IndexError, UnicodeDecodeError, OverflowError, ValueError) as exc:
         if hasattr(exc, "args") and type(exc).__module__.startswith("wastelab"):
             raise
-        raise source.fail(f"the .xls workbook is damaged or cut ({exc}); save it again as .xlsx.") from None
+        raise source.fail(say("sheet.xls_damaged", detail=str(exc))) from None
 
 
 def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
@@ -87,7 +95,7 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
     data = source.data
     shift, mini_shift = struct.unpack_from("<HH", data, 30)
     if shift not in (9, 12) or mini_shift != 6:
-        raise source.fail("the OLE container has an impossible sector size; the file is damaged.")
+        raise source.fail(say("sheet.xls_damaged", detail="sector size"))
     size = 1 << shift
     n_fat, first_dir = struct.unpack_from("<I", data, 44)[0], struct.unpack_from("<I", data, 48)[0]
     cutoff, first_minifat = struct.unpack_from("<II", data, 56)
@@ -97,7 +105,7 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
     def sector(number: int) -> bytes:
         body = data[(number + 1) * size : (number + 2) * size]
         if number >= sectors or not body:
-            raise source.fail("the .xls workbook is cut: a part that it lists is beyond its end. Copy it again.")
+            raise source.fail(say("sheet.xls_cut"))
         return body
 
     fat_sectors = list(struct.unpack_from("<109I", data, 76))
@@ -116,7 +124,7 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
             yield first
             seen += 1
             if seen > sectors or first >= len(fat):
-                raise source.fail("the .xls container is damaged: its chain of parts does not end.")
+                raise source.fail(say("sheet.xls_chain"))
             first = fat[first]
 
     directory = b"".join(sector(s) for s in chain(first_dir))
@@ -144,9 +152,9 @@ def _ole_stream(source: Source, names: tuple[str, ...]) -> bytes:
                     first = minifat[first]
                 body = b"".join(parts)
             if len(body) < length:
-                raise source.fail("the .xls workbook is cut: its cells are not all there. Copy the file again.")
+                raise source.fail(say("sheet.xls_cut"))
             return body[:length]
-    raise source.fail("the OLE container holds no workbook; it is another kind of document.")
+    raise source.fail(say("sheet.xls_other"))
 
 
 def _records(stream: bytes, start: int) -> Iterator[tuple[int, list[bytes]]]:
@@ -230,15 +238,15 @@ class _Text:
         return text
 
 
-def _workbook(stream: bytes, source: Source) -> list[OldSheet]:
-    book = _Book([], {}, [], datetime(1899, 12, 30))
+def _workbook(stream: bytes, source: Source, percent_text: bool) -> list[OldSheet]:
+    book = _Book([], {}, [], datetime(1899, 12, 30), percent_text)
     places: list[tuple[int, str, bool]] = []
     for kind, parts in _records(stream, 0):
         body = parts[0]
         if kind == _BOF and struct.unpack_from("<H", body)[0] != 0x0600:
-            raise source.fail("is a workbook of Excel 5/95; save it as .xlsx.")
+            raise source.fail(say("sheet.xls_old"))
         if kind == 0x002F:
-            raise source.fail("the workbook is protected by a password; save it without one.")
+            raise source.fail(say("sheet.book_password"))
         if kind == 0x0022 and struct.unpack_from("<H", body)[0] == 1:
             book.base = datetime(1904, 1, 1)
         elif kind == 0x041E:
@@ -260,7 +268,7 @@ def _workbook(stream: bytes, source: Source) -> list[OldSheet]:
             break
     names = [name for _, name, _ in places]
     if len(set(names)) != len(names):
-        raise source.fail("two sheets have the same name; rename one.")
+        raise source.fail(say("sheet.book_same_name", name=max(names, key=names.count)))
     out: list[OldSheet] = []
     for offset, name, hidden in places:
         if offset >= len(stream):
@@ -343,7 +351,7 @@ def _shown(number: float, style: int, book: _Book) -> Value:
     """A number as its format shows it: a date, a percentage, or the number itself."""
     code = book.styles[style] if style < len(book.styles) else 0
     form = re.sub(r'"[^"]*"|\\.|\[(?!h|m|s)[^\]]*\]', "", book.formats.get(code, "").lower())
-    if code in (9, 10) or "%" in form:
+    if book.percent_text and (code in (9, 10) or "%" in form):
         return f"{float(f'{number * 100.0:.12g}'):.12g} %"
     dated = re.search(r"[ymdhs年月日]", form) is not None if code in book.formats else code in _DATE_FORMATS
     if dated and "general" not in form and number == number and 0 <= number < 2_958_466:

@@ -13,7 +13,8 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from ..errors import InstrumentError, SeveralReadingsError, UnknownFormatError, UnknownNameError, suggest
-from .base import Reader, Reading, Source, stamp
+from ..i18n import say
+from .base import Reader, Reading, Source, failure, stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,17 +82,15 @@ def detect(source: Source | str | Path) -> Reader:
         return reader
     start = found.data[:24]
     shown = start.decode("ascii", "replace") if all(32 <= b < 127 or b in b"\r\n\t" for b in start) else start.hex(" ")
-    raise UnknownFormatError(
-        f"{found.name}: unknown format (it begins with {shown!r}). No reader knows this content; "
-        f"'{found.suffix or 'no extension'}' alone decides nothing. `wastelab formats` lists what can be read; "
-        "export it as text (.xy, .csv) or .xlsx, or install the extra: pip install 'wastelab[instruments]'."
+    raise failure(
+        found.name, say("sheet.format_unknown", start=shown, suffix=found.suffix or "-"), kind=UnknownFormatError
     )
 
 
 def read_bytes(data: bytes, name: str, *, format: str | None = None) -> list[Reading]:
     """Every reading of a file given as bytes; see `read_all`."""
     if not data:
-        raise InstrumentError(f"{name}: the file is empty (0 bytes); export it again.")
+        raise failure(name, say("sheet.file_empty"))
     return _read(Source(data, name), format)
 
 
@@ -108,14 +107,12 @@ def _read(source: Source, format: str | None) -> list[Reading]:
     except InstrumentError:
         raise
     except MemoryError:
-        raise source.fail(f"reading it as {reader.title} needs more memory than there is.") from None
+        raise source.fail(say("sheet.reader_memory", format=reader.title)) from None
     except Exception as exc:  # a reader that trips over a damaged file must not show its insides
-        raise source.fail(
-            f"looks like {reader.title} but is damaged or of an unknown variant "
-            f"({type(exc).__name__}: {str(exc)[:200]}). Export it again."
-        ) from exc
+        said = say("sheet.reader_tripped", format=reader.title, detail=f"{type(exc).__name__}: {str(exc)[:200]}")
+        raise source.fail(said) from exc
     if not found:
-        raise source.fail(f"is {reader.title}, but holds no measurement.")
+        raise source.fail(say("sheet.reader_nothing", format=reader.title))
     return stamp(found, reader, source)
 
 

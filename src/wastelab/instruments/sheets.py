@@ -17,6 +17,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from ..errors import InstrumentError
+from ..i18n import DEFAULT, Message, said_by, say
 from .base import Source
 from .text import decimal_mark
 from .workbooks import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
@@ -29,10 +30,36 @@ SEPARATORS = ("\t", ";", ",", "|")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One faulty cell: where it is, what it holds, what was expected and what to do."""
+    """One faulty cell: where it is, what it holds, what was expected and what to do.
+
+    Attributes
+    ----------
+    where : str
+        As `Grid.place` gives it; `places.where_text` says it in another language.
+    said : Message
+    """
 
     where: str
-    problem: str
+    said: Message
+
+    @property
+    def key(self) -> str:
+        """Of the texts in the locale files; several are joined by ``+``."""
+        return self.said.key
+
+    @property
+    def values(self) -> Mapping[str, str | int | float]:
+        """What the placeholders of the text hold."""
+        return self.said.values
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in English."""
+        return self.said.text()
+
+    def text(self, lang: str = DEFAULT) -> str:
+        """What is wrong."""
+        return self.said.text(lang)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}"
@@ -49,7 +76,6 @@ class SheetError(InstrumentError):
     """
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
-        self.file = file
         self.problems = list(problems)
         shown = [str(p) for p in self.problems[:MAX_LISTED]]
         more = len(self.problems) - len(shown)
@@ -57,7 +83,7 @@ class SheetError(InstrumentError):
             text = f"{file}, {shown[0]}"
         else:
             text = f"{file}: {len(self.problems)} faults; nothing was read.\n  " + "\n  ".join(shown)
-        super().__init__(text + (f"\n  … and {more} more." if more else ""))
+        super().__init__(text + (f"\n  … and {more} more." if more else ""), file=file)
 
 
 @dataclass(frozen=True)
@@ -75,7 +101,7 @@ class Grid:
         The sheet is hidden.
     hidden_rows : frozenset of int
         Indices (from 0) of hidden rows.
-    faults : mapping of (row, column) to str
+    faults : mapping of (row, column) to Message
         Cells that must not be read: errors of the spreadsheet, formulas never calculated.
     separator : str
         Of delimited text.
@@ -88,7 +114,7 @@ class Grid:
     kind: Literal["csv", "xlsx", "xls", "ods"]
     hidden: bool = False
     hidden_rows: frozenset[int] = frozenset()
-    faults: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    faults: Mapping[tuple[int, int], Message] = field(default_factory=dict)
     separator: str = ""
     ends: bool = True
 
@@ -112,7 +138,7 @@ def only_sheet(source: Source, known: Callable[[str], bool]) -> tuple[Grid, list
     """
     grids = open_grids(source, known)
     if not grids:
-        raise source.fail("the workbook has no sheet with cells.")
+        raise source.fail(say("sheet.book_no_cells"))
     for (row, column), fault in sorted(grids[0].faults.items()):
         raise source.fail(fault, grids[0].place(row, column))
     others = [g.name for g in grids[1:] if any(c is not None for row in g.rows for c in row)]
@@ -165,7 +191,7 @@ def open_grids(source: Source, known: Callable[[str], bool], words: Sequence[str
         elif kind in ("xlsx", "ods"):
             found = _workbook(source, kind)
         elif kind:
-            raise source.fail("is an archive but no workbook; export the table as .xlsx or .csv.")
+            raise source.fail(say("sheet.book_archive"))
         else:
             found = [_text_grid(source, known, words)]
         _opened[source] = found
@@ -194,7 +220,7 @@ def _workbook(source: Source, kind: str) -> list[Grid]:
             continue
         seen = sheets.get(meta.name)
         if seen is None:
-            raise source.fail(f"sheet {meta.name!r} is listed but not in the file; save the workbook again.")
+            raise source.fail(say("sheet.book_sheet_missing", name=meta.name))
         raw = _calamine(source, partial(_all_rows, book, index))
         rows = [[_cell(value) for value in row] for row in raw]
         for (row, column), shown in seen.percent.items():
@@ -208,7 +234,7 @@ def _workbook(source: Source, kind: str) -> list[Grid]:
             )
         )  # fmt: skip
     if not names:
-        raise source.fail("the workbook has no sheet.")
+        raise source.fail(say("sheet.book_no_sheet"))
     return grids
 
 
@@ -224,9 +250,9 @@ def _calamine(source: Source, action: Callable[[Any], Any]) -> Any:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except pc.PasswordError:
-        raise source.fail("the workbook is protected by a password; save it without one.") from None
+        raise source.fail(say("sheet.book_password")) from None
     except BaseException as exc:  # a panic of the parser is no Exception
-        raise source.fail(f"the workbook is damaged ({str(exc)[:160]}); save it again.") from None
+        raise source.fail(say("sheet.book_damaged", detail=str(exc)[:160])) from None
 
 
 def _cell(value: object) -> Cell:
@@ -267,23 +293,21 @@ def decimal_of(source: Source, grid: Grid) -> str:
     bodies = [m[0] for m in (re.match(r"[+-]?[\d.,]+", b) for b in bodies) if m]
     for body in bodies:
         if _GROUPED.fullmatch(body):
-            raise source.fail(
-                f"{body!r} has marks between thousands; write the number without them, e.g. "
-                f"{re.sub('[.,](?=[0-9]{3}(?:[.,]|$))', '', body)!r}.", where,
-            )  # fmt: skip
+            plain = re.sub("[.,](?=[0-9]{3}(?:[.,]|$))", "", body)
+            raise source.fail(say("sheet.marks_thousands", cell=body, likely=plain), where)
     try:
         mark = decimal_mark(bodies)
     except ValueError as exc:
         comma = next(b for b in bodies if re.fullmatch(r"[+-]?\d*,\d+", b))
         point = next(b for b in bodies if re.fullmatch(r"[+-]?\d*\.\d+", b))
-        raise source.fail(f"{exc} ({comma!r} and {point!r}); write every number with a decimal point.", where) from None
+        said = said_by(exc) + say("sheet.marks_examples", first=comma, second=point)
+        raise source.fail(said, where) from None
     if mark == ",":
         with_comma = [b for b in bodies if "," in b]
         if all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", b) for b in with_comma):
-            raise source.fail(
-                f"{with_comma[0]!r} could be {with_comma[0].replace(',', '.')} or {with_comma[0].replace(',', '')}; "
-                "write every number with a decimal point and without marks between thousands.", where,
-            )  # fmt: skip
+            body = with_comma[0]
+            said = say("sheet.marks_unclear", cell=body, first=body.replace(",", "."), second=body.replace(",", ""))
+            raise source.fail(said, where)
     return mark
 
 
@@ -297,15 +321,11 @@ def _text_grid(source: Source, known: Callable[[str], bool], words: Sequence[str
             cells += len(record)
             if len(rows) >= MAX_ROWS or len(record) > MAX_COLUMNS or cells > MAX_CELLS:
                 raise source.fail(
-                    f"more than {MAX_ROWS} rows, {MAX_COLUMNS} columns or {MAX_CELLS} cells; split the table.",
-                    f"row {len(rows) + 1}",
+                    say("sheet.text_size", rows=MAX_ROWS, columns=MAX_COLUMNS, cells=MAX_CELLS), f"row {len(rows) + 1}"
                 )
             rows.append([value.strip() or None for value in record])
     except csv.Error as exc:
-        raise source.fail(
-            f"is no sound delimited text ({exc}): a quotation mark is open, or the file was cut.",
-            f"row {len(rows) + 1}",
-        ) from None
+        raise source.fail(say("sheet.text_quotes", detail=str(exc)), f"row {len(rows) + 1}") from None
     while rows and not any(cell is not None for cell in rows[-1]):
         rows.pop()
     return Grid("", rows, "csv", separator=separator, ends=text.endswith(("\n", "\r")))

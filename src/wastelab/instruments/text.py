@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ..errors import InstrumentError
+from ..i18n import say
+from .base import failure
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 ENCODINGS = ("utf-8", "gb18030", "cp932", "latin-1")
@@ -54,13 +55,9 @@ def decode(data: bytes, words: Sequence[str] = (), name: str = "<bytes>") -> tup
             try:
                 return body.decode(encoding), encoding
             except UnicodeDecodeError as exc:
-                raise InstrumentError(
-                    f"{name}: begins as {encoding} text but byte {exc.start} does not fit; the file is damaged or cut."
-                ) from None
+                raise failure(name, say("sheet.text_mark", encoding=encoding, byte=exc.start)) from None
     if b"\x00" in data[:4096]:
-        raise InstrumentError(
-            f"{name}: holds zero bytes, so it is no text (or UTF-16 without its mark); save it as UTF-8."
-        )
+        raise failure(name, say("sheet.text_zeros"))
     lowered = list(dict.fromkeys(w.lower() for w in words))
     best: tuple[int, str, str] | None = None
     for encoding in ENCODINGS:
@@ -68,9 +65,7 @@ def decode(data: bytes, words: Sequence[str] = (), name: str = "<bytes>") -> tup
             text = data.decode(encoding)
         except UnicodeDecodeError as exc:
             if encoding == "utf-8" and _cut_inside_character(data, exc):
-                raise InstrumentError(
-                    f"{name}: ends inside a UTF-8 character (byte {exc.start}); the file was cut. Copy it again."
-                ) from None
+                raise failure(name, say("sheet.text_cut", byte=exc.start)) from None
             continue
         if not lowered:
             return text, encoding
@@ -82,10 +77,7 @@ def decode(data: bytes, words: Sequence[str] = (), name: str = "<bytes>") -> tup
             best = (found, text, encoding)
     if best is not None:
         return best[1], best[2]
-    raise InstrumentError(
-        f"{name}: none of the encodings UTF-8, GB18030, Shift-JIS, Latin-1 gives a text with the words this format "
-        f"has ({', '.join(words[:6])}). Save it as UTF-8 and try again."
-    )
+    raise failure(name, say("sheet.text_encoding", words=", ".join(words[:6])))
 
 
 def _cut_inside_character(data: bytes, exc: UnicodeDecodeError) -> bool:
@@ -149,10 +141,10 @@ def parse_number(text: str, decimal: str = ".") -> float:
     body = _plain(text)
     other = "," if decimal == "." else "."
     if other in body or not _NUMBER.match(body):
-        raise ValueError(f"{text!r} is not a number with decimal mark {decimal!r}")
+        raise ValueError(say("sheet.no_number_mark", cell=text, mark=decimal))
     number = float(body.replace(decimal, "."))
     if not math.isfinite(number):
-        raise ValueError(f"{text!r} is not a finite number")
+        raise ValueError(say("sheet.not_finite", cell=text))
     return number
 
 
@@ -172,13 +164,13 @@ def parse_cell(cell: object, decimal: str = ".") -> Cell:
     if cell is None:
         return Cell(None, missing=True)
     if isinstance(cell, bool):
-        raise ValueError(f"{cell!r} is not a number")
+        raise ValueError(say("sheet.no_number", cell=str(cell)))
     if isinstance(cell, int | float):
         number = float(cell)
         if math.isnan(number):
             return Cell(None, missing=True)
         if math.isinf(number):
-            raise ValueError(f"{cell!r} is not a finite number")
+            raise ValueError(say("sheet.not_finite", cell=str(cell)))
         return Cell(number)
     text = _plain(str(cell))
     low = text.lower()
@@ -198,13 +190,13 @@ def parse_cell(cell: object, decimal: str = ".") -> Cell:
         flag, text = "above_range", text[1:].lstrip("= ").strip()
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"{cell!r} is not a number")
+        raise ValueError(say("sheet.no_number", cell=str(cell)))
     number = parse_number(match[1], decimal)
     if match[2]:
         mantissa = match[1].replace(decimal, ".")
         number = float(f"{mantissa}e{int(match[2])}") if "e" not in mantissa.lower() else float("nan")
         if not math.isfinite(number):
-            raise ValueError(f"{cell!r} is not a finite number")
+            raise ValueError(say("sheet.not_finite", cell=str(cell)))
     unit = _unit(cell, text, match[3] or "")
     if flag == "below_detection":
         return Cell(None, flag, number, unit)
@@ -217,7 +209,7 @@ def _unit(cell: object, text: str, tail: str) -> str:
     if not unit:
         return ""
     if not _UNIT.fullmatch(unit):
-        raise ValueError(f"{cell!r} is not a number with a unit")
+        raise ValueError(say("sheet.no_number_unit", cell=str(cell)))
     return unit.lower() if unit.lower() in ("ppm", "ppb") else unit
 
 
@@ -236,7 +228,7 @@ def decimal_mark(samples: Sequence[str]) -> str:
     comma = any(re.fullmatch(r"[+-]?\d*,\d+", body) for body in bodies)
     point = any(re.fullmatch(r"[+-]?\d*\.\d+", body) for body in bodies)
     if comma and point:
-        raise ValueError("decimal commas and decimal points are mixed")
+        raise ValueError(say("sheet.marks_mixed"))
     return "," if comma else "."
 
 
@@ -267,10 +259,9 @@ def parse_date(cell: object) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     text = unicodedata.normalize("NFKC", str(cell)).strip()
-    advice = "write it as 2026-03-02"
     match = _DATE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a date; {advice}")
+        raise ValueError(say("sheet.no_date", cell=text))
     parts = match.groupdict()
     if parts["y1"]:
         year, month, day = int(parts["y1"]), int(parts["m1"]), int(parts["d1"])
@@ -286,7 +277,7 @@ def parse_date(cell: object) -> str:
         elif second > 12 or first == second:
             day, month = second, first
         else:
-            raise ValueError(f"{text!r} could be two dates (day or month first); {advice}")
+            raise ValueError(say("sheet.two_dates", cell=text))
     try:
         if not parts["hour"]:
             found = datetime(year, month, day)
@@ -302,7 +293,7 @@ def parse_date(cell: object) -> str:
             "T", "seconds"
         )
     except ValueError:
-        raise ValueError(f"{text!r} is a date that does not exist; {advice}") from None
+        raise ValueError(say("sheet.impossible_date", cell=text)) from None
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

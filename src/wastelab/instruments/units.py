@@ -10,6 +10,7 @@ import unicodedata
 from functools import cache
 
 from ..errors import UnitError
+from ..i18n import say
 
 #: Mass-fraction units by their size in wt%.
 _SHARES = {"%": 1.0, "wt%": 1.0, "mass%": 1.0, "m%": 1.0, "w%": 1.0, "%(m/m)": 1.0, "g/100g": 1.0, "质量%": 1.0,
@@ -93,7 +94,7 @@ def factor(unit: str, target: str) -> float:
         return 1.0
     for shown, text in ((unit, found), (target, wanted)):
         if not _SOUND.fullmatch(text):
-            raise UnitError(f"{shown!r} is no unit that is known; expected one like {target or 'wt%'}.")
+            raise UnitError(say("sheet.unit_unknown", unit=shown, like=target or "wt%"))
     from ..units import registry
 
     def prepare(text: str) -> str:
@@ -105,9 +106,9 @@ def factor(unit: str, target: str) -> float:
         number = float(ureg.Quantity(1.0, prepare(found)).to(prepare(wanted)).magnitude)
         zero = float(ureg.Quantity(0.0, prepare(found)).to(prepare(wanted)).magnitude)
     except Exception as exc:  # pint raises many unrelated classes
-        raise UnitError(f"unit {unit!r} cannot be converted to {target!r} ({exc}).") from None
+        raise UnitError(say("sheet.unit_kind", unit=unit, target=target, detail=str(exc))) from None
     if zero != 0.0:
-        raise UnitError(f"unit {unit!r} has another zero than {target!r}; convert the numbers first.")
+        raise UnitError(say("sheet.unit_zero", unit=unit, target=target))
     return float(f"{number:.12g}")
 
 

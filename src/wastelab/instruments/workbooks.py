@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..i18n import Message, say
 from .base import Source
 from .readers import _xml
 from .readers._zip import Archive
@@ -19,10 +20,7 @@ MAX_COLUMNS = 16_384
 MAX_CELLS = 5_000_000
 MAX_UNPACKED = 256 * 2**20
 MAX_MEMBERS = 5_000
-_NOT_CALCULATED = (
-    "a formula without a stored result; open the workbook in a spreadsheet program, let it calculate, save, "
-    "or paste the value"
-)
+_NOT_CALCULATED = say("sheet.not_calculated")
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Seen:
 
     hidden: bool = False
     hidden_rows: set[int] = field(default_factory=set)
-    faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    faults: dict[tuple[int, int], Message] = field(default_factory=dict)
     percent: dict[tuple[int, int], bool] = field(default_factory=dict)
     rows: int = 0
     columns: int = 0
@@ -62,14 +60,16 @@ def check_size(source: Source, sizes: Sequence[tuple[str, int, int]]) -> None:
         total += rows * columns
         if rows > MAX_ROWS or columns > MAX_COLUMNS or total > MAX_CELLS:
             raise source.fail(
-                f"{rows} rows x {columns} columns; at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and "
-                f"{MAX_CELLS} cells in all are read. Delete stray cells far from the table, or split it.",
+                say(
+                    "sheet.book_size", rows=rows, columns=columns, most_rows=MAX_ROWS, most_columns=MAX_COLUMNS,
+                    most_cells=MAX_CELLS,
+                ),
                 f"sheet '{name}'",
-            )
+            )  # fmt: skip
 
 
-def error_text(text: str) -> str:
-    return f"{text}, an error of the spreadsheet; correct the formula, or leave the cell empty if it was not measured"
+def error_text(text: str) -> Message:
+    return say("sheet.cell_error", error=text)
 
 
 # --- OOXML -----------------------------------------------------------------------------------------------------------
@@ -82,12 +82,12 @@ def _archive(source: Source) -> Archive:
     archive = Archive(source)
     infos = zipfile.ZipFile(io.BytesIO(source.data)).infolist()
     if len(infos) > MAX_MEMBERS:
-        raise source.fail(f"holds {len(infos)} members; a workbook has at most {MAX_MEMBERS}.")
+        raise source.fail(say("sheet.zip_members", count=len(infos), most=MAX_MEMBERS))
     size = sum(info.file_size for info in infos)
     if size > MAX_UNPACKED:
-        raise source.fail(f"unpacks to {size / 2**20:.0f} MB; at most {MAX_UNPACKED // 2**20} MB are read.")
+        raise source.fail(say("sheet.zip_size", size=round(size / 2**20), most=MAX_UNPACKED // 2**20))
     if any(info.flag_bits & 1 for info in infos):
-        raise source.fail("the workbook is encrypted; save it without a password.")
+        raise source.fail(say("sheet.book_password"))
     return archive
 
 
@@ -96,14 +96,13 @@ def _inspect_xlsx(source: Source) -> dict[str, Seen]:
     members = {name: archive.read(name) for name in archive.names}  # every checksum is verified here
     for name, data in members.items():
         if name.lower().endswith((".xml", ".rels")) and (b"<!DOCTYPE" in data or b"<!ENTITY" in data):
-            raise source.fail("the XML declares entities or a document type; refused.", f"member {name!r}")
+            raise source.fail(say("sheet.xml_entities"), f"member {name!r}")
     if "xl/workbook.xml" not in members:
-        what = ".xlsb (binary)" if "xl/workbook.bin" in members else "not a workbook"
-        raise source.fail(f"the archive is {what}; save it as .xlsx.")
+        raise source.fail(say("sheet.book_xlsb" if "xl/workbook.bin" in members else "sheet.book_archive"))
     book = _xml.parse(members["xl/workbook.xml"], source, "member 'xl/workbook.xml'")
     rels = members.get("xl/_rels/workbook.xml.rels")
     if rels is None:
-        raise source.fail("the list of sheets is missing from the workbook; save it again.")
+        raise source.fail(say("sheet.book_incomplete"))
     targets = {
         r.get("Id", ""): (r.get("Target", ""), r.get("Type", "").rsplit("/", 1)[-1])
         for r in _xml.parse(rels, source, "member 'xl/_rels/workbook.xml.rels'").iter("Relationship")
@@ -117,9 +116,9 @@ def _inspect_xlsx(source: Source) -> dict[str, Seen]:
             continue
         path = target.lstrip("/") if target.startswith("/") else f"xl/{target.removeprefix('./')}"
         if path not in members:
-            raise source.fail(f"sheet {name!r} is listed but its member {path!r} is missing; save the workbook again.")
+            raise source.fail(say("sheet.book_sheet_missing", name=name))
         if name in out:
-            raise source.fail(f"two sheets are called {name!r}; rename one.")
+            raise source.fail(say("sheet.book_same_name", name=name))
         out[name] = _scan_sheet(members[path], percent, source, name)
         out[name].hidden = sheet.get("state", "visible") != "visible"
     return out
@@ -153,7 +152,7 @@ _VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]+)<")
 def _scan_sheet(data: bytes, percent: set[int], source: Source, name: str) -> Seen:
     seen = Seen()
     if b"sheetData" not in data:
-        raise source.fail("its XML is damaged or not in UTF-8; save the workbook again.", f"sheet '{name}'")
+        raise source.fail(say("sheet.book_xml"), f"sheet '{name}'")
     for match in _HIDDEN.finditer(data):
         number = _ROW_NUMBER.search(match[0])
         if number:
@@ -165,9 +164,7 @@ def _scan_sheet(data: bytes, percent: set[int], source: Source, name: str) -> Se
         attributes = match[1]
         address = _ADDRESS.search(attributes)
         if address is None:
-            raise source.fail(
-                "has cells without an address; open and save it in a spreadsheet program.", f"sheet '{name}'"
-            )
+            raise source.fail(say("sheet.book_addresses"), f"sheet '{name}'")
         column = columns.get(address[1])
         if column is None:
             column = columns[address[1]] = _column(address[1])
@@ -219,7 +216,7 @@ def _inspect_ods(source: Source) -> dict[str, Seen]:
         if name == "content.xml":
             content = data
     if "content.xml" not in archive.names:
-        raise source.fail("content.xml is missing from the OpenDocument file; save it again.")
+        raise source.fail(say("sheet.book_incomplete"))
     root = _xml.parse(content, source, "member 'content.xml'")
     out: dict[str, Seen] = {}
     for table in root.iter("table"):
@@ -254,7 +251,7 @@ def _note_ods(seen: Seen, cell: object, row: int, column: int, times: int, repea
     assert isinstance(cell, Element)
     text = "".join(cell.itertext()).strip()
     values = {key: cell.get(key) for key in ("value-type", "value", "string-value", "formula")}
-    fault = ""
+    fault = Message()
     if re.fullmatch(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d+", text):
         fault = error_text(text)
     elif values["formula"] and not values["value-type"]:

@@ -25,7 +25,8 @@ import numpy as np
 
 from .. import errors
 from ..errors import InstrumentError, IntegrityError, WastelabError
-from .base import Reading, Source
+from ..i18n import Message, say
+from .base import Reading, Source, failure
 from .checks import fault
 from .container import unpack_readings
 
@@ -73,7 +74,7 @@ def parse(
     if name:
         source.name = name
     if not source.data:
-        raise InstrumentError(f"{source.name}: the file is empty (0 bytes); export it again.")
+        raise failure(source.name, say("worker.empty"))
     with _lock:
         global _worker
         if _worker is not None and (_worker.files >= MOST_FILES or _worker.process.poll() is not None):
@@ -153,9 +154,9 @@ class _Worker:
                     stdin.flush()
                 kind, body = self._receive(memory_mb * 2**20)
         except (EOFError, OSError):
-            raise InstrumentError(f"{name}: {self._cause(seconds, memory_mb)}") from None
+            raise failure(name, self._cause(seconds, memory_mb)) from None
         if kind not in (b"R", b"E"):
-            raise InstrumentError(f"{name}: the parser gave an answer that cannot be; nothing was read.")
+            raise failure(name, say("worker.nonsense", detail=kind.decode("latin-1")))
         return kind, body
 
     def close(self) -> None:
@@ -221,13 +222,10 @@ class _Worker:
         lines = [line for line in lines if line]
         return f" (it said: {lines[-1][:300]})" if lines else ""
 
-    def _cause(self, seconds: float, memory_mb: int) -> str:
+    def _cause(self, seconds: float, memory_mb: int) -> Message:
         """Why there is no answer, and what to do."""
         if self._expired:
-            return (
-                f"reading it took longer than {seconds:g} s and was stopped. Is it damaged? "
-                "If it is only large, export fewer scans into one file or allow more time (timeout_s)."
-            )
+            return say("worker.slow", seconds=f"{seconds:g}")
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5.0)
         code = self.process.returncode
@@ -237,14 +235,11 @@ class _Worker:
             except ValueError:
                 name = f"signal {-code}"
             if name == "SIGXCPU":
-                return f"reading it took more than {seconds:g} s of processor time and was stopped."
+                return say("worker.slow", seconds=f"{seconds:g}")
             if name == "SIGKILL":
-                return (
-                    "the parser was killed by the system, which does so when memory runs out "
-                    f"(limit {memory_mb} MB). Close other programs or export fewer scans into one file."
-                )
-            return f"the parser crashed ({name}){self._last_words()}. The file is damaged, or it shows a fault of ours."
-        return f"the parser ended without an answer (exit code {code}){self._last_words()}."
+                return say("worker.killed", memory=memory_mb)
+            return say("worker.crashed", how=name + self._last_words())
+        return say("worker.ended", code=str(code) + self._last_words())
 
 
 _lock = threading.Lock()
@@ -277,23 +272,37 @@ def _error(body: bytes, name: str, memory_mb: int) -> WastelabError:
     """The error an answer carries; of a class of ours or `InstrumentError`."""
     try:
         said = json.loads(body)
-        kind, message = str(said["class"]), str(said["message"])
-        problems = [(str(where), str(problem)) for where, problem in said.get("problems", ())]
-    except (ValueError, KeyError, TypeError):
-        return InstrumentError(f"{name}: the parser gave an answer that cannot be; nothing was read.")
+        kind, message, where = str(said["class"]), str(said["message"]), str(said.get("where", ""))
+        key, values = _text_of(said.get("key", ""), said.get("values", {}))
+        problems = [(str(p[0]), *_text_of(p[1], p[2]), str(p[3])) for p in said.get("problems", ())]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return failure(name, say("worker.nonsense", detail="error"))
     if kind == "MemoryError":
-        return InstrumentError(
-            f"{name}: reading it needs more memory than the {memory_mb} MB allowed. Is it damaged? "
-            "If it is only large, export fewer scans into one file or allow more (memory_mb)."
-        )
+        return failure(name, say("worker.memory", memory=memory_mb))
     if problems:
         from .sheets import Problem, SheetError
 
-        return SheetError(name, [Problem(where, problem) for where, problem in problems])
+        return SheetError(
+            name, [Problem(w, Message(k, v) if k else say("worker.said", message=m)) for w, k, v, m in problems]
+        )
     found = getattr(errors, kind, None)
-    if isinstance(found, type) and issubclass(found, WastelabError):
-        return found(message)
-    return InstrumentError(message)
+    if not (isinstance(found, type) and issubclass(found, WastelabError)):
+        found = InstrumentError
+    if issubclass(found, InstrumentError):
+        return found(message, key=key, values=values, file=name, where=where)
+    return found(message)
+
+
+def _text_of(key: object, values: object) -> tuple[str, dict[str, str | int | float]]:
+    """Key and placeholders of a text, if there is such a text; else nothing, and the English words are used."""
+    if not isinstance(key, str) or not isinstance(values, dict) or not key:
+        return "", {}
+    clean = {str(k): v for k, v in values.items() if isinstance(v, str | int | float)}
+    try:
+        Message(key, clean).text()
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError):
+        return "", {}
+    return key, clean
 
 
 def _checked(body: bytes, source: Source, memory_mb: int) -> list[Reading]:
@@ -314,9 +323,7 @@ def _checked(body: bytes, source: Source, memory_mb: int) -> list[Reading]:
         RecursionError,
         OverflowError,
     ) as exc:
-        raise InstrumentError(
-            f"{source.name}: the parser gave an answer that cannot be ({str(exc)[:200]}); nothing was read."
-        ) from None
+        raise failure(source.name, say("worker.nonsense", detail=str(exc)[:200])) from None
     return [replace(r, sha256=source.sha256, file=source.name) for r in readings]
 
 

@@ -15,9 +15,12 @@ from sqlalchemy import Connection, select
 
 from ..i18n import DEFAULT, tr
 from ..instruments.base import Reading, Value, Variable
+from ..instruments.places import where_text
 from . import schema as s
 
 Severity = Literal["refuse", "warn"]
+#: Placeholders that hold a place in a file.
+_PLACES = frozenset(("place", "first"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,14 @@ class Finding:
 
     def text(self, lang: str = DEFAULT) -> str:
         """The finding as one or two sentences: where, what, expected, what to do."""
-        place = ", ".join(p for p in (self.file, self.where) if p)
+        comma = "," if lang == "zh" else ", "
+        place = comma.join(p for p in (self.file, where_text(self.where, lang)) if p)
         if self.sample:
             place += tr("gate.of_sample", lang, sample=self.sample)
         colon = ":" if lang == "zh" else ": "
-        said = tr(self.key, lang, **self.values)
-        advice = tr(self.remedy, lang, **self.values) if self.remedy else ""
+        values = {k: where_text(v, lang) if k in _PLACES and isinstance(v, str) else v for k, v in self.values.items()}
+        said = tr(self.key, lang, **values)
+        advice = tr(self.remedy, lang, **values) if self.remedy else ""
         return f"{place}{colon if place else ''}{said}{'' if lang == 'zh' or not advice else ' '}{advice}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -80,16 +80,36 @@ class Receipt:
         if self.outcome != "refused":
             lines += [f"  {self._line(m, lang)}" for m in self.measurements[:MOST_LINES]]
             lines += self._more(len(self.measurements), lang)
-        groups: dict[tuple[str, str], list[Finding]] = {}
-        for f in sorted(self.findings, key=lambda f: f.severity):
-            groups.setdefault((f.severity, replace(f, file="", where="", sample="").text(lang)), []).append(f)
-        for (severity, _), alike in list(groups.items())[:MOST_LINES]:
+        groups: dict[str, dict[str, str]] = {}  # what is said: each whole sentence, with its severity
+        printed: set[str] = set()
+        for f in sorted(self.findings, key=lambda f: f.severity):  # refusals first; a sentence of two gates once
+            said = f"{f.severity} {replace(f, file='', where='', sample='').text(lang)}"
+            sentence = f.text(lang)
+            if sentence not in printed:
+                printed.add(sentence)
+                groups.setdefault(said, {})[sentence] = f.severity
+        for alike in list(groups.values())[:MOST_LINES]:
+            sentence, severity = next(iter(alike.items()))
             more = tr("receipt.alike", lang, count=len(alike) - 1) if len(alike) > 1 else ""
-            lines.append(f"  {tr(f'receipt.{severity}', lang)}{colon}{alike[0].text(lang)}{more}")
+            lines.append(f"  {tr(f'receipt.{severity}', lang)}{colon}{sentence}{more}")
         lines += self._more(len(groups), lang)
+        lines += [f"  {line}" for line in self._hints(lang)]
         if self.event and self.outcome in ("stored", "refused"):
             lines.append("  " + tr("receipt.event", lang, event=self.event))
         return "\n".join(lines)
+
+    def _hints(self, lang: str) -> list[str]:
+        """What became of a refused file, and how it may pass all the same."""
+        if self.outcome != "refused" or not self.sha256:
+            return []
+        from .gates import allowable
+
+        refusing = dict.fromkeys(f.gate for f in self.findings if f.severity == "refuse")
+        gates = [name for name in refusing if allowable(name)]
+        hints = [tr("gate.nothing_stored", lang)]
+        if gates:
+            hints.append(tr("gate.allow_hint", lang, gate=" --allow ".join(gates)))
+        return hints
 
     @staticmethod
     def _line(m: Mapping[str, Any], lang: str) -> str:
@@ -129,13 +149,20 @@ class Receipt:
 def finding_record(finding: Finding) -> dict[str, Any]:
     """A finding as JSON, from which `finding_of` makes it again."""
     out = asdict(finding)
+    out["said"] = replace(finding, file="", where="", sample="").text()
     out["values"] = {k: v if isinstance(v, str | int | float | bool) else str(v) for k, v in finding.values.items()}
     return out
 
 
 def finding_of(record: Mapping[str, Any]) -> Finding:
-    """The way back of `finding_record`."""
-    return Finding(**record)
+    """The way back of `finding_record`; in the English of then, where this version has no such text any more."""
+    body = {k: v for k, v in record.items() if k != "said"}
+    finding = Finding(**body)
+    try:
+        finding.text()
+    except (KeyError, IndexError, ValueError):
+        return replace(finding, key="receipt.said", remedy="", values={"message": record.get("said", "")})
+    return finding
 
 
 def summary(draft: Draft) -> dict[str, Any]:

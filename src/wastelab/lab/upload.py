@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 
 from ..errors import InstrumentError, LabError, UnknownNameError, UploadError
 from ..instruments.base import Reading, Source
+from ..instruments.places import quotation
 from . import schema as s
 from .drafts import Finding
 from .entities import canonical
@@ -227,9 +228,12 @@ def _faults(exc: Exception, *prefixes: str) -> tuple[Finding, ...]:
     problems = getattr(exc, "problems", None)
     if isinstance(problems, list) and problems:
         return tuple(
-            Finding("format", "refuse", "receipt.said", values={"message": p.problem}, file=name, where=p.where)
+            Finding("format", "refuse", p.key, values=p.values, file=name, where=p.where)
             for p in problems[:_MOST_FAULTS]
         )
+    if getattr(exc, "key", ""):
+        known: Any = exc
+        return (Finding("format", "refuse", known.key, values=known.values, file=name, where=known.where),)
     message, where = str(exc), ""
     for prefix in prefixes:
         if message.startswith(f"{prefix}: "):
@@ -238,7 +242,8 @@ def _faults(exc: Exception, *prefixes: str) -> tuple[Finding, ...]:
         if message.startswith(f"{prefix}, "):
             where, _, message = message[len(prefix) + 2 :].partition(": ")
             break
-    return (Finding("format", "refuse", "receipt.said", values={"message": message}, file=name, where=where),)
+    said = quotation(message)
+    return (Finding("format", "refuse", said.key, values=said.values, file=name, where=where),)
 
 
 # -- what is stored already

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...i18n import said_by, say
 from .. import vocabulary
 from ..base import Completeness
 from ..sheets import Cell
@@ -76,12 +77,12 @@ def context_of(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
     if "technique" in given and not technique:
         faults.add(
             table.given_at["technique"],
-            f"{text_of(given['technique'])!r} is no technique; write one of {', '.join(vocabulary.techniques())}.",
+            say("sheet.no_technique", cell=text_of(given["technique"]), known=", ".join(vocabulary.techniques())),
         )
     technique = technique or technique_of([table.grid.name]) or technique_of(table.title)
     unit = clean(text_of(given["unit"])) if "unit" in given else ""
     if unit and not looks_like_unit(unit):
-        faults.add(table.given_at["unit"], f"{unit!r} is no unit; write wt%, mg/kg, MPa, …")
+        faults.add(table.given_at["unit"], say("sheet.no_such_unit", cell=unit))
         unit = ""
     if not unit:
         said = {
@@ -130,7 +131,7 @@ def _number(cell: Cell, decimal: str, where: str, faults: Faults) -> float | Non
     try:
         raw = read_cell(cell, decimal)
     except ValueError as exc:
-        faults.add(where, f"{exc}; expected a number.")
+        faults.add(where, said_by(exc) + say("sheet.expect_plain_number"))
         return None
     return raw.value
 
@@ -156,25 +157,23 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
             try:
                 text = parse_date(cell)
             except ValueError as exc:
-                faults.add(where, f"{exc}.")
+                faults.add(where, said_by(exc) + say("sheet.stop"))
                 continue
         if name == "basis":
             text = vocabulary.basis(text)
             if not text:
-                faults.add(
-                    where, f"{text_of(cell)!r} is no basis; write 收到基, 干基, 灼烧基 (as_received, dry, ignited)."
-                )
+                faults.add(where, say("sheet.no_basis", cell=text_of(cell)))
                 continue
             out.basis = text
         elif name == "age":
             try:
                 out.fields["age"] = age_of(cell, column.unit)
             except ValueError as exc:
-                faults.add(where, f"{exc}.")
+                faults.add(where, said_by(exc) + say("sheet.stop"))
         elif name == "technique":
             found = technique_of([text])
             if not found:
-                faults.add(where, f"{text!r} is no technique; write one of {', '.join(vocabulary.techniques())}.")
+                faults.add(where, say("sheet.no_technique", cell=text, known=", ".join(vocabulary.techniques())))
             out.technique = found or out.technique
         elif name == "waste_class":
             out.fields["waste_class"] = vocabulary.waste_class(text) or text
@@ -184,7 +183,7 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
             if column.heading and looks_like_unit(text):
                 out.unit = normalise(text)
             elif column.heading:
-                faults.add(where, f"{text!r} is no unit; write wt%, mg/kg, MPa, …")
+                faults.add(where, say("sheet.no_such_unit", cell=text))
         elif name in ("sample", "operator", "method", "instrument", "measured_at"):
             setattr(out, name, text)
         elif name == "row_number":
@@ -209,11 +208,7 @@ def check_width(context: Context, index: int, columns: Sequence[Column]) -> None
     cells = len(table.grid.rows[index])
     last = index == len(table.grid.rows) - 1 and not table.grid.ends
     if cells < len(columns) and not last:
-        context.faults.add(
-            table.where(index),
-            f"has {cells} cells where the heading has {len(columns)}; a separator is missing. Leave a cell empty where "
-            "nothing was measured.",
-        )
+        context.faults.add(table.where(index), say("sheet.few_cells", cells=cells, headings=len(columns)))
 
 
 def refuse_doubles(context: Context, columns: Sequence[Column]) -> None:
@@ -228,8 +223,7 @@ def refuse_doubles(context: Context, columns: Sequence[Column]) -> None:
             first = context.table.headings[seen[key]]
             context.faults.add(
                 _place_of_heading(context.table, j),
-                f"{clean(column.heading)!r} means {column.name}, as column {first!r} does; keep one, or "
-                "head them apart.",
+                say("sheet.heading_twice", heading=clean(column.heading), name=column.name, first=first),
             )
         seen.setdefault(key, j)
 
@@ -250,9 +244,8 @@ def refuse_unknown_in(context: Context, columns: Sequence[Column], technique: st
             if has_result(cell) and not looks_like_unit(clean(cell)):
                 context.faults.add(
                     table.where(index, j),
-                    f"the heading {clean(column.heading)!r} is not known, and its cells hold numbers "
-                    f"({text_of(cell)!r})."
-                    f"{nearest(column.heading)} Use a name that is known, or begin the heading with "
-                    "备注 / note to keep it as text.",
+                    say("sheet.heading_unknown", heading=clean(column.heading), cell=text_of(cell))
+                    + nearest(column.heading)
+                    + say("sheet.heading_use"),
                 )
                 break

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...errors import UnknownNameError
+from ...errors import nearest as nearest_name
+from ...i18n import Message, say
 from .. import vocabulary
 from ..units import looks_like_unit, normalise, split_heading
 from ..vocabulary import Term
@@ -287,11 +289,10 @@ def _phase(column: Column) -> Column:
     return replace(column, role=role, name=name, term=vocabulary.term(name))
 
 
-def nearest(heading: str) -> str:
-    """`` Did you mean 'SiO2'?`` for an unknown heading, or an empty string."""
-    from ...errors import suggest
-
-    return suggest(split_heading(clean(heading))[0], vocabulary.words())
+def nearest(heading: str) -> Message:
+    """`` Did you mean 'SiO2'?`` for an unknown heading, or nothing."""
+    found = nearest_name(split_heading(clean(heading))[0], vocabulary.words())
+    return say("sheet.did_you_mean", near=found) if found else Message()
 
 
 def technique_of(texts: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ...i18n import say
 from ..base import Reading, Value
 from ..sheets import Cell
 from ._sheet_context import (
@@ -37,9 +38,7 @@ def read_long(context: Context) -> list[Reading]:
             continue
         extra = next((j for j in range(len(columns), len(row)) if row[j] is not None), None)
         if extra is not None:
-            context.faults.add(
-                table.grid.place(index, extra), f"{text_of(row[extra])!r} stands beyond the last heading."
-            )
+            context.faults.add(table.grid.place(index, extra), say("sheet.beyond", cell=text_of(row[extra])))
             continue
         first = next(clean(c) for c in row if c is not None)
         if EXAMPLE.match(first):
@@ -54,7 +53,7 @@ def read_long(context: Context) -> list[Reading]:
         about = describe(context, columns, index, row)
         if not label:
             if any(has_result(c) for c in row):
-                context.faults.add(table.where(index, shown[0]), "is empty; name the quantity of this result.")
+                context.faults.add(table.where(index, shown[0]), say("sheet.no_quantity_name"))
             continue
         rows.append((about, row, parse(label)))
     oxides = {about.sample for about, _, c in rows if is_oxide(c.name)}
@@ -72,15 +71,13 @@ def read_long(context: Context) -> list[Reading]:
             if has_result(row[shown[1]]):
                 context.faults.add(
                     table.where(about.index, shown[0]),
-                    f"{clean(column.heading)!r} is no quantity that is known.{nearest(column.heading)}",
+                    say("sheet.no_quantity", cell=clean(column.heading)) + nearest(column.heading),
                 )
             continue
         if not meant.unit:
             meant = replace(meant, unit=about.unit or columns[shown[1]].unit)
         elif about.unit and about.unit != meant.unit and {about.unit, meant.unit} != {"%", "wt%"}:
-            context.faults.add(
-                where, f"unit {about.unit!r} in its column, but {meant.unit!r} beside the quantity; keep one."
-            )
+            context.faults.add(where, say("sheet.unit_column", unit=about.unit, other=meant.unit))
             continue
         meant = in_technique(meant, about.technique, oxides=about.sample in oxides)
         sides = {}
@@ -96,7 +93,7 @@ def read_long(context: Context) -> list[Reading]:
             continue
         technique = technique_of_value(meant.name, about.technique, about.sample in oxides)
         if not technique:
-            context.faults.add(where, f"{meant.name} comes from several techniques; add a column 'technique'.")
+            context.faults.add(where, say("sheet.several_techniques", name=meant.name))
             continue
         if meant.age:
             about.fields.setdefault("age", meant.age)
@@ -113,9 +110,7 @@ def read_long(context: Context) -> list[Reading]:
     out = []
     for key, (about, values, metadata) in groups.items():
         if not about.sample and "sample" in at:
-            context.faults.add(
-                table.where(about.index), "this row has a result but no sample; write its code in each row."
-            )
+            context.faults.add(table.where(about.index), say("sheet.row_no_sample"))
             continue
         fields = dict(about.fields)
         for j, column in enumerate(columns):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...i18n import say
 from .. import vocabulary
 from ..base import Reading, Value
 from ..sheets import Cell
@@ -31,10 +32,7 @@ def split_row(
     for column, value in found:
         technique = technique_of_value(column.name, about.technique, oxides)
         if not technique:
-            context.faults.add(
-                value.where,
-                f"{column.name} comes from several techniques; name the sheet after it, or add a column 'technique'.",
-            )
+            context.faults.add(value.where, say("sheet.several_techniques", name=column.name))
             continue
         groups.setdefault((technique, column.age), []).append(value)
         if column.name == "oxide_sum" and value.value is not None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ...errors import UnitError
+from ...i18n import Message, said_by, say
 from ..base import Source, Value
 from ..sheets import Cell, Problem
 from ..text import parse_cell, parse_date, parse_number
@@ -30,11 +31,11 @@ class Faults:
 
     found: list[Problem] = field(default_factory=list)
 
-    def add(self, where: str, problem: str) -> None:
+    def add(self, where: str, said: Message) -> None:
         """Note a fault once."""
-        problem_ = Problem(where, problem)
-        if problem_ not in self.found[-50:]:
-            self.found.append(problem_)
+        problem = Problem(where, said)
+        if problem not in self.found[-50:]:
+            self.found.append(problem)
 
 
 def text_of(cell: Cell) -> str:
@@ -61,15 +62,13 @@ def age_of(cell: Cell, unit: str = "") -> str:
     if match is None and unit:
         match = _AGE.fullmatch(f"{text} {unit}")
     if match is None:
-        raise ValueError(
-            f"{text!r} is no age with a unit; write '28 d' or '3 h', or head the column '龄期(d)' / 'age (d)'"
-        )
+        raise ValueError(say("sheet.no_age", cell=text))
     number = float(match[1].replace(",", "."))
     mark = match[2].lower()
     if mark in ("w", "week", "weeks", "周"):
         number, mark = number * 7, "d"
     if mark in ("月", "month", "months"):
-        raise ValueError(f"{text!r}: a month has no fixed length; write the age in days, e.g. '90 d'")
+        raise ValueError(say("sheet.age_months", cell=text))
     return f"{number:g} {_AGE_UNITS[mark]}"
 
 
@@ -93,7 +92,7 @@ def converted(source: Source, number: float | None, unit: str, term: Term, where
     try:
         return convert(number, unit, term)
     except UnitError as exc:
-        raise source.fail(str(exc), where) from None
+        raise source.fail(said_by(exc), where) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,7 @@ def read_cell(cell: Cell, decimal: str) -> Raw:
     if cell is None:
         return Raw(None, missing=True)
     if isinstance(cell, datetime):
-        raise ValueError(
-            f"{parse_date(cell)} is a date, expected a number; the program may have turned a number into a date: "
-            "format the cell as number and type it again"
-        )
+        raise ValueError(say("sheet.is_date", cell=parse_date(cell)))
     if not isinstance(cell, str):
         found = parse_cell(cell)
         return Raw(found.value, missing=found.missing)
@@ -143,24 +139,24 @@ def read_cell(cell: Cell, decimal: str) -> Raw:
         head, tail = pair[1].strip().lstrip("("), pair[2].strip()
         second = parse_cell(tail.replace(")", "", 1) if ")" in tail and "(" not in tail else tail, decimal)
         if second.value is None or second.flag:
-            raise ValueError(f"{text!r}: what stands after ± is no number")
+            raise ValueError(say("sheet.after_plus_minus", cell=text))
         first = parse_cell(head, decimal)
         if first.value is None or first.flag:
-            raise ValueError(f"{text!r}: what stands before ± is no number")
+            raise ValueError(say("sheet.before_plus_minus", cell=text))
         if second.unit == "%" and first.unit not in ("", "%"):
             sigma = first.value * second.value / 100.0
         elif first.unit and second.unit and normalise(first.unit) != normalise(second.unit):
-            raise ValueError(f"{text!r}: value and uncertainty have different units")
+            raise ValueError(say("sheet.two_units", cell=text))
         else:
             sigma = second.value
         if sigma < 0:
-            raise ValueError(f"{text!r}: an uncertainty cannot be negative")
+            raise ValueError(say("sheet.negative_sigma", cell=text))
         unit = first.unit or second.unit
         return Raw(first.value, "estimated" if estimated else "", None, sigma, k, normalise(unit) if unit else "", text)
     found = parse_cell(body, decimal)
     unit = normalise(found.unit) if found.unit else ""
     if estimated and found.flag:
-        raise ValueError(f"{text!r} is both an estimate and a limit")
+        raise ValueError(say("sheet.estimate_and_limit", cell=text))
     flag = "estimated" if estimated and found.value is not None else found.flag
     plain = found.value is not None and not flag and not unit and k is None
     return Raw(found.value, flag, found.lod, None, k, unit, "" if plain else text, found.missing)
@@ -199,8 +195,7 @@ class Cellwork:
             return "%"
         self.faults.add(
             where,
-            f"{text_of(cell)!r} has no unit; expected {term.unit}. Write it in the heading, e.g. "
-            f"'{clean(column.heading) or column.name} ({term.unit})', or in a row of units under the headings.",
+            say("sheet.no_unit", cell=text_of(cell), unit=term.unit, heading=clean(column.heading) or column.name),
         )
         return None
 
@@ -215,8 +210,8 @@ class Cellwork:
         try:
             raw = read_cell(cell, self.decimal)
         except ValueError as exc:
-            self.faults.add(where, f"{exc}; expected a number{f' in {term.unit}' if term.unit != '1' else ''}, "
-                            "'<0.01', 'ND', or an empty cell where it was not measured.")  # fmt: skip
+            expected = "sheet.expect_number" if term.unit == "1" else "sheet.expect_number_in"
+            self.faults.add(where, said_by(exc) + say(expected, wanted=term.unit))
             return None
         if raw.missing:
             return None
@@ -235,7 +230,8 @@ class Cellwork:
             limit = None if raw.lod is None else convert(raw.lod, unit, term)
             spread = None if raw.sigma is None else convert(raw.sigma, unit, term)
         except UnitError as exc:
-            self.faults.add(where, f"{text_of(cell)!r} [{unit}]: {exc}{_mg_per_litre(unit, term)}")
+            said = say("sheet.cell_unit", cell=text_of(cell), cell_unit=unit) + said_by(exc)
+            self.faults.add(where, said + _mg_per_litre(unit, term))
             return None
         notes = [raw.text or (f"{text_of(cell)} {unit}" if factor(unit, term.unit) != 1.0 else "")]
         coverage = raw.k if raw.k is not None else (k if spread is not None else None)
@@ -246,7 +242,7 @@ class Cellwork:
             stated = self._sigma(*sigma, number=number, unit=unit, term=term, k=k)
             if stated is not None:
                 if spread is not None:
-                    self.faults.add(where, "has an uncertainty in the cell and another in a column; keep one.")
+                    self.faults.add(where, say("sheet.two_sigmas"))
                     return None
                 spread, coverage, note = stated
                 notes.append(note)
@@ -281,7 +277,7 @@ class Cellwork:
             if raw.missing:
                 return None
             if raw.value is None or raw.flag or raw.value < 0:
-                raise ValueError(f"{text_of(cell)!r} is no uncertainty")
+                raise ValueError(say("sheet.no_sigma", cell=text_of(cell)))
             own = raw.unit or column.unit
             share = unit in ("%", "wt%")
             if column.role == "relative_sigma" or (own == "%" and not share and term.unit != "%"):
@@ -289,7 +285,7 @@ class Cellwork:
             else:
                 spread = convert(raw.value, own or unit, term)
         except (ValueError, UnitError) as exc:
-            self.faults.add(where, f"{exc}; expected an uncertainty in {term.unit}.")
+            self.faults.add(where, said_by(exc) + say("sheet.expect_sigma", wanted=term.unit))
             return None
         coverage = raw.k if raw.k is not None else (column.k if column.k is not None else k)
         spread, note = _standard(spread, coverage, column.expanded)
@@ -302,10 +298,10 @@ class Cellwork:
                 return None
             number = raw.value if raw.value is not None else raw.lod
             if number is None or number < 0:
-                raise ValueError(f"{text_of(cell)!r} is no detection limit")
+                raise ValueError(say("sheet.no_limit", cell=text_of(cell)))
             return convert(number, raw.unit or column.unit or unit, term)
         except (ValueError, UnitError) as exc:
-            self.faults.add(where, f"{exc}; expected a detection limit in {term.unit}.")
+            self.faults.add(where, said_by(exc) + say("sheet.expect_limit", wanted=term.unit))
             return None
 
 
@@ -318,14 +314,9 @@ def _standard(spread: float, k: float | None, expanded: bool) -> tuple[float, st
     return spread, "uncertainty taken as standard (k = 1)"
 
 
-def _mg_per_litre(unit: str, term: Term) -> str:
-    if unit in ("mg/L", "ug/L") and term.unit in ("wt%", "mg/kg"):
-        return (
-            " A concentration in a liquid is a leachate: name the sheet (or write a title line) "
-            "'浸出' or 'leaching', with its method; "
-            "a digest must be calculated back to mg/kg."
-        )
-    return ""
+def _mg_per_litre(unit: str, term: Term) -> Message:
+    liquid = unit in ("mg/L", "ug/L") and term.unit in ("wt%", "mg/kg")
+    return say("sheet.leachate") if liquid else Message()
 
 
 def is_analysis(name: str) -> bool:

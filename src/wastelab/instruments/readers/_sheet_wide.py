@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ...i18n import say
 from ..base import Reading, Value
 from ..sheets import Cell
 from ..units import looks_like_unit, normalise
@@ -47,8 +48,7 @@ def read_wide(context: Context) -> list[Reading]:
         if not about.sample and found:
             context.faults.add(
                 table.where(index),
-                f"this {table.sample_name} has results but no sample; write its code in each {table.sample_name} "
-                "(merged cells hold it only once).",
+                say(f"sheet.{table.sample_name}_no_sample"),
             )
             continue
         if not found:
@@ -89,9 +89,8 @@ def _special_rows(
         if extra:
             context.faults.add(
                 table.grid.place(*table.at(index, extra[0])),
-                f"{text_of(row[extra[0]])!r} stands beyond the last heading: this {table.sample_name} has "
-                f"{len(row)} cells, the headings are {len(columns)}. A decimal comma in a "
-                "comma-separated file does this.",
+                say("sheet.beyond", cell=text_of(row[extra[0]]))
+                + say("sheet.beyond_count", cells=len(row), headings=len(columns)),
             )
             continue
         if not data and is_units(row, label):
@@ -126,7 +125,7 @@ def _with_unit(context: Context, column: Column, cell: Cell, where: str) -> Colu
         return column
     unit = normalise(text)
     if column.unit and column.unit != unit and {column.unit, unit} != {"%", "wt%"}:
-        context.faults.add(where, f"unit {unit!r} here, but {column.unit!r} in the heading; keep one.")
+        context.faults.add(where, say("sheet.unit_heading", unit=unit, other=column.unit))
     return column if column.unit else replace(column, unit=unit)
 
 
@@ -139,7 +138,7 @@ def _refuse_unknown(context: Context, columns: Sequence[Column], data: Sequence[
             if row[j] is not None:
                 context.faults.add(
                     context.table.where(index, j),
-                    f"{text_of(row[j])!r} stands in a column without a heading; give it one, or empty it.",
+                    say("sheet.no_heading", cell=text_of(row[j])),
                 )
                 break
 
@@ -203,7 +202,7 @@ def _values_of_row(
     measured = {(c.name, c.age) for c, _ in out}
     for (kind, name, age), (_, cell, where) in beside.items():
         if kind == "sigma" and (name, age) not in measured and has_result(cell) and not context.faults.found:
-            context.faults.add(where, f"{text_of(cell)!r}: an uncertainty of {name} without a value beside it.")
+            context.faults.add(where, say("sheet.sigma_alone", cell=text_of(cell), name=name))
     return out
 
 

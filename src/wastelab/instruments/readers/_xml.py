@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from ...i18n import say
 from ..base import Source
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ def parse(data: bytes, source: Source, where: str = "") -> Element:
     try:
         root: Element = fromstring(data, forbid_dtd=True)
     except ParseError as exc:
-        raise source.fail(f"the XML is damaged or cut ({exc}); export the file again.", where) from None
-    except DefusedXmlException as exc:
-        raise source.fail(f"the XML declares entities or a document type ({exc}); refused.", where) from None
+        raise source.fail(say("sheet.xml_damaged", detail=str(exc)), where) from None
+    except DefusedXmlException:
+        raise source.fail(say("sheet.xml_entities"), where) from None
     except (ValueError, LookupError) as exc:
-        raise source.fail(f"the XML has an encoding that cannot be read ({exc}).", where) from None
+        raise source.fail(say("sheet.xml_encoding", detail=str(exc)), where) from None
     stack = [(root, 1)]
     while stack:
         element, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise source.fail(f"the XML is nested deeper than {MAX_DEPTH} elements; refused.", where)
+            raise source.fail(say("sheet.xml_deep", most=MAX_DEPTH), where)
         if isinstance(element.tag, str):
             element.tag = local(element.tag)
         if any("}" in key for key in element.attrib):

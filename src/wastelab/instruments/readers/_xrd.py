@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Array, Completeness, Reading, Source, Variable
 
 _COUPLED = frozenset(
@@ -80,7 +81,7 @@ def numbers(text: str, source: Source, where: str) -> Array:
         bad = next((i for i, item in enumerate(items) if not _is_number(item)), None)
         if bad is None:  # whole numbers that no int64 holds
             return np.array(items, dtype=np.float64)
-        raise source.fail(f"value {bad + 1} is {items[bad][:40]!r}, not a finite number.", where) from None
+        raise source.fail(say("sheet.value_number", index=bad + 1, cell=items[bad][:40]), where) from None
 
 
 def _is_number(item: str) -> bool:
@@ -99,7 +100,7 @@ def number(text: str, source: Source, where: str) -> float:
     """
     found = numbers(text, source, where)
     if found.size != 1:
-        raise source.fail(f"{text[:40]!r} is not one number.", where)
+        raise source.fail(say("sheet.one_number", cell=text[:40]), where)
     return float(found[0])
 
 
@@ -188,7 +189,7 @@ def scan(
     notes = list(warnings)
     n = int(intensity.shape[0])
     if n == 0:
-        raise source.fail("the scan holds no point.", where)
+        raise source.fail(say("sheet.no_point"), where)
     arrays = {axis: (positions, axis_unit, _LONG.get(axis, ""))}
     arrays["intensity"] = (intensity, unit, "diffracted intensity")
     for name, entry in (more or {}).items():

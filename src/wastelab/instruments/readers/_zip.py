@@ -9,6 +9,7 @@ import io
 import zipfile
 import zlib
 
+from ...i18n import say
 from ..base import Source
 
 MAX_MEMBERS = 20_000
@@ -34,14 +35,12 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(source.data))
             infos = self._zip.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError) as exc:
-            raise source.fail(
-                f"the zip directory is missing or damaged ({exc}): the file was cut. Copy it again."
-            ) from None
+            raise source.fail(say("sheet.zip_damaged", detail=str(exc))) from None
         if len(infos) > MAX_MEMBERS:
-            raise source.fail(f"holds {len(infos)} members; more than {MAX_MEMBERS} are not read.")
+            raise source.fail(say("sheet.zip_members", count=len(infos), most=MAX_MEMBERS))
         self._infos = {info.filename: info for info in infos}
         if len(self._infos) != len(infos):
-            raise source.fail("holds two members of the same name; which one counts cannot be known.")
+            raise source.fail(say("sheet.zip_twice"))
 
     @property
     def names(self) -> list[str]:
@@ -58,11 +57,11 @@ class Archive:
         """
         info = self._infos.get(name)
         if info is None:
-            raise self.source.fail(f"the member {name!r} is missing from the archive.")
+            raise self.source.fail(say("sheet.zip_missing", name=name))
         room = MAX_TOTAL - self._read
         if info.file_size > room or (info.file_size > FREE and info.file_size > MAX_RATIO * max(info.compress_size, 1)):
             raise self.source.fail(
-                f"unpacks from {info.compress_size} to {info.file_size} bytes, which is more than is allowed.",
+                say("sheet.zip_ratio", packed=info.compress_size, size=info.file_size),
                 f"member {name!r}",
             )
         try:
@@ -71,6 +70,6 @@ class Archive:
                 if len(data) != info.file_size or stream.read(1):
                     raise zipfile.BadZipFile(f"{info.file_size} bytes declared, {len(data)} found")
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, OverflowError) as exc:
-            raise self.source.fail(f"cannot be unpacked ({exc}); copy the file again.", f"member {name!r}") from None
+            raise self.source.fail(say("sheet.zip_member", detail=str(exc)), f"member {name!r}") from None
         self._read += len(data)
         return data

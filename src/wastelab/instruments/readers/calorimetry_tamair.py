@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...i18n import say
 from ..base import Completeness, Reader, Reading, Source, Value, Variable
 from .sorption_workbooks import holds, is_xls, is_xlsx, sheets
 from .thermal_columns import (
@@ -305,11 +306,11 @@ def _workbook(source: Source) -> list[Reading]:
                         marks.append([row[0], str(cell)])
                 elif cell != "":
                     raise source.fail(
-                        f"{str(cell)[:40]!r} is not a number.",
+                        say("sheet.not_number", cell=str(cell)[:40]),
                         f"sheet {name!r}, row {at + 3 + i}, column {headings[k]!r}",
                     )
         if np.isinf(data).any():
-            raise source.fail("holds numbers that are not finite.", f"sheet {name!r}")
+            raise source.fail(say("sheet.no_finite_numbers"), f"sheet {name!r}")
         need_rows(source, len(data), "TAM Air")
         warnings = [
             f"column {headings[k]!r}: {int(np.isnan(data[:, k]).sum())} of {len(data)} cells are empty (nan)"

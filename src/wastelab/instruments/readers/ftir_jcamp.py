@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Completeness, Reader, Reading, Source, Variable
 from .thermal_columns import Lines, decode, head_text, need_rows, number_table
 
@@ -236,7 +237,7 @@ def _spectrum(
         raise source.fail(f"has the table form {data[1][:30]!r}; known are (X++(Y..Y)) and (XY..XY).")
     need_rows(source, len(x), "JCAMP-DX")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise source.fail("holds numbers that are not finite.")
+        raise source.fail(say("sheet.no_finite_numbers"))
     name, y_units = ordinate(head.get("YUNITS", ""))
     if not name:
         name, y_units = "signal", "1"

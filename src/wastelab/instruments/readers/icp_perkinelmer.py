@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from ...errors import UnitError
+from ...i18n import said_by, say
 from .. import vocabulary
 from ..base import Reader, Reading, Source, Value
 from ..text import parse_cell
@@ -30,7 +31,7 @@ def _read(source: Source) -> list[Reading]:
                 at.setdefault(word, i)
     missing = [w for w in ("Sample ID", "Analyte Name", "Reported Conc", "Units") if w not in at]
     if missing:
-        raise source.fail(f"the heading lacks {', '.join(missing)}; the file was cut or is another export.", "row 1")
+        raise source.fail(say("sheet.heading_lacks", names=", ".join(missing)), "row 1")
     body = [(i, row) for i, row in enumerate(rows[1:], 2) if any(row)]
     partial = False
     if body and len(body[-1][1]) < len(heading) and not ends:
@@ -40,7 +41,7 @@ def _read(source: Source) -> list[Reading]:
     groups: dict[str, list[tuple[int, list[str]]]] = {}
     for i, row in body:
         if len(row) < len(heading):
-            raise source.fail(f"has {len(row)} cells, the heading {len(heading)}; a separator is missing.", f"row {i}")
+            raise source.fail(say("sheet.cells_headings", cells=len(row), headings=len(heading)), f"row {i}")
         groups.setdefault(row[at["Sample ID"]], []).append((i, row))
     shared = []
     if partial:
@@ -74,7 +75,7 @@ def _read(source: Source) -> list[Reading]:
             )
         )  # fmt: skip
     if not readings:
-        raise source.fail("holds no result; the file was cut.")
+        raise source.fail(say("sheet.no_result_cut"))
     return readings
 
 
@@ -83,22 +84,20 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> V
     where = f"row {number}, {analyte}"
     symbol = vocabulary.element(analyte)
     if not symbol:
-        raise source.fail(f"{analyte!r} is no element that is known.", where)
+        raise source.fail(say("sheet.no_element", cell=analyte), where)
     unit = row[at["Units"]]
     try:
         cell = parse_cell(row[at["Reported Conc"]])
     except ValueError as exc:
-        raise source.fail(f"{exc}; expected a concentration.", where) from None
+        raise source.fail(said_by(exc) + say("sheet.expect_concentration"), where) from None
     term = vocabulary.term(f"metal:{symbol}")
     if not unit:
-        raise source.fail("has no unit; expected mg/kg.", where)
+        raise source.fail(say("sheet.result_no_unit", unit="mg/kg"), where)
     try:
         content = None if cell.value is None else convert(cell.value, unit, term)
         limit = None if cell.lod is None else convert(cell.lod, unit, term)
     except UnitError as exc:
-        raise source.fail(
-            f"{exc} A result in a liquid must be calculated back to the solid, or be entered as a leachate.", where
-        ) from None
+        raise source.fail(said_by(exc) + say("sheet.leachate"), where) from None
     return Value(
         term.name,
         content,
@@ -130,7 +129,7 @@ def _date(source: Source, row: list[str], at: dict[str, int], number: int) -> st
         except ValueError:
             continue
         return found.isoformat("T", "seconds") if time else found.date().isoformat()
-    raise source.fail(f"{date!r} {time!r} is no date as day-month-year with its time.", f"row {number}")
+    raise source.fail(say("sheet.day_month_year", cell=f"{date} {time}"), f"row {number}")
 
 
 READER = Reader("icp_perkinelmer", "PerkinElmer Winlab32 results", (".csv",), _sniff, _read, ("metals",))

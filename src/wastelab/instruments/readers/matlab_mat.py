@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InstrumentError
+from ...i18n import say
 from ..base import Reader, Reading, Source, Variable
 
 _MAX_BYTES = 512 * 2**20
@@ -33,9 +34,7 @@ def _library(source: Source) -> Any:
     try:
         import pymatreader
     except ImportError:
-        raise source.fail(
-            "is a MATLAB file, which needs pymatreader: pip install 'wastelab[instruments]' (or save it as text)."
-        ) from None
+        raise source.fail(say("sheet.needs_extra", format="MATLAB", package="pymatreader")) from None
     return pymatreader
 
 
@@ -173,7 +172,7 @@ class _Collector:
             self.take(f"{name}_imag", plain.imag)
             return
         if isinstance(plain, float) and math.isinf(plain):
-            raise self.source.fail("is not finite.", f"variable {name!r}")
+            raise self.source.fail(say("sheet.no_finite_numbers"), f"variable {name!r}")
         if isinstance(plain, float) and math.isnan(plain):
             self.warnings.append(f"variable {name!r} is NaN")
             plain = None
@@ -212,7 +211,7 @@ class _Collector:
             return
         if array.dtype.kind == "f":
             if np.isinf(array).any():
-                raise self.source.fail("holds numbers that are not finite.", f"variable {name!r}")
+                raise self.source.fail(say("sheet.no_finite_numbers"), f"variable {name!r}")
             missing = int(np.isnan(array).sum())
             if missing:
                 self.warnings.append(f"variable {name!r}: {missing} of {array.size} elements are NaN")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InstrumentError
+from ...i18n import said_by, say
 from ..base import Completeness, Reader, Reading, Source, Value, Variable, axis
 from ..sheets import Cell, container, decimal_of, letter, only_sheet
 from ..text import decimal_mark, parse_date, parse_number
@@ -65,7 +66,7 @@ def _read(source: Source) -> list[Reading]:
         try:
             decimal = decimal_mark([c for r in texts[1:] for c in r if re.fullmatch(r"[+-]?[\d.,]+", c)])
         except ValueError as exc:
-            raise source.fail(f"{exc}; export it again with one decimal mark.") from None
+            raise source.fail(said_by(exc) + say("sheet.one_mark")) from None
     readings = _results(source, rows, ends, decimal, declared)
     return [replace(r, warnings=(*r.warnings, *others)) for r in readings] if others else readings
 
@@ -74,19 +75,17 @@ def _results(source: Source, rows: list[list[Cell]], ends: bool, decimal: str, d
     heading = [str(c) if c is not None else "" for c in rows[0]] if rows else []
     first = next((i for i, c in enumerate(heading) if _SIZES.match(c)), -1)
     if first < 0:
-        raise source.fail("the heading 'Result Between User Sizes' is missing; the file was cut.", "row 1")
+        raise source.fail(say("sheet.heading_lacks", names="Result Between User Sizes"), "row 1")
     unit = _SIZES.match(heading[first])[1].strip()  # type: ignore[index]
     if unit not in ("um", "µm", "μm", "\ufffdm"):
-        raise source.fail(f"class edges in {unit!r}; expected um. Export the sizes in micrometres.", "row 1")
+        raise source.fail(say("sheet.edges_unit", unit=unit), "row 1")
     if len(rows) < 3:
-        raise source.fail("holds no result after the class edges; the file was cut.")
+        raise source.fail(say("sheet.no_result_cut"))
     last = next((j for j in range(len(heading) - 1, first, -1) if heading[j]), len(heading))
     edges = _numbers(source, rows[1][first:last], decimal, 2, first)
     edges = edges[: int(np.flatnonzero(np.isfinite(edges))[-1]) + 1] if np.isfinite(edges).any() else edges[:0]
     if len(edges) < 3 or not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0) or edges[0] <= 0:
-        raise source.fail(
-            f"the {len(edges)} class edges do not rise from above zero; the file was cut or changed.", "row 2"
-        )
+        raise source.fail(say("sheet.edges_rise", count=len(edges)), "row 2")
     readings: list[Reading] = []
     lines = [(i, r) for i, r in enumerate(rows[2:], 3) if any(c is not None for c in r)]
     names = [str(r[0]) for _, r in lines]
@@ -96,14 +95,13 @@ def _results(source: Source, rows: list[list[Cell]], ends: bool, decimal: str, d
             if cut and readings:
                 return [_partial(r) for r in readings]
             raise source.fail(
-                f"has {len(row)} cells; expected at least {first + len(edges)} for {len(edges)} class edges. "
-                "The file was cut.",
+                say("sheet.edges_cells", cells=len(row), least=first + len(edges), count=len(edges)),
                 f"row {i}",
             )
         if cut and len(row) < len(heading):
             if readings:
                 return [_partial(r) for r in readings]
-            raise source.fail("ends inside a result; the file was cut.", f"row {i}")
+            raise source.fail(say("sheet.cut"), f"row {i}")
         warnings = []
         fields = {}
         if names.count(str(row[0])) > 1:
@@ -128,7 +126,7 @@ def _numbers(source: Source, cells: Sequence[Cell], decimal: str, row: int, firs
         try:
             out[k] = float(cell) if isinstance(cell, int | float) else parse_number(str(cell), decimal)
         except ValueError as exc:
-            raise source.fail(f"{exc}.", f"row {row}, column {letter(first + k)}") from None
+            raise source.fail(said_by(exc) + say("sheet.stop"), f"row {row}, column {letter(first + k)}") from None
     return out
 
 
@@ -138,18 +136,18 @@ def _result(
 ) -> Reading:  # fmt: skip
     if row[first] is not None:
         raise source.fail(
-            f"{row[first]!r} stands under the lowest class edge; there is no class below it. The columns are shifted.",
+            say("sheet.edges_shifted", cell=str(row[first])),
             f"row {number}, column {letter(first)}",
         )
     volume = _numbers(source, row[first + 1 : first + len(edges)], decimal, number, first + 1)
     if not np.all(np.isfinite(volume)):
         missing = int(np.flatnonzero(~np.isfinite(volume))[0])
         raise source.fail(
-            "a class has no volume; expected 0 where it is empty.",
+            say("sheet.class_empty"),
             f"row {number}, column {letter(first + 1 + missing)}",
         )
     if np.any(volume < 0) or np.any(volume > 100.0):
-        raise source.fail("a class has a volume outside of 0 to 100 %.", f"row {number}")
+        raise source.fail(say("sheet.class_range"), f"row {number}")
     about: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     values: list[Value] = []
@@ -170,7 +168,7 @@ def _result(
             metadata[name.strip()] = row[j] if isinstance(row[j], int | float) else _text(row[j])
     beyond = [_text(c) for c in row[len(heading) :] if c is not None]
     if beyond:
-        raise source.fail(f"{beyond[0]!r} stands beyond the last heading.", f"row {number}")
+        raise source.fail(say("sheet.beyond", cell=str(beyond[0])), f"row {number}")
     measured = ""
     if "measured_at" in about:
         try:
@@ -185,7 +183,7 @@ def _result(
         warnings.append(f"the classes add up to {total:.3f} %, not to 100 %")
     if _text(metadata.get("Result transform type", "Volume")).lower() != "volume":
         raise source.fail(
-            f"the classes hold {metadata['Result transform type']!r}, not volume; export the volume distribution.",
+            say("sheet.class_kind", kind=str(metadata["Result transform type"])),
             f"row {number}",
         )
     bands = np.arange(len(volume), dtype=np.int32)

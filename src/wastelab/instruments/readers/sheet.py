@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from ...errors import InstrumentError
+from ...i18n import say
 from .. import vocabulary
 from ..base import Completeness, Reader, Reading, Source
 from ..sheets import Grid, SheetError, container, decimal_of, open_grids
 from ._sheet_headings import known
 from ._sheet_rows import read_table
 from ._sheet_tables import SEARCH, Table, find_tables, has_result
-from ._sheet_values import Faults
+from ._sheet_values import Faults, text_of
 
 _AUXILIARY = re.compile(r"说明|选项|下拉|instruction|readme|option|lists?$|drop-?down|help|帮助|字典", re.I)
 _SNIFFED_TEXT = 1 << 16
@@ -85,10 +86,7 @@ def _read(source: Source) -> list[Reading]:
         if not found and numbers is not None:
             faults.add(
                 grid.place(*numbers),
-                f"{grid.rows[numbers[0]][numbers[1]]!r}: this sheet has numbers but no heading row is "
-                f"known in its first {SEARCH} rows. Head the columns '样品编号' / 'sample', 'SiO2 (wt%)', …; "
-                "remove the sheet if it holds "
-                "no results; a file of an instrument may be of a format that is not supported.",
+                say("sheet.no_headings", cell=text_of(grid.rows[numbers[0]][numbers[1]]), rows=SEARCH),
             )
         tables.append((grid, found))
     for grid, found in tables:
@@ -99,10 +97,7 @@ def _read(source: Source) -> list[Reading]:
     if faults.found:
         raise SheetError(source.name, faults.found)
     if not readings:
-        raise source.fail(
-            "holds headings but no result" + (f" ({'; '.join(s for s in skipped if s)})" if any(skipped) else "")
-            + "; fill in at least one row."
-        )  # fmt: skip
+        raise source.fail(say("sheet.no_result"))
     return _number_replicates(readings, [s for s in skipped if s])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...i18n import say
 from ..base import Reader, Reading, Source, Value
 from .sorption_points import isotherm
 from .sorption_workbooks import holds, is_xls, is_xlsx, sheets
@@ -58,7 +59,8 @@ def _points(source: Source, grid: list[list[Any]]) -> tuple[list[list[float]], l
                 cell = float(cell.strip().replace(",", ".")) if found else cell
             if isinstance(cell, bool) or not isinstance(cell, int | float):
                 raise source.fail(
-                    f"{str(cell)[:40]!r} is not a number.", f"sheet 'Isotherm', row {r + 1}, column {titles[c : c + 1]}"
+                    say("sheet.not_number", cell=str(cell)[:40]),
+                    f"sheet 'Isotherm', row {r + 1}, column {titles[c : c + 1]}",
                 )
             numbers.append(float(cell))
         count += 1

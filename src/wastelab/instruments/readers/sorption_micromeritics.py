@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from ...i18n import say
 from ..base import Reader, Reading, Source, Value
 from .sorption_points import isotherm
 from .sorption_workbooks import holds, is_xls, is_xlsx, sheets
@@ -133,7 +134,7 @@ def _sheet(source: Source, name: str, grid: Grid) -> Reading | None:
                 series[k].append(float("nan"))
             elif isinstance(cell, bool) or not isinstance(cell, int | float):
                 raise source.fail(
-                    f"{str(cell)[:40]!r} is not a number.",
+                    say("sheet.not_number", cell=str(cell)[:40]),
                     f"sheet {name!r}, row {r + 1}, column {titles[columns[k][0]]!r}",
                 )
             else:

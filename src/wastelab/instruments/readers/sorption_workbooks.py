@@ -12,7 +12,9 @@ import zipfile
 import zlib
 from typing import Any
 
+from ...i18n import say
 from ..base import Source
+from ..sheets import letter
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAX_MEMBERS, _MAX_BYTES, _MAX_RATIO = 2000, 512 * 2**20, 400
@@ -91,7 +93,7 @@ def check_zip(source: Source) -> None:
 
         if isinstance(exc, InstrumentError):
             raise
-        raise source.fail(f"is a damaged or cut zip container ({exc}). Copy or export it again.") from None
+        raise source.fail(say("sheet.zip_container", detail=str(exc))) from None
 
 
 def check_ole(source: Source) -> None:
@@ -104,7 +106,7 @@ def check_ole(source: Source) -> None:
     """
     data = source.data
     if len(data) < 512:
-        raise source.fail("is cut within its header. Copy or export it again.")
+        raise source.fail(say("sheet.cut"))
     shift = struct.unpack_from("<H", data, 30)[0]
     if shift not in (9, 12):
         raise source.fail("is an OLE container with a damaged header. Export it again.")
@@ -117,7 +119,7 @@ def check_ole(source: Source) -> None:
             visited.add(more)
             at = (more + 1) * size
             if at + size > len(data):
-                raise source.fail("is shorter than its sector table says: the file is cut. Copy or export it again.")
+                raise source.fail(say("sheet.xls_cut"))
             entries = struct.unpack_from(f"<{size // 4}I", data, at)
             tables += [s for s in entries[:-1] if s < 0xFFFFFFFA]
             more = entries[-1]
@@ -127,16 +129,13 @@ def check_ole(source: Source) -> None:
     for number, sector in enumerate(tables):
         at = (sector + 1) * size
         if at + size > len(data):
-            raise source.fail("is shorter than its sector table says: the file is cut. Copy or export it again.")
+            raise source.fail(say("sheet.xls_cut"))
         entries = struct.unpack_from(f"<{size // 4}I", data, at)
         used = [k for k, e in enumerate(entries) if e != 0xFFFFFFFF]
         if used:
             last = max(last, number * (size // 4) + used[-1])
     if (last + 2) * size > len(data):
-        raise source.fail(
-            f"has {len(data)} bytes where its sector table needs {(last + 2) * size}: the file is cut. "
-            "Copy or export it again."
-        )
+        raise source.fail(say("sheet.xls_short", size=len(data), needed=(last + 2) * size))
 
 
 def sheets(source: Source) -> dict[str, list[list[Any]]]:
@@ -145,17 +144,18 @@ def sheets(source: Source) -> dict[str, list[list[Any]]]:
     Returns
     -------
     dict of str to list of list
-        Rows as calamine gives them: str, float, int, bool, datetime, ``""`` for an empty cell.
+        Rows of str, float, int, bool, datetime, ``""`` for an empty cell.
 
     Raises
     ------
     InstrumentError
-        If the container is cut or damaged, or cannot be decoded.
+        If the container is cut or damaged, or cannot be decoded; for an .xls also if a cell is an error of the
+        spreadsheet.
     """
     if is_xls(source):
         check_ole(source)
-    else:
-        check_zip(source)
+        return _old_sheets(source)
+    check_zip(source)
     from python_calamine import CalamineWorkbook
 
     try:
@@ -167,3 +167,15 @@ def sheets(source: Source) -> dict[str, list[list[Any]]]:
         raise source.fail(
             f"cannot be decoded as a workbook ({type(exc).__name__}: {str(exc)[:120]}). Save it again."
         ) from None
+
+
+def _old_sheets(source: Source) -> dict[str, list[list[Any]]]:
+    """Cells of an .xls; never through a general parser, which a damaged one can abort."""
+    from ..biff import read_old_workbook
+
+    out: dict[str, list[list[Any]]] = {}
+    for sheet in read_old_workbook(source, percent_text=False):
+        for (row, column), fault in sorted(sheet.faults.items()):
+            raise source.fail(fault, f"sheet '{sheet.name}', row {row + 1}, column {letter(column)}")
+        out[sheet.name] = [["" if cell is None else cell for cell in line] for line in sheet.rows()]
+    return out

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Completeness, Reader, Reading, Source, Value, Variable, axis
 
 _WORDS = ("Markierung", "Kraft")
@@ -32,12 +33,9 @@ def _read(source: Source) -> list[Reading]:
     about = _header(source, lines)
     starts = [i for i, line in enumerate(lines) if line.startswith("Index;") and "Markierung" in line]
     if not starts:
-        raise source.fail("the heading 'Index;Element;Markierung;…' is missing; the file was cut.")
+        raise source.fail(say("sheet.heading_lacks", names="Index;Element;Markierung"))
     if starts[0] < 4:
-        raise source.fail(
-            "lines are missing before the first curve; expected title, test, counts, mean, cube.",
-            f"line {starts[0] + 1}",
-        )
+        raise source.fail(say("sheet.press_head"), f"line {starts[0] + 1}")
     readings = []
     for number, start in enumerate(starts):
         end = starts[number + 1] - 1 if number + 1 < len(starts) else len(lines)
@@ -47,26 +45,24 @@ def _read(source: Source) -> list[Reading]:
 
 def _header(source: Source, lines: list[str]) -> dict[str, Any]:
     if len(lines) < 4:
-        raise source.fail("ends within its first lines; the file was cut.")
+        raise source.fail(say("sheet.cut"))
     test = lines[1].split(";")
     age = _AGE.search(test[0])
     if len(test) < 7 or age is None:
-        raise source.fail(
-            f"{lines[1]!r}: expected 'Compressive strength (38 d);cast;time;tested;time;days;time'.", "line 2"
-        )
+        raise source.fail(say("sheet.press_test", cell=lines[1]), "line 2")
     dates = []
-    for k, what in ((1, "date of casting"), (3, "date of test")):
+    for k in (1, 3):  # of casting, of test
         try:
             dates.append(datetime.strptime(f"{test[k]} {test[k + 1]}", "%d.%m.%Y %H:%M"))
         except ValueError:
-            raise source.fail(f"{test[k]} {test[k + 1]!r} is no {what} as 22.10.2019;08:23.", "line 2") from None
+            raise source.fail(say("sheet.press_date", cell=f"{test[k]};{test[k + 1]}"), "line 2") from None
     days = (dates[1] - dates[0]).days
     if days != int(age[1]):
-        raise source.fail(f"the title says {age[1]} d, the dates {test[1]} and {test[3]} are {days} d apart.", "line 2")
+        raise source.fail(say("sheet.press_age", age=age[1], first=test[1], second=test[3], days=days), "line 2")
     summary = lines[3].split(";")
     numbers = [_float(source, c, "line 4") for c in summary[:4]]
     if len(numbers) < 4:
-        raise source.fail(f"{lines[3]!r}: expected mean density, count, mean strength, standard deviation.", "line 4")
+        raise source.fail(say("sheet.press_summary", cell=lines[3]), "line 4")
     return {
         "title": lines[0].strip(), "test": test[0], "age": f"{age[1]} d", "cast": dates[0], "tested": dates[1],
         "line 3": lines[2], "density_mean": numbers[0], "strength_mean": numbers[2], "strength_sd": numbers[3],
@@ -77,9 +73,9 @@ def _float(source: Source, text: str, where: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise source.fail(f"{text!r} is no number.", where) from None
+        raise source.fail(say("sheet.not_number", cell=text), where) from None
     if not np.isfinite(number):
-        raise source.fail(f"{text!r} is no finite number.", where)
+        raise source.fail(say("sheet.not_number", cell=text), where)
     return number
 
 
@@ -88,16 +84,16 @@ def _cube(source: Source, lines: list[str], start: int, end: int, about: dict[st
     cells = lines[start - 1].split(";")
     if len(cells) != 9:
         raise source.fail(
-            f"{lines[start - 1]!r}: expected number, length, width, height, mass, density, load, strength, factor.",
+            say("sheet.press_cube", cell=lines[start - 1]),
             where,
         )
     length, width, height, mass, density, load, strength, factor = (_float(source, c, where) for c in cells[1:])
     if min(length, width, height, mass, density, load) <= 0:
-        raise source.fail("a dimension, mass, density or load is not above zero.", where)
+        raise source.fail(say("sheet.press_positive"), where)
     heading = lines[start].split(";")
     units = lines[start + 1].split(";") if start + 1 < len(lines) else []
     if len(units) != len(heading):
-        raise source.fail(f"{len(heading)} headings, but {len(units)} units.", f"line {start + 2}")
+        raise source.fail(say("sheet.press_units", headings=len(heading), units=len(units)), f"line {start + 2}")
     rows: list[list[float]] = []
     closed = False
     short = False
@@ -107,19 +103,19 @@ def _cube(source: Source, lines: list[str], start: int, end: int, about: dict[st
             closed = closed or i < len(lines) - 1  # what follows the last line end is no empty line
             continue
         if closed:
-            raise source.fail(f"{line[:60]!r} stands after the end of the curve.", f"line {i + 1}")
+            raise source.fail(say("sheet.after_curve", cell=line[:60]), f"line {i + 1}")
         found = line.split(";")
         final = last and i == len(lines) - 1
         if len(found) != len(heading) or final:
             if final:
                 short = True
                 break
-            raise source.fail(f"has {len(found)} columns, the heading {len(heading)}.", f"line {i + 1}")
+            raise source.fail(say("sheet.cells_headings", cells=len(found), headings=len(heading)), f"line {i + 1}")
         rows.append([_float(source, c, f"line {i + 1}") for c in found])
         if int(rows[-1][0]) != len(rows):
-            raise source.fail(f"index {found[0]} where {len(rows)} is expected: a line is missing.", f"line {i + 1}")
+            raise source.fail(say("sheet.line_missing"), f"line {i + 1}")
     if not rows:
-        raise source.fail("the curve holds no point; the file was cut.", where)
+        raise source.fail(say("sheet.no_point"), where)
     warnings: list[str] = []
     data = np.asarray(rows, dtype=np.float64)
     area = length * width
@@ -163,7 +159,7 @@ def _curve(heading: list[str], units: list[str], data: Any, source: Source, star
         if j == 0:
             continue
         if unit not in _UNITS:
-            raise source.fail(f"unit {unit!r} of {name!r} is not known.", f"line {start + 2}")
+            raise source.fail(say("sheet.column_unit", unit=unit, name=name), f"line {start + 2}")
         key, title = _NAMES.get(name, (re.sub(r"\W+", "_", name.lower()).strip("_"), name))
         column = data[:, j]
         if unit == "" and np.all(column == np.round(column)) and np.all(np.abs(column) < 2**31):
@@ -184,7 +180,7 @@ def _complete(source: Source, readings: list[Reading], about: dict[str, Any]) ->
         agrees = agrees and abs(statistics.stdev(numbers) - about["strength_sd"]) <= 0.101
     cubes = [r.fields["specimen"] for r in readings]
     if len(set(cubes)) != len(cubes):
-        raise source.fail(f"cubes are numbered {', '.join(cubes)}: one stands twice.")
+        raise source.fail(say("sheet.cubes_twice", cubes=", ".join(cubes)))
     if agrees and about["strength_sd"] > 0 and len(numbers) > 1:
         return readings
     if agrees:  # cubes of one strength: the mean does not tell their number

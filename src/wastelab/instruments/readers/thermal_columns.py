@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...i18n import say
 from ..base import Completeness, Source, Variable
 
 Split = Callable[[str], list[str]]
@@ -165,7 +166,7 @@ def number_table(
                 missing[k] += 1
             else:
                 raise source.fail(
-                    f"{printed[k].strip()[:40]!r} is not a number. Correct or export the file again.",
+                    say("sheet.not_number", cell=printed[k].strip()[:40]),
                     f"line {index + 1}, column {names[k]!r}",
                 )
         used += 1
@@ -173,7 +174,7 @@ def number_table(
     bad = np.isinf(data)
     if bad.any():
         row, col = (int(i) for i in np.argwhere(bad)[0])
-        raise source.fail("is not a finite number.", f"line {rows[row] + 1}, column {names[col]!r}")
+        raise source.fail(say("sheet.no_finite_numbers"), f"line {rows[row] + 1}, column {names[col]!r}")
     notes = [
         f"column {names[k]!r}: {missing[k]} of {used} cells are empty (nan)" for k in map(int, np.flatnonzero(missing))
     ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Reader, Reading, Source, Value, Variable
 from .sorption_workbooks import check_zip
 from .thermal_columns import slug, units_of
@@ -45,10 +46,7 @@ def _library(source: Source) -> Any:
     try:
         import openreadout
     except ImportError:
-        raise source.fail(
-            "is a binary NETZSCH Proteus file, which needs openreadout: pip install 'wastelab[instruments]' "
-            "(or export it from Proteus as text)."
-        ) from None
+        raise source.fail(say("sheet.needs_extra", format="NETZSCH Proteus", package="openreadout")) from None
     return openreadout
 
 
@@ -66,7 +64,7 @@ def _run(
     if matrix.shape != (len(channels), int(trace["sample_count"])) or matrix.shape[1] == 0:
         raise source.fail(f"states {len(channels)} × {trace['sample_count']} numbers but gives {matrix.shape}.", where)
     if not np.isfinite(matrix).all():
-        raise source.fail("holds numbers that are not finite.", where)
+        raise source.fail(say("sheet.no_finite_numbers"), where)
     names = [_NAMES.get(c["name"], slug(c["name"])) for c in channels]
     if names.count("time") != 1:
         raise source.fail(f"has no single time channel among {names}.", where)

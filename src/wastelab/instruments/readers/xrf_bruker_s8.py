@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ...errors import InstrumentError
+from ...i18n import say
 from .. import vocabulary
 from ..base import Reader, Reading, Source, Value
 from ..sheets import container, only_sheet
@@ -55,7 +56,7 @@ def _read(source: Source) -> list[Reading]:
     at = {name: i for i, name in enumerate(heading)}
     missing = [n for n in (*_HEAD, "Stat. error") if n not in at]
     if missing:
-        raise source.fail(f"the heading lacks {', '.join(missing)}; the file was cut or is another export.", "row 1")
+        raise source.fail(say("sheet.heading_lacks", names=", ".join(missing)), "row 1")
     values: list[Value] = []
     warnings: list[str] = ["the file names no sample"]
     if container(source.data):
@@ -70,14 +71,14 @@ def _read(source: Source) -> list[Reading]:
                 partial = True
                 warnings.append("the last line ends early: the file was cut")
                 break
-            raise source.fail(f"has {len(row)} cells, the heading {len(heading)}; a separator is missing.", f"row {i}")
+            raise source.fail(say("sheet.cells_headings", cells=len(row), headings=len(heading)), f"row {i}")
         value, warning = _value(source, row, at, i)
         values.append(value)
         lines.append(dict(zip(heading, row, strict=False)))
         if warning:
             warnings.append(warning)
     if not values:
-        raise source.fail("holds no result; the file was cut.")
+        raise source.fail(say("sheet.no_result_cut"))
     doubles = {v.quantity for v in values if sum(o.quantity == v.quantity for o in values) > 1}
     if doubles:
         warnings.append(f"reported more than once: {', '.join(sorted(doubles))}")
@@ -96,7 +97,7 @@ def _cell(source: Source, text: str, what: str, where: str) -> Cell:
     try:
         return parse_cell(re.sub(r"\s*[+-]$", "", text))
     except ValueError:
-        raise source.fail(f"{what} {text!r} is no number with % or PPM.", where) from None
+        raise source.fail(say("sheet.no_share", name=what, cell=text), where) from None
 
 
 def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> tuple[Value, str]:
@@ -104,7 +105,7 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> t
     where = f"row {number}, {name}"
     term = vocabulary.find(name)
     if term is None:
-        raise source.fail(f"{name!r} is no element or oxide that is known.", where)
+        raise source.fail(say("sheet.no_element", cell=name), where)
     printed = row[at["Concentration"]]
     found = _cell(source, printed, "concentration", where)
     limit_cell = _cell(source, row[at["LLD"]], "LLD", where)
@@ -122,7 +123,7 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> t
             where=where,
         ), ""
     if found.unit not in ("%", "ppm", "ppb"):
-        raise source.fail(f"concentration {printed!r} has no unit that is known; expected % or PPM.", where)
+        raise source.fail(say("sheet.no_share_unit", cell=printed), where)
     content = convert(found.value, found.unit, term)
     if undetected or (content == 0.0 and limit is not None):
         return Value(
@@ -143,7 +144,7 @@ def _value(source: Source, row: list[str], at: dict[str, int], number: int) -> t
     sigma = None
     if error_cell.value is not None:
         if error_cell.unit != "%":
-            raise source.fail(f"statistical error {row[at['Stat. error']]!r} is no percentage.", where)
+            raise source.fail(say("sheet.no_percentage", cell=row[at["Stat. error"]]), where)
         sigma = float(f"{content * error_cell.value / 100.0:.12g}")
     warning = f"{name}: {printed} is more than the whole sample" if content > 100.0 else ""
     return Value(term.name, content, term.unit, sigma, lod=limit, text=printed, where=where), warning

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...i18n import said_by, say
 from .. import vocabulary
 from ..base import Completeness, Reader, Reading, Source, Value
 from ..sheets import letter
@@ -34,16 +35,14 @@ def _read(source: Source) -> list[Reading]:
     try:
         decimal = decimal_mark([c.rstrip(" %") for c in cells])
     except ValueError as exc:
-        raise source.fail(f"{exc}; export it again with one decimal mark.") from None
+        raise source.fail(said_by(exc) + say("sheet.one_mark")) from None
     for i, row in enumerate(rows):
         folded = [vocabulary.fold(c) for c in row]
         if "conc" in folded and ("element" in folded or "compound" in folded):
             return [_one_sample(source, rows, i, decimal, ends)]
         if "seq" in folded and any(c.startswith("samplename") for c in folded):
             return _table(source, rows, i, decimal, ends)
-    raise source.fail(
-        "has no heading 'Element, Conc.' and no heading 'Seq., Sample name': the file was cut or is another export."
-    )
+    raise source.fail(say("sheet.heading_lacks", names="Element, Conc. / Seq., Sample name"))
 
 
 def _pairs(rows: list[list[str]]) -> dict[str, str]:
@@ -67,16 +66,16 @@ def _share(text: str, decimal: str) -> float | None:
 def _value(source: Source, name: str, cell: str, unit: str, decimal: str, where: str) -> Value | None:
     symbol = vocabulary.find(name)
     if symbol is None:
-        raise source.fail(f"{name!r} is no element or oxide that is known.", where)
+        raise source.fail(say("sheet.no_element", cell=name), where)
     try:
         found = parse_cell(cell, decimal)
     except ValueError as exc:
-        raise source.fail(f"{exc}; expected a concentration.", where) from None
+        raise source.fail(said_by(exc) + say("sheet.expect_concentration"), where) from None
     if found.missing:
         return None
     printed = found.unit or unit
     if printed not in ("%", "ppm", "wt%", "ppb"):
-        raise source.fail(f"unit {printed!r} of {name}: expected % or ppm.", where)
+        raise source.fail(say("sheet.no_share_unit", cell=printed), where)
     number = converted(source, found.value, printed, symbol, where)
     limit = converted(source, found.lod, printed, symbol, where)
     text = "" if printed in ("%", "wt%") and not found.flag else f"{cell} {printed}"
@@ -88,7 +87,7 @@ def _one_sample(source: Source, rows: list[list[str]], head: int, decimal: str, 
     at_name = next(i for i, c in enumerate(folded) if c in ("element", "compound"))
     at_conc = folded.index("conc")
     if head + 1 >= len(rows) or len(rows[head + 1]) <= at_conc:
-        raise source.fail("ends before the row of units; the file was cut.", f"row {head + 2}")
+        raise source.fail(say("sheet.cut"), f"row {head + 2}")
     unit = rows[head + 1][at_conc].strip("()[] ")
     metadata: dict[str, Any] = _pairs(rows[:head])
     sample = ""
@@ -106,7 +105,7 @@ def _one_sample(source: Source, rows: list[list[str]], head: int, decimal: str, 
             if i == len(rows) - 1 and not ends:
                 short = True
                 continue
-            raise source.fail("has too few cells; expected number, element, concentration.", f"row {i + 1}")
+            raise source.fail(say("sheet.too_few_cells"), f"row {i + 1}")
         found = _value(
             source, row[at_name], row[at_conc], unit, decimal, f"row {i + 1}, column {letter(at_conc)} 'Conc.'"
         )
@@ -115,9 +114,9 @@ def _one_sample(source: Source, rows: list[list[str]], head: int, decimal: str, 
         if at_name and row[at_name - 1].isdigit():
             numbers.append(int(row[at_name - 1]))
     if not values:
-        raise source.fail("lists no concentration; the file was cut.")
+        raise source.fail(say("sheet.no_result_cut"))
     if numbers and numbers != list(range(1, len(numbers) + 1)):
-        raise source.fail(f"the numbering of the results is {numbers}: a line is missing.")
+        raise source.fail(say("sheet.line_missing"))
     warnings = _normalised(metadata, values, decimal)
     if not ends:
         warnings.append("the last line has no line end: if the file was cut there, its last number may be short")
@@ -192,9 +191,7 @@ def _table(source: Source, rows: list[list[str]], head: int, decimal: str, ends:
         state = completeness
         if len(row) < len(heading):
             if i != len(rows) - 1 or ends:
-                raise source.fail(
-                    f"has {len(row)} cells, the heading {len(heading)}; a separator is missing.", f"row {i + 1}"
-                )
+                raise source.fail(say("sheet.cells_headings", cells=len(row), headings=len(heading)), f"row {i + 1}")
             state = "partial"
             own.append("the last line ends early: the file was cut")
         elif i == len(rows) - 1 and not ends:
@@ -216,7 +213,7 @@ def _table(source: Source, rows: list[list[str]], head: int, decimal: str, ends:
                 if found is not None:
                     values.append(found)
             elif _share(cell, decimal) is not None and "(" in units[j]:
-                raise source.fail(f"{heading[j]!r} is no element or oxide that is known.", where)
+                raise source.fail(say("sheet.no_element", cell=heading[j]), where)
             else:
                 meta[heading[j]] = cell
         sample = row[at_sample] if at_sample < len(row) else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...i18n import said_by, say
 from .. import vocabulary
 from ..base import Reader, Reading, Source, Value
 from ..text import parse_cell
@@ -32,7 +33,7 @@ def _read(source: Source) -> list[Reading]:
         readings.append(_result(source, lines, start, end, number + 1))
     samples = [r.sample for r in readings]
     if not readings:
-        raise source.fail("holds no result ('PositionType' is missing); the file was cut.")
+        raise source.fail(say("sheet.no_result_cut"))
     from dataclasses import replace
 
     for i, reading in enumerate(readings):
@@ -57,9 +58,7 @@ def _result(source: Source, lines: list[str], start: int, end: int, number: int)
     names = ["Type", "Application", "Sample name", "Date"]
     found = [header.find(n) for n in names]
     if min(found) < 0 or start + 1 >= end:
-        raise source.fail(
-            "the heading 'PositionType, Application, Sample name, Date' is damaged or nothing follows it.", where
-        )
+        raise source.fail(say("sheet.heading_lacks", names="PositionType, Application, Sample name, Date"), where)
     about = lines[start + 1]
     position, kind, application, sample, date = _columns(about, [0, *found])
     match = _DATE.match(date)
@@ -67,7 +66,7 @@ def _result(source: Source, lines: list[str], start: int, end: int, number: int)
     if match:
         year, month, day, hour, minute = (int(g) for g in match.groups())
         if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60):
-            raise source.fail(f"the date {date!r} does not exist.", f"line {start + 2}")
+            raise source.fail(say("sheet.impossible_date", cell=date), f"line {start + 2}")
         measured = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:00"
     block = {
         line[:16].strip(): (i, line)
@@ -77,13 +76,12 @@ def _result(source: Source, lines: list[str], start: int, end: int, number: int)
     rows = {}
     for name in ("Component", "Analyzed value", "Unit"):
         if name not in block:
-            raise source.fail(f"the line {name!r} is missing from result {number}; the file was cut.", where)
+            raise source.fail(say("sheet.heading_lacks", names=name), where)
         rows[name] = [c.strip() for c in re.split(r"\s+", block[name][1][16:].strip()) if c.strip()]
     count = len(rows["Component"])
     if not count or len(rows["Analyzed value"]) != count or len(rows["Unit"]) != count:
         raise source.fail(
-            f"{count} components, {len(rows['Analyzed value'])} values and {len(rows['Unit'])} units: "
-            "columns are missing.",
+            say("sheet.columns_missing", components=count, values=len(rows["Analyzed value"]), units=len(rows["Unit"])),
             f"line {block['Analyzed value'][0] + 1}",
         )
     metadata: dict[str, Any] = {"position": position, "type": kind, "application": application, "result": number}
@@ -119,7 +117,7 @@ def _value(source: Source, name: str, text: str, unit: str, where: str, metadata
     try:
         cell = parse_cell(text)
     except ValueError as exc:
-        raise source.fail(f"{exc}.", where) from None
+        raise source.fail(said_by(exc) + say("sheet.stop"), where) from None
     printed = normalise(unit)
     if re.fullmatch(r"Film\d+|Layer\d+", name):
         metadata.setdefault("layers", {})[name] = f"{text} {unit}"
@@ -134,7 +132,7 @@ def _value(source: Source, name: str, text: str, unit: str, where: str, metadata
         )
     term = vocabulary.find(name)
     if term is None:
-        raise source.fail(f"{name!r} is no element, oxide or film that is known.", where)
+        raise source.fail(say("sheet.no_element", cell=name), where)
     if printed in ("at%", "mol%"):
         return Value(term.name, cell.value, printed, flag=cell.flag, lod=cell.lod, text=f"{text} {unit}", where=where)
     number = converted(source, cell.value, printed, term, where)
