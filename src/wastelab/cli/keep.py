@@ -58,7 +58,9 @@ def migrate(
     with open_for(lab_dir, user) as lab:
         result = transfer(lab.store, url, restart=restart, progress=lambda text: click.echo(text, err=True))
     click.echo(
-        json.dumps(result, ensure_ascii=False, default=str) if as_json else tr("lab.migrated", pick_language(lang))
+        json.dumps(result, ensure_ascii=False, default=str)
+        if as_json
+        else tr("lab.migrated", pick_language(lang), to=result["to"], kept=result["kept"])
     )
     return 0
 
