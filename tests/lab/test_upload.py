@@ -19,6 +19,7 @@ from sqlalchemy import event, func, select
 from wastelab.errors import IntegrityError, LabError
 from wastelab.instruments import worker
 from wastelab.lab import schema as s
+from wastelab.lab.drafts import Finding
 from wastelab.lab.entities import load
 from wastelab.lab.lab import CATALOGUE, Lab, open_lab
 from wastelab.lab.receipts import Receipt, finding_of, finding_record
@@ -295,6 +296,8 @@ def test_every_faulty_cell_is_a_finding_with_its_place(here: Lab, tmp_path: Path
         ("format", "row 2, column D 'CaO (%)'"),
     ]
     assert "bad.csv, row 2, column B 'SiO2 (%)': 'abc' is not a number" in receipt.text()
+    assert "is not a number" not in receipt.text("zh") and "abc" in receipt.text("zh")
+    assert one(here, file).findings == receipt.findings
 
 
 def test_a_gate_may_be_let_pass_with_a_reason_that_is_kept(here: Lab, tmp_path: Path) -> None:
@@ -447,6 +450,7 @@ def test_a_file_that_takes_too_long_is_refused_and_kept(here: Lab, tmp_path: Pat
     file = pattern(tmp_path, points=200_000)
     receipt = one(here, file, sample="RM-01", timeout_s=1e-4)
     assert receipt.outcome == "refused" and "took longer than 0.0001 s" in receipt.text()
+    assert "读取超过 0.0001 s" in receipt.text("zh")
     assert quarantined(here) == {"scan.xy": 1}
     here.add("sample", code="RM-01", waste_class="red_mud")
     assert one(here, file, sample="RM-01").outcome == "stored"
@@ -644,6 +648,14 @@ def test_receipts_speak_both_languages_and_json(here: Lab, sheet: Path, tmp_path
     assert [finding_of(json.loads(json.dumps(finding_record(f)))).text("zh") for f in refused.findings] == [
         f.text("zh") for f in refused.findings
     ]
+
+
+def test_a_receipt_of_an_older_version_is_still_told() -> None:
+    record = finding_record(
+        Finding("gone", "warn", "receipt.bad_code", values={"most": 5}, file="a.csv", where="row 2")
+    )
+    old = {**record, "key": "gate.a_text_that_was_dropped"}
+    assert finding_of(old).text("zh").endswith("a sample code has at most 5 printable characters.")
 
 
 def test_alike_findings_are_told_once(here: Lab, tmp_path: Path) -> None:
