@@ -89,7 +89,7 @@ def test_registering_and_lineage(filled, capsys):
 
 
 def test_retracting_needs_a_reason_and_is_final(filled, capsys):
-    uid = json.loads(run(capsys, "show", "FA-01", "--json")[1])["measurements"][0]["uid"]
+    uid = json.loads(run(capsys, "show", "FA-01", "--json")[1])["measurements"][0]["measurement"]
     assert run(capsys, "approve", uid, "--by", "Wang Fang")[0] == 0
     assert run(capsys, "retract", uid, "--by", "Wang Fang", "--reason", "wrong crucible")[0] == 0
     code, _, err = run(capsys, "approve", uid, "--by", "Wang Fang")

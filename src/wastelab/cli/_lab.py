@@ -69,6 +69,9 @@ def show_table(table: Any, as_json: bool, *, empty: str = "") -> None:
     if not out.is_terminal:
         out = Console(highlight=False, width=200)
     frame = table.reset_index() if table.index.name else table
+    frame = frame[
+        [c for c in frame.columns if any(_cell(x) for x in frame[c])]
+    ]  # what is empty throughout says nothing
     view = Table(box=box.SIMPLE)
     for name in frame.columns:
         view.add_column(str(name), overflow="fold", justify="right" if frame[name].dtype.kind in "if" else "left")

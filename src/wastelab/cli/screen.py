@@ -196,6 +196,9 @@ def _print(study: Any, lang: str) -> None:
     if best:
         _print_mixes(info, short.loc[best], sigma, tr("screen.top", lang, by=info["top_by"]), lang, out)
     _print_verdicts(study, front, lang, out)
+    for material in info["materials"]:
+        if material["use"].startswith("lab:") and material["note"]:
+            out.print(f"• {material['key']} = {material['use']}: {material['note']}")
     for need in info["needs"]:
         out.print(f"• {need['property']}: {need['text_zh'] if lang == 'zh' and need['text_zh'] else need['text']}")
     for status in ("unknown", "fail"):

@@ -9,6 +9,16 @@ import click
 from ..i18n import pick_language, tr
 from ._lab import lab_options, open_for, show_table
 
+#: Columns for people; --json has all.
+_SHOWN = {
+    "measurements": ("technique", "method", "measured_at", "operator", "replicate", "basis", "status", "flags",
+                     "completeness", "n_values", "age_days", "file", "measurement"),
+    "values": ("technique", "method", "quantity", "value", "sigma", "unit", "lod", "flag", "basis", "replicate",
+               "status"),
+    "lineage": ("level", "entity", "code", "relation", "of", "fraction", "share_of_source", "process", "measurements"),
+    "history": ("seq", "at", "actor", "action", "change", "reason", "detail"),
+}  # fmt: skip
+
 
 @click.command()
 @click.argument("code")
@@ -56,6 +66,7 @@ def show(
         click.echo(f"  {name:18s} {value}")
     for key, table in (("measurements", measurements), ("values", values), ("lineage", lineage), ("history", events)):
         if table is not None and len(table):
+            frame = table.reset_index() if table.index.name else table
             click.echo(tr(f"lab.{key}", language))
-            show_table(table, False)
+            show_table(frame[[c for c in _SHOWN[key] if c in frame.columns]], False)
     return 0

@@ -29,6 +29,8 @@ from ._lab import lab_options, open_for
 @click.option("--reason", default="", help="Why it may pass; kept with the data.")
 @click.option("--supersedes", help="Uid of the measurement that this one replaces.")
 @click.option("--again", is_flag=True, help="Read a file again that is stored already; the old results are superseded.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), help="Seconds the parser of one file may take (60).")
+@click.option("--memory", "memory_mb", type=click.IntRange(256), help="MB the parser of one file may use (2048).")
 @click.option("--dry-run", is_flag=True, help="Read and check only; nothing is stored.")
 @lab_options
 def upload(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -130,6 +130,10 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
     return out
 
 
+#: What `completed` takes from a reference material: economy, and what decides CO2.
+REST = ("price", "gwp", "moisture", "carbonate_CO2", "organic_C")
+
+
 class MaterialSource(Protocol):
     """What a screening asks of a laboratory."""
 
@@ -149,14 +153,17 @@ def load_materials(recipe: Recipe, lab: MaterialSource | None = None) -> tuple[M
     from ..reference import material as reference_material
     from ..reference import material_from_file
 
+    def from_file(key: str, field: str, name: str) -> Material:
+        path = recipe.path.parent / name
+        if not path.is_file():
+            raise recipe.error(("materials", key, field), f"there is no file {path}.")
+        return material_from_file(path)
+
     found = []
     for key, entry in recipe.materials.items():
         try:
             if entry.use.endswith(".toml"):
-                path = recipe.path.parent / entry.use
-                if not path.is_file():
-                    raise recipe.error(("materials", key, "use"), f"there is no file {path}.")
-                material = material_from_file(path)
+                material = from_file(key, "use", entry.use)
             elif entry.use.startswith(LAB):
                 if lab is None:
                     raise recipe.error(
@@ -166,6 +173,11 @@ def load_materials(recipe: Recipe, lab: MaterialSource | None = None) -> tuple[M
                     )
                 window = {k: v for k, v in (("date_from", entry.from_), ("date_to", entry.to)) if v is not None}
                 material = lab.material(entry.use.removeprefix(LAB), **window)
+                if entry.rest:
+                    card = entry.rest.endswith(".toml")
+                    material = completed(
+                        material, from_file(key, "rest", entry.rest) if card else reference_material(entry.rest)
+                    )
             else:
                 material = reference_material(entry.use)
             if entry.override:
@@ -180,6 +192,23 @@ def load_materials(recipe: Recipe, lab: MaterialSource | None = None) -> tuple[M
             raise recipe.error(("materials", key), str(exc)) from None
         found.append(material)
     return tuple(found)
+
+
+def completed(material: Material, card: Material) -> Material:
+    """A measured material with what laboratories seldom measure (`REST`) from a reference material, where it lacks it.
+
+    Each value keeps the card's source and evidence, and the material's note says which were taken.
+    """
+    quantities = dict(material.quantities)
+    taken = [name for name in REST if name not in quantities and name in card.quantities]
+    for name in taken:
+        q = card.quantities[name]
+        note = "; ".join(n for n in (q.source.note, f"of {card.id}, not measured on {material.id}") if n)
+        quantities[name] = replace(q, source=replace(q.source, note=note))
+    if not taken:
+        return material
+    note = f"Not measured, taken from {card.id}: {', '.join(taken)}."
+    return replace(material, quantities=quantities, note=f"{material.note} {note}".strip())
 
 
 def compile_recipe(

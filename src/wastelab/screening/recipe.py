@@ -44,6 +44,7 @@ class MaterialEntry(_Strict):
     override: dict[str, Text] = Field(default_factory=dict)
     from_: str | None = Field(default=None, alias="from")
     to: str | None = None
+    rest: str | None = None
 
 
 class Grid(_Strict):
@@ -280,7 +281,13 @@ def replace_materials(recipe: Recipe, use: Mapping[str, str]) -> Recipe:
                 ("materials",), f"there is no material {key!r} to replace.{suggest(key, entries)} "
                 f"Materials: {', '.join(entries)}."
             )  # fmt: skip
-        entries[key] = entries[key].model_copy(update={"use": name})
+        old = entries[key]
+        changes: dict[str, str | None] = {"use": name}
+        if name.startswith(LAB) and not old.use.startswith(LAB):
+            changes["rest"] = old.rest or old.use
+        elif not name.startswith(LAB):
+            changes |= {"rest": None, "from_": None, "to": None}
+        entries[key] = old.model_copy(update=changes)
     changed = replace(recipe, materials=entries)
     check_bounds(changed)
     return changed
@@ -422,6 +429,10 @@ def check_bounds(recipe: Recipe) -> None:
             raise recipe.error(
                 ("materials", key, "from" if entry.from_ else "to"),
                 f'a date window selects analyses of a laboratory; {entry.use!r} is none (write use = "lab:…").',
+            )
+        if entry.rest and not entry.use.startswith(LAB):
+            raise recipe.error(
+                ("materials", key, "rest"), 'completes a material of the laboratory; it goes with use = "lab:…" only.'
             )
         if low > high:
             raise recipe.error(
