@@ -36,7 +36,9 @@ LOI, MOISTURE = "LOI", "moisture"
 #: Gone on ignition: their content has no meaning on the ignited basis.
 _BURNT = frozenset(("carbonate_CO2", "organic_C", "bound_water", "H2O", "CO2"))
 #: Units of contents, which mean something only on a basis.
-CONTENT_UNITS = frozenset(("wt%", "mg/kg", "Bq/kg"))
+CONTENT_UNITS = frozenset(("wt%", "mg/kg", "Bq/kg", "MJ/kg"))
+#: Of these, what is taken to be on the basis asked for where nobody said (sheets have no basis for them).
+_LENIENT = frozenset(("MJ/kg",))
 _FORMULA = re.compile(r"^[A-Z][A-Za-z0-9()]*$")
 _AS_RECEIVED, _DRY, _IGNITED = 1, 2, 3
 
@@ -221,6 +223,9 @@ def _arrays(
     stated = np.where(stated == 0, owners[place, 2], stated)
     if assume:
         stated = np.where(stated == 0, s.BASES.index(assume), stated)
+    lenient = np.isin(quantity, [key for key, unit in units.items() if unit in _LENIENT])
+    if basis != "as_stated":
+        stated = np.where((stated == 0) & lenient, s.BASES.index(basis), stated)
     names = sorted({name for key, (name, _) in quantities.items() if units[key]})
     number = {name: i for i, name in enumerate(names)}
     size = max(quantities, default=0) + 1
