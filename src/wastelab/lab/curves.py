@@ -12,13 +12,15 @@ from io import BytesIO
 from typing import Any, Protocol
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from ..errors import IntegrityError
 from ..instruments.base import Variable
 from ..instruments.container import MAGIC, pack_arrays, unpack_arrays
 from . import schema as s
 from .files import FileStore, sha256
+
+_BLOB = select(s.curve_blob.c.data).where(s.curve_blob.c.sha256 == bindparam("sha"))
 
 BACKENDS = ("files", "blob")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -93,9 +95,17 @@ class BlobCurves:
 
     def get(self, conn: Connection, sha: str) -> bytes:
         """See `CurveStore.get`."""
-        row = conn.execute(select(s.curve_blob.c.data).where(s.curve_blob.c.sha256 == sha)).first()
-        if row is None:
+        data = self.find(conn, sha)
+        if data is None:
             raise IntegrityError(f"curve {sha[:12]}… is missing from the catalogue; restore it from a backup.")
+        return data
+
+    @staticmethod
+    def find(conn: Connection, sha: str) -> bytes | None:
+        """As `get`, but None where there is none."""
+        row = conn.execute(_BLOB, {"sha": sha}).first()
+        if row is None:
+            return None
         data = bytes(row[0])
         if sha256(data) != sha:
             raise IntegrityError(

@@ -50,6 +50,10 @@ def default_user() -> str:
         return "unknown"
 
 
+#: Asked before everything else, so it is no expression that is built and compiled each time.
+_GUARDED = f"SELECT key, value FROM meta WHERE key IN ({', '.join(repr(g) for g in GUARDS)})"
+
+
 class Store:
     """Catalogue, vault and curves of one laboratory.
 
@@ -136,7 +140,7 @@ class Store:
         ------
         LabError
         """
-        row = conn.execute(select(s.meta.c.key, s.meta.c.value).where(s.meta.c.key.in_(GUARDS))).first()
+        row = conn.exec_driver_sql(_GUARDED).first()
         if row is None:
             return
         if row[0] == MOVED_TO:
@@ -155,12 +159,10 @@ class Store:
 
     def curve_bytes(self, conn: Connection, sha: str) -> bytes:
         """A stored curve as it is kept, checked against its hash."""
-        other: CurveStore = BlobCurves() if self.curves.name == "files" else FileCurves(self.curve_files)
-        if self.curves.name == "files":
-            found = self.curves if sha in self.curve_files else other
-        else:
-            found = other if sha in self.curve_files else self.curves
-        return found.get(conn, sha)
+        if self.curves.name == "blob":
+            data = BlobCurves.find(conn, sha)
+            return data if data is not None else FileCurves(self.curve_files).get(conn, sha)
+        return (self.curves if sha in self.curve_files else BlobCurves()).get(conn, sha)
 
     def meta(self, conn: Connection) -> dict[str, str]:
         """Facts about the laboratory itself: ``uid``, ``name``, ``created_at``."""
