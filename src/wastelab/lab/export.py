@@ -67,8 +67,8 @@ def export_tables(store: Store, folder: Path, *, formats: Sequence[str] = ("csv"
     left out), ``composition`` (wt% dry; with each oxide its standard error ``_se``, detection limit ``_lod`` and status
     ``_flag``), ``audit`` (events) and ``audit_items`` (what each of them touched).
 
-    In CSV and Excel an apostrophe stands before texts that a spreadsheet would run as a formula; numbers are as they
-    are. Parquet holds every text as it is.
+    In CSV and Excel an apostrophe stands before texts that a spreadsheet would run as a formula. Numbers are whole in
+    CSV and Parquet, and have 16 digits in Excel. Parquet holds every text as it is.
     """
     wanted = _checked(f.listed(formats) or [])
     frames = tables(store)

@@ -11,7 +11,7 @@ import re
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: Most rows of a sheet, the heading included, and most characters of a cell.
 MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def escape(text: str) -> str:
@@ -20,5 +20,5 @@ def escape(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Text with the characters that a workbook cannot hold written as ``_xHHHH_``, as its format has it."""
+    """Text with the characters that a workbook cannot hold, or would change (CR), written as ``_xHHHH_``."""
     return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
