@@ -68,7 +68,7 @@ def test_texts_of_both_languages_agree() -> None:
     for key, text in TEXTS["en"].items():
         assert placeholders(TEXTS["zh"][key]) <= placeholders(text), key
         assert not HAN.search(re.sub(r"'[^']*'|备注|收到基|干基|灼烧基", "", text)), key
-        assert key in ("at_comma", "stop", "cell_unit", "marks_examples") or HAN.search(TEXTS["zh"][key]), key
+        assert key in ("at_comma", "at_tag", "stop", "cell_unit", "marks_examples") or HAN.search(TEXTS["zh"][key]), key
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,10 @@ def test_texts_of_both_languages_agree() -> None:
         ("range 2 of 3", "第 2 段(共 3 段)"),
         ("member 'xl/workbook.xml'", "压缩包成员“xl/workbook.xml”"),
         ("file header", "文件头"),
+        ("scan 2 line 4024", "第 2 次扫描,第 4024 行"),
+        ("scan 2 <intensities>", "第 2 次扫描,“intensities”"),
+        ("range 1 positions of axis '2Theta'", "第 1 段,轴“2Theta”"),
+        ("sample run", "“sample”测量"),
         ("row 3, Pb 220.353", "第 3 行,Pb 220.353"),
         ("somewhere, else", "somewhere,else"),
         ("", ""),

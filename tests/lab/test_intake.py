@@ -234,8 +234,8 @@ def test_values_are_stored_as_they_were_planned(here: Lab) -> None:
 @pytest.mark.parametrize(
     ("value", "key"),
     [
-        (Value("SiO2", 1.0, "MPa"), "value"),
-        (Value("nonsense quantity", 1.0, "wt%"), "value"),
+        (Value("SiO2", 1.0, "MPa"), "sheet.unit_kind"),
+        (Value("nonsense quantity", 1.0, "wt%"), "sheet.quoted"),
         (Value("SiO2", float("nan"), "wt%"), "not_finite"),
         (Value("SiO2", 1.0, "wt%", sigma=float("inf")), "not_finite"),
         (Value("Al2O3", 2.0, "wt%"), "twice"),

@@ -9,29 +9,34 @@ import re
 
 from ..i18n import DEFAULT, Message, say, tr
 
-_QUOTED = r"(?:'(?P<name>.*?)'|\"(?P<other>.*?)\")(?=, |$)"
+_QUOTED = r"(?:'(?P<name>.*?)'|\"(?P<other>.*?)\")(?=, |$)"  # a name may hold quotation marks, commas and blanks
 #: Forms of one part of a place: the key of its text, and what stands in the placeholders.
 _FORMS = tuple(
     (key, re.compile(pattern))
     for key, pattern in (
         ("at_sheet", rf"sheet {_QUOTED}"),
-        ("at_data_row", r"row (?P<number>\d+) of the data(?=, |$)"),
-        ("at_row", r"row (?P<number>\d+)(?=, |$)"),
+        ("at_data_row", r"row (?P<number>\d+) of the data(?=[ ,]|$)"),
+        ("at_row", r"row (?P<number>\d+)(?=[ ,]|$)"),
         ("at_column_heading", rf"column (?P<letters>[A-Z]{{1,3}}) {_QUOTED}"),
-        ("at_column", r"column (?P<letters>[A-Z]{1,3}|\d+)(?=, |$)"),
+        ("at_column", r"column (?P<letters>[A-Z]{1,3}|\d+)(?=[ ,]|$)"),
         ("at_heading", rf"column {_QUOTED}"),
-        ("at_line", r"line (?P<number>\d+)(?=, |$)"),
-        ("at_scan", r"scan (?P<number>\d+)(?=, |$)"),
-        ("at_range_of", r"range (?P<number>\d+) of (?P<count>\d+)(?=, |$)"),
-        ("at_range", r"range (?P<number>\d+)(?=, |$)"),
+        ("at_line", r"line (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_scan", r"scan (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_range_of", r"range (?P<number>\d+) of (?P<count>\d+)(?=[ ,]|$)"),
+        ("at_range", r"range (?P<number>\d+)(?=[ ,]|$)"),
         ("at_member", rf"member {_QUOTED}"),
         ("at_variable", rf"variable {_QUOTED}"),
-        ("at_record", r"record at byte (?P<number>\d+)(?=, |$)"),
-        ("at_byte", r"byte (?P<number>\d+)(?=, |$)"),
-        ("at_result", r"result (?P<number>\d+)(?=, |$)"),
-        ("at_point", r"point (?P<number>\d+)(?=, |$)"),
-        ("at_cube", r"cube (?P<number>\S+?)(?=, |$)"),
-        ("at_header", r"file header(?=, |$)"),
+        ("at_record", r"record at byte (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_byte", r"byte (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_result", r"result (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_point", r"point (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_cube", r"cube (?P<number>\S+?)(?=[ ,]|$)"),
+        ("at_tag", r"<(?P<name>\w+)>(?=[ ,]|$)"),
+        ("at_axis", rf"(?:positions of )?axis {_QUOTED}"),
+        ("at_axis", r"axis (?P<name>\S+?)(?=[ ,]|$)"),
+        ("at_run", r"(?P<name>\S+) run(?=[ ,]|$)"),
+        ("at_from", r"from line (?P<number>\d+)(?=[ ,]|$)"),
+        ("at_header", r"file header(?=[ ,]|$)"),
     )
 )
 _REST = re.compile(r"[^,]+|,")
@@ -63,8 +68,7 @@ def where_text(where: str, lang: str = DEFAULT) -> str:
             assert match is not None
             parts.append(match[0])
         at = match.end()
-        if where.startswith(", ", at):
-            at += 2
+        at += 2 if where.startswith(", ", at) else where.startswith(" ", at)
     return tr("sheet.at_comma", lang).join(parts)
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import LabError, UnitError, UnknownNameError
+from ..i18n import said_by
 from ..instruments import vocabulary
 from ..instruments.base import Reading, Value
 from ..instruments.units import factor
@@ -72,10 +73,9 @@ def convert(draft: Draft, technique: str, options: Options) -> Converted:
         try:
             name, unit, scale, own = _unit(v.quantity, v.unit)
         except (UnknownNameError, UnitError) as exc:
-            problem = str(exc)
-            draft.findings.append(
-                draft.finding("schema", "refuse", "receipt.value", quantity=v.quantity, where=v.where, problem=problem)
-            )
+            said = said_by(exc)
+            finding = draft.finding("schema", "refuse", said.key, quantity=v.quantity, where=v.where)
+            draft.findings.append(replace(finding, values=said.values))
             continue
         if name in seen:
             draft.findings.append(

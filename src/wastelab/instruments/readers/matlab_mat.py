@@ -47,14 +47,14 @@ def _walk(source: Source) -> None:
     at, total, count = 128, 0, 0
     while at < len(data):
         if at + 8 > len(data):
-            raise source.fail("ends within the tag of a variable: it is cut. Save it again.", f"byte {at}")
+            raise source.fail(say("sheet.cut"), f"byte {at}")
         kind, size = struct.unpack_from(f"{order}II", data, at)
         if kind not in (14, 15):
             raise source.fail(
                 f"has an element of the type {kind} where a variable is expected; it is damaged.", f"byte {at}"
             )
         if at + 8 + size > len(data):
-            raise source.fail("ends within a variable: it is cut. Save it again.", f"byte {at}")
+            raise source.fail(say("sheet.cut"), f"byte {at}")
         if kind == 15:
             engine = zlib.decompressobj()
             body = engine.unconsumed_tail
@@ -69,7 +69,7 @@ def _walk(source: Source) -> None:
             except zlib.error as exc:
                 raise source.fail(f"holds a damaged variable ({exc}). Save it again.", f"byte {at}") from None
             if not engine.eof:
-                raise source.fail("holds a variable that is cut. Save it again.", f"byte {at}")
+                raise source.fail(say("sheet.cut"), f"byte {at}")
         at += 8 + size
         count += 1
     if count == 0:

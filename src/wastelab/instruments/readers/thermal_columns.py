@@ -138,8 +138,9 @@ def number_table(
                 cut = f"line {index + 1}, the last, has {len(cells)} of {width} columns: it was left out"
                 break
             raise source.fail(
-                f"has {len(cells)} cells where {width} are expected ({', '.join(names)}): {line.strip()[:80]!r}. "
-                "Export the file again.",
+                say(
+                    "sheet.cells_named", cells=len(cells), wanted=width, names=", ".join(names), line=line.strip()[:80]
+                ),
                 f"line {index + 1}",
             )
         if decimal != ".":

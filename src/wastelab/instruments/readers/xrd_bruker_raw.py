@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnknownFormatError
+from ...i18n import say
 from ..base import Array, Completeness, Reader, Reading, Source
 from . import _xrd
 
@@ -45,9 +46,7 @@ def read(source: Source) -> list[Reading]:
 def _get(source: Source, code: str, at: int, where: str) -> Any:
     size = struct.calcsize("<" + code)
     if at < 0 or at + size > len(source.data):
-        raise source.fail(
-            f"the file ends at byte {len(source.data)}, but byte {at + size} is needed: it was cut.", where
-        )
+        raise source.fail(say("sheet.ends_at", size=len(source.data), needed=at + size), where)
     return struct.unpack_from("<" + code, source.data, at)[0]
 
 
@@ -68,11 +67,7 @@ def _start_step(source: Source, start: float, step: float, where: str) -> None:
 def _records(source: Source, at: int, count: int, dtype: np.dtype[Any], where: str) -> Array:
     need = count * dtype.itemsize
     if at + need > len(source.data):
-        raise source.fail(
-            f"{count} points of {dtype.itemsize} bytes are declared from byte {at}, but the file ends at byte "
-            f"{len(source.data)}: it was cut. Copy it again.",
-            where,
-        )
+        raise source.fail(say("sheet.points_cut", points=count, needed=at + need, size=len(source.data)), where)
     return np.frombuffer(source.data, dtype, count, at)
 
 

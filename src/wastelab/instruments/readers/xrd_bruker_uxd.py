@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Array, Completeness, Reader, Reading, Source
 from . import _xrd
 
@@ -109,7 +110,9 @@ def _range(
             rows = rows[:-1]
         for line, row in rows:
             if len(row.split()) != width:
-                raise source.fail(f"{row[:60]!r} has {len(row.split())} values, expected {width}.", f"line {line}")
+                raise source.fail(
+                    say("sheet.cells_expected", cells=len(row.split()), wanted=width, line=row[:60]), f"line {line}"
+                )
         first = rows[0][0] if rows else 0
         columns = [[row.split()[c] for _, row in rows] for c in range(width)]
         parsed = [

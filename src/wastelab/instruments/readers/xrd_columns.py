@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...i18n import say
 from ..base import Array, Completeness, Reader, Reading, Source
 from ..text import decimal_mark
 from . import _xrd
@@ -159,7 +160,7 @@ def read(source: Source) -> list[Reading]:
             completeness = "partial"
             warnings.append(f"line {i}, the last, is incomplete ({body[:40]!r}) and was left out")
             continue
-        raise source.fail(f"{body[:60]!r} is not a line of {width} numbers like the ones before.", f"line {i}")
+        raise source.fail(say("sheet.no_line_of_numbers", line=body[:60], wanted=width), f"line {i}")
     names = _headings(lines[:start], separator, width)
     before = "\n".join(lines[:start])
     columns: list[Array] = []

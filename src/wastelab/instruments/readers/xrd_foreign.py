@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ...errors import UnknownFormatError
-from ..base import Reader, Reading, Source
+from ...i18n import say
+from ..base import Reader, Reading, Source, failure
 
 _CIF = re.compile(rb"^data_\S*\s*$", re.M | re.I)
 _CIF_TAGS = re.compile(
@@ -25,10 +26,7 @@ def read_stoe(source: Source) -> list[Reading]:
     ------
     UnknownFormatError
     """
-    raise UnknownFormatError(
-        f"{source.name}: is Stoe RAW ({source.data[:8].decode('latin-1')}), not Bruker RAW, although the extension is "
-        "the same. It is not read: in WinXPOW export the pattern as text with two columns (2θ, intensity), .xy or .xye."
-    )
+    raise failure(source.name, say("sheet.stoe_raw", version=source.data[:8].decode("latin-1")), kind=UnknownFormatError)
 
 
 def sniff_cif(source: Source) -> int:
@@ -47,13 +45,8 @@ def read_cif(source: Source) -> list[Reading]:
     UnknownFormatError
     """
     if re.search(rb"^\s*_pd_(?:meas|proc)_", source.data, re.M | re.I):
-        raise UnknownFormatError(
-            f"{source.name}: is a powder CIF (it has _pd_ data), which is not read; export the pattern as .xy or .xye."
-        )
-    raise UnknownFormatError(
-        f"{source.name}: is a CIF, the description of a crystal structure and not a measurement. "
-        "Use it as a reference phase; upload the measured pattern (.xrdml, .raw, .xy …) instead."
-    )
+        raise failure(source.name, say("sheet.powder_cif"), kind=UnknownFormatError)
+    raise failure(source.name, say("sheet.structure_cif"), kind=UnknownFormatError)
 
 
 READERS = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ...i18n import say
 from ..base import Array, Completeness, Reader, Reading, Source
 from ..text import decode
 from . import _xrd
@@ -103,12 +104,14 @@ def profile(
     width = len(rows[0][1].split())
     if width not in (2, 3):
         raise source.fail(
-            f"{rows[0][1][:60]!r} has {width} values, expected 2 or 3.", f"{where} line {rows[0][0]}".strip()
+            say("sheet.cells_expected", cells=width, wanted="2 / 3", line=rows[0][1][:60]),
+            f"{where} line {rows[0][0]}".strip(),
         )
     for line, row in rows:
         if len(row.split()) != width:
             raise source.fail(
-                f"{row[:60]!r} has {len(row.split())} values, expected {width}.", f"{where} line {line}".strip()
+                say("sheet.cells_expected", cells=len(row.split()), wanted=width, line=row[:60]),
+                f"{where} line {line}".strip(),
             )
     columns = [
         _xrd.numbers(
