@@ -26,7 +26,8 @@ def read_stoe(source: Source) -> list[Reading]:
     ------
     UnknownFormatError
     """
-    raise failure(source.name, say("sheet.stoe_raw", version=source.data[:8].decode("latin-1")), kind=UnknownFormatError)
+    version = source.data[:8].decode("latin-1")
+    raise failure(source.name, say("sheet.stoe_raw", version=version), kind=UnknownFormatError)
 
 
 def sniff_cif(source: Source) -> int:
