@@ -308,29 +308,34 @@ def sources_of(conn: Connection, rows: Iterable[tuple[int, int | None, int | Non
     conn : Connection
     rows : iterable of (key, source key or None, parent key or None)
     """
-    out: dict[int, int] = {}
-    waiting: dict[int, list[int]] = {}
-    for key, source, parent in rows:
-        if source is not None:
-            out[key] = source
-        elif parent is not None:
-            waiting.setdefault(parent, []).append(key)
-    seen: set[int] = set()
     table = s.sample
-    while waiting:
-        parents = [p for p in waiting if p not in seen]
-        seen.update(parents)
-        upward: dict[int, list[int]] = {}
-        for start in range(0, len(parents), _CHUNK):
+    links: dict[int, tuple[int | None, int | None]] = {}
+    asked: list[int] = []
+    for key, source, parent in rows:
+        asked.append(key)
+        links[key] = (source, parent)
+    missing = {p for x, p in links.values() if x is None and p is not None and p not in links}
+    while missing:
+        wanted = sorted(missing)
+        missing = set()
+        for start in range(0, len(wanted), _CHUNK):
             query = select(table.c.id, table.c.source_id, table.c.parent_id)
-            for key, source, parent in conn.execute(
-                query.where(is_one_of(table.c.id, parents[start : start + _CHUNK]))
-            ):
-                if source is not None:
-                    out.update(dict.fromkeys(waiting[key], source))
-                elif parent is not None:
-                    upward.setdefault(parent, []).extend(waiting[key])
-        waiting = upward
+            for key, source, parent in fetch(conn, query.where(is_one_of(table.c.id, wanted[start : start + _CHUNK]))):
+                links[key] = (source, parent)
+                if source is None and parent is not None:
+                    missing.add(parent)
+        missing -= links.keys()
+    out: dict[int, int] = {}
+    for key in asked:
+        seen: set[int] = set()
+        at: int | None = key
+        while at is not None and at not in seen:
+            seen.add(at)
+            source, parent = links.get(at, (None, None))
+            if source is not None:
+                out[key] = source
+                break
+            at = parent
     return out
 
 
