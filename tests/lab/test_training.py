@@ -1,215 +1,321 @@
-"""Training tables: rows, features, groups; against a slow twin, and that nothing of the target leaks into features."""
+"""Training tables: every feature by hand, a slow twin of the rows, nothing that leaks."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import math
-import random
 from typing import Any
 
 import builders as b
 import numpy as np
+import pandas as pd
 import pytest
 
-from wastelab.errors import LabError, MissingDataError, UnknownNameError
+from wastelab import __version__
+from wastelab.errors import LabError, UnitError, UnknownNameError
+from wastelab.lab import mix_features as mf
 from wastelab.lab.lab import Lab
-from wastelab.lab.training import FEATURES, training_table
-from wastelab.reference import material as reference
+from wastelab.lab.training import GROUP_COLUMNS, nominal_age, table_hash
+from wastelab.reference import material
+
+ASH = {"SiO2": 52.0, "Al2O3": 28.0, "Fe2O3": 6.0, "CaO": 4.0, "LOI": 3.0}
 
 
 @pytest.fixture
 def filled(lab: Lab) -> Lab:
-    """Two heaps, three samples, two mixes of one recipe and one of another."""
-    for heap in ("H1", "H2"):
-        lab.add("source", code=heap, waste_class="red_mud")
-    b.sample(lab, "RM-1", source="H1", values={"SiO2": 20.0, "CaO": 10.0, "LOI": 12.0})
-    b.sample(lab, "RM-2", source="H2", values={"SiO2": 30.0})
-    b.sample(lab, "RM-1-D", parent="RM-1", process={"step": "dried"}, values={"SiO2": 20.0, "CaO": 10.0})
-    for code, density, blaine in (("RM-1", 3.0, 400.0), ("RM-2", 2.0, 300.0)):
-        b.measure(lab, code, "density", [b.value("density", density)])
-        b.measure(lab, code, "Blaine", [b.value("blaine", blaine)])
-    activator = {"material": "raw/naoh", "role": "activator", "fraction": 0.08}
-    b.mix(lab, "M-1", {"RM-1": 0.75, "RM-2": 0.25}, more=[activator], made_at="2026-03-01")
-    b.mix(lab, "M-1-again", {"RM-2": 0.25, "RM-1": 0.75}, more=[activator], made_at="2026-04-01")
-    b.mix(lab, "M-2", {"RM-1": 0.4, "raw/limestone": 0.6}, water_binder=0.5)
-    b.strengths(lab, "M-1", [30.0, 32.0, 34.0], method="GB/T 17671", operator="Li")
-    b.strengths(lab, "M-1", [20.0], age=7.0, first=4, method="GB/T 17671")
-    b.strengths(lab, "M-1-again", [31.0], method="GB/T 17671", operator="Chen")
-    b.strengths(lab, "M-2", [12.0, 14.0], method="pellet")
+    """Two heaps, red mud, fly ash, one mix with an activator and six strengths (synthetic)."""
+    lab.add("source", code="赤泥堆场", kind="heap", waste_class="red_mud")
+    lab.add("source", code="FA-SILO", kind="silo", waste_class="fly_ash")
+    b.sample(lab, "RM", source="赤泥堆场", values=b.RED_MUD)
+    b.sample(lab, "RM-G", parent="RM", values=b.RED_MUD | {"SiO2": 20.0})
+    b.sample(lab, "FA", "fly_ash", source="FA-SILO", values=ASH)
+    for code, numbers in (("RM-G", (3.2, 450.0)), ("FA", (2.4, 350.0))):
+        b.measure(lab, code, "density", {"density": numbers[0]})
+        b.measure(lab, code, "Blaine", {"blaine": numbers[1]})
+    b.mix(lab, "M-1", {"RM-G": 0.4, "FA": 0.6}, water_binder=0.45, more=[
+        {"material": "raw/naoh", "fraction": 0.1, "role": "activator"},
+        {"material": "raw/quartz-sand", "fraction": 1.5, "role": "aggregate"},
+    ])  # fmt: skip
+    b.strengths(lab, "M-1", [20.0, 22.0, 27.0], method="GB/T 17671")
+    b.strengths(lab, "M-1", [10.0], age=7.0, first=4, method="GB/T 17671")
     return lab
 
 
-def test_rows_are_mixes_at_an_age_by_a_method(filled: Lab) -> None:
-    table = training_table(filled.store, "抗压强度")
-    assert table[["mix", "age_days", "method"]].to_numpy().tolist() == [
-        ["M-1", 28.0, "GB/T 17671"], ["M-1", 7.0, "GB/T 17671"], ["M-1-again", 28.0, "GB/T 17671"],
-        ["M-2", 28.0, "pellet"],
-    ]  # fmt: skip
-    assert table["y"].tolist() == [32.0, 20.0, 31.0, 13.0] and table["y_n"].tolist() == [3, 1, 1, 2]
-    assert table["y_sd"].tolist()[0] == pytest.approx(2.0) and math.isnan(table["y_sd"].iloc[1])
-    assert len(training_table(filled.store, "compressive_strength", age="7 d")) == 1
-    assert len(training_table(filled.store, "compressive_strength_28d")) == 3
-    assert training_table(filled.store, "compressive_strength", method="pellet")["mix"].tolist() == ["M-2"]
-    enough = training_table(filled.store, "compressive_strength", min_replicates=2)
-    assert enough["mix"].tolist() == ["M-1", "M-2"]
-    assert enough.attrs["left_out"] == {"fewer than min_replicates": 2} and enough.attrs["unit"] == "MPa"
+def one(frame: pd.DataFrame) -> dict[str, Any]:
+    assert len(frame) == 1
+    return dict(frame.iloc[0])
 
 
-def test_features_of_the_recipe_and_the_components(filled: Lab) -> None:
-    table = training_table(filled.store, "compressive_strength", age=28).set_index("mix")
-    lime = reference("raw/limestone").composition
-    one, two = table.loc["M-1"], table.loc["M-2"]
-    assert one["fraction:red_mud"] == 1.0 and two["fraction:raw"] == 0.6 and two["fraction:raw/limestone"] == 0.6
-    assert one["SiO2"] == pytest.approx(0.75 * 20 + 0.25 * 30)
-    assert two["CaO"] == pytest.approx(0.4 * 10 + 0.6 * lime["CaO"])
-    assert math.isnan(one["CaO"]) and "CaO: RM-2" in one["missing"] and "LOI: RM-2" in one["missing"]
-    assert one["density"] == pytest.approx(1.0 / (0.75 / 3.0 + 0.25 / 2.0)) and one["blaine"] == pytest.approx(375.0)
-    assert math.isnan(two["blaine"]) and "blaine: raw/limestone" in two["missing"]
-    assert one["activator:raw/naoh"] == 0.08 and one["activator"] == 0.08 and two["activator"] == 0.0
-    assert (one["water_binder"], two["water_binder"]) == (0.4, 0.5)
-    assert one["curing_temperature"] == 20.0 and one["curing_humidity"] == 95.0 and one["curing_duration"] == 27.0
-    assert set(table.attrs["features"]) <= set(table.columns)
-    assert table.attrs["not_understood"] == []
+def test_one_row_by_hand(filled: Lab) -> None:
+    frame = filled.training_table("compressive_strength", age="28 d")
+    row = one(frame)
+    assert (row["mix"], row["age_days"], row["technique"], row["method"]) == ("M-1", 28.0, "strength", "GB/T 17671")
+    assert row["compressive_strength"] == pytest.approx(23.0)
+    assert row["y_sd"] == pytest.approx(math.sqrt((9 + 1 + 16) / 2))
+    assert row["y_n"] == 3
+    assert row["fraction_red_mud"] == pytest.approx(0.4) and row["fraction_fly_ash"] == pytest.approx(0.6)
+    assert sum(row[f"fraction_{k}"] for k in ("coal_gangue", "fgd_gypsum", "smelting_slag", "tailings", "raw")) == 0
+    assert (row["amount_activator"], row["amount_aggregate"], row["amount_fuel"]) == (0.1, 1.5, 0.0)
+    assert row["water_binder"] == 0.45
+    assert row["binder_SiO2"] == pytest.approx(0.4 * 20.0 + 0.6 * 52.0)  # of the ground portion, not of its parent
+    assert row["binder_LOI"] == pytest.approx(0.4 * 12.4 + 0.6 * 3.0)
+    assert np.isnan(row["binder_TiO2"])  # not measured on the ash
+    assert row["composition_known"] == pytest.approx(1.0)
+    assert row["activator_Na2O"] == pytest.approx(0.1 * material("raw/naoh").composition["Na2O"])
+    assert (row["activator_K2O"], row["activator_SiO2"]) == (0.0, 0.0)
+    assert row["binder_density"] == pytest.approx(1.0 / (0.4 / 3.2 + 0.6 / 2.4))
+    assert row["binder_blaine"] == pytest.approx(0.4 * 450.0 + 0.6 * 350.0)
+    assert np.isnan(row["binder_bet"])
+    assert (row["curing_temperature"], row["curing_humidity"], row["curing_days"]) == (20.0, 95.0, 27.0)
+    assert row["group_mix"] == "M-1" and row["group_source"] == "FA-SILO; 赤泥堆场"
+    assert (row["group_operator"], row["group_month"]) == ("Li Wei", "2026-03")
+    uids = filled.measurements(technique="strength").query("age_days == 28").index
+    assert row["measurements"] == " ".join(sorted(uids))
 
 
-def test_groups_keep_a_recipe_and_a_heap_together(filled: Lab) -> None:
-    table = training_table(filled.store, "compressive_strength")
-    assert table["group_mix"].tolist() == ["M-1", "M-1", "M-1", "M-2"]
-    assert table["group"].tolist() == table["group_mix"].tolist()
-    assert table["group_source"].tolist() == ["H1"] * 4 and table["sources"].tolist()[0] == "H1+H2"
-    assert table["group_operator"].tolist() == ["Li", "Li Wei", "Chen", "Li Wei"]
-    assert table["group_campaign"].tolist() == ["2026-03", "2026-03", "2026-04", "2026-03"]
-    by_heap = training_table(filled.store, "compressive_strength", group_by="source")
-    assert by_heap["group"].tolist() == by_heap["group_source"].tolist()
+def test_provenance(filled: Lab) -> None:
+    frame = filled.training_table("抗压强度", age=28)
+    attrs = frame.attrs
+    assert (attrs["target"], attrs["unit"], attrs["age"]) == ("compressive_strength", "MPa", "28 d")
+    assert (attrs["wastelab"], attrs["audit_head"]) == (__version__, filled.head())
+    assert attrs["sha256"] == table_hash(frame)
+    assert set(attrs["features"]) | set(attrs["groups"]) < set(frame.columns)
+    assert attrs["groups"] == list(GROUP_COLUMNS)
+    assert json.loads(json.dumps(attrs)) == attrs
+    again = filled.training_table("compressive_strength", age="4 weeks")
+    pd.testing.assert_frame_equal(again, frame)
+    assert again.attrs["sha256"] == attrs["sha256"]
 
 
-def test_curing_of_several_steps(lab: Lab) -> None:
-    b.mix(lab, "M", {"raw/limestone": 1.0})
-    steps = [{"temperature": "60 degC", "humidity": "90 %", "duration": "24 h"},
-             {"temperature": "293.15 K", "humidity": "50 %", "duration": "3 d"}]  # fmt: skip
-    b.strengths(lab, "M", [10.0], curing=steps)
-    b.strengths(lab, "M", [20.0], curing=[{"temperature": "warm", "duration": "3 d"}], first=2)
-    b.strengths(lab, "M", [30.0], curing=[], first=3)
-    table = training_table(lab.store, "compressive_strength")
-    assert table["y"].tolist() == [10.0, 20.0, 30.0]  # other curing, other row
-    assert table["curing_temperature"].tolist()[0] == pytest.approx((60 + 3 * 20) / 4)
-    assert table["curing_temperature_max"].iloc[0] == 60.0 and table["curing_humidity"].iloc[0] == pytest.approx(60.0)
-    assert table["curing_duration"].tolist()[:2] == pytest.approx([4.0, 3.0])
-    assert np.isnan(table["curing_temperature"].tolist()[1:]).all() and math.isnan(table["curing_duration"].iloc[2])
-    assert table.attrs["not_understood"] == ["curing: temperature = 'warm'"]
+def test_ages(filled: Lab) -> None:
+    b.strengths(filled, "M-1", [24.0], age=27.8, first=5, method="GB/T 17671")  # 28 d - 5 h: tested in time
+    b.strengths(filled, "M-1", [26.0], age=26.5, first=6, method="GB/T 17671")  # 1.5 d early: another age
+    frame = filled.training_table("compressive_strength")
+    assert frame["age_days"].tolist() == [7.0, 26.5, 28.0]
+    assert frame["y_n"].tolist() == [1, 1, 4]
+    assert "age_days" in frame.attrs["features"]
+    assert np.isnan(frame["y_sd"][0])
+    assert len(filled.training_table("compressive_strength", age="24 h")) == 0
+    with pytest.raises(UnitError, match="has no unit"):
+        filled.training_table("compressive_strength", age="28")
 
 
-def test_age_from_the_name_the_measurement_or_the_dates(lab: Lab) -> None:
-    b.mix(lab, "M", {"raw/limestone": 1.0})
-    lab.add("specimen", code="S", mix="M", cast_at="2026-02-01")
-    for quantity, more in (("compressive_strength_28d", {}), ("compressive_strength", {"age_days": 28.0}),
-                           ("compressive_strength", {"measured_at": "2026-03-01T09:00"}),
-                           ("compressive_strength_672h", {})):  # fmt: skip
-        b.measure(lab, "S", "strength", [b.value(quantity, 40.0)], kind="specimen", **more)
-    b.measure(lab, "M", "strength", [b.value("compressive_strength", 5.0)], kind="mix", measured_at="")
-    table = training_table(lab.store, "compressive_strength")
-    assert table["age_days"].tolist()[0] == 28.0 and table["y_n"].tolist() == [4, 1]
-    assert math.isnan(table["age_days"].iloc[1])
+@pytest.mark.parametrize(
+    ("days", "nominal"),
+    [(28.0, 28.0), (28.33, 28.0), (28.34, 28.34), (7.08, 7.0), (7.09, 7.09), (1.01, 1.0), (0.5, 0.5), (90.3, 90.0)],
+)
+def test_nominal_ages(days: float, nominal: float) -> None:
+    assert nominal_age(days) == nominal
 
 
-def test_values_below_detection_and_retracted_ones_are_not_in_the_mean(lab: Lab) -> None:
-    b.mix(lab, "M", {"raw/limestone": 1.0})
-    uids = b.strengths(lab, "M", [10.0, 90.0])
-    b.strengths(lab, "M", ["<1"], first=3)  # type: ignore[list-item]
-    lab.set_status(uids[1], "retracted", by="Wang", reason="press was not zeroed")
-    table = training_table(lab.store, "compressive_strength")
-    assert table["y"].tolist() == [10.0] and table["y_n"].tolist() == [1] and table["y_below"].tolist() == [1]
+def test_age_in_the_name_or_beside_the_value(lab: Lab) -> None:
+    """Stored as compressive_strength_28d or as compressive_strength at 28 d: the same; contradictions are counted."""
+    b.sample(lab, "RM", values=b.RED_MUD)
+    b.mix(lab, "M", {"RM": 1.0})
+    b.strengths(lab, "M", [30.0], method="X")
+    b.strengths(lab, "M", [32.0], first=2, age=None, quantity="compressive_strength_28d", method="X")
+    b.strengths(lab, "M", [34.0], first=3, age=28.0, quantity="compressive_strength_672h", method="X")
+    b.strengths(lab, "M", [99.0], first=4, age=7.0, quantity="compressive_strength_28d", method="X")
+    b.strengths(lab, "M", [98.0], first=5, age=None, method="X")
+    for target, age in (("compressive_strength", "28 d"), ("compressive_strength_28d", None), ("28d抗压强度", "28天")):
+        frame = lab.training_table(target, age=age)
+        row = one(frame)
+        assert row[frame.attrs["target"]] == pytest.approx(32.0) and row["y_n"] == 3
+        assert frame.attrs["excluded"]["contradicting_ages"] == 1
+        assert frame.attrs["excluded"]["without_age"] == 1
+    everything = lab.training_table("compressive_strength")
+    assert everything["age_days"].tolist()[0] == 28.0 and np.isnan(everything["age_days"].tolist()[1])
+    with pytest.raises(LabError, match="is a value at 28 d; it has no age of 7 d"):
+        lab.training_table("compressive_strength_28d", age="7 d")
 
 
-def test_features_do_not_see_the_target(filled: Lab) -> None:
-    before = training_table(filled.store, "compressive_strength", age=28)
-    b.strengths(filled, "M-2", [200.0], first=9, method="pellet")
-    b.measure(filled, "M-2", values={"SiO2": 99.0}, kind="mix")  # an analysis of the mix itself
-    b.measure(filled, "M-2-S1", "density", [b.value("density", 9.0)], kind="specimen")
-    after = training_table(filled.store, "compressive_strength", age=28)
-    assert after["y"].tolist() != before["y"].tolist()
-    names = before.attrs["features"]
-    assert names == after.attrs["features"] and before[names].equals(after[names])
-    assert not {"y", "y_sd", "y_n", "y_sigma", "mix"} & set(names)
-    assert before.attrs["provenance"]["features_sha256"] == after.attrs["provenance"]["features_sha256"]
-    assert before.attrs["provenance"]["target_sha256"] != after.attrs["provenance"]["target_sha256"]
+def test_what_is_no_replicate_is_another_row(filled: Lab) -> None:
+    b.strengths(filled, "M-1", [50.0], first=10, method="pellet")
+    b.strengths(filled, "M-1", [60.0], first=11, method="GB/T 17671", geometry="cube")
+    steam = [{"temperature": "80 ℃", "humidity": "100 %", "duration": "24 h"}, {"temperature": "20 degC",
+             "humidity": "50 %", "duration": "27 d"}]  # fmt: skip
+    b.strengths(filled, "M-1", [70.0], first=12, method="GB/T 17671", curing=steam)
+    frame = filled.training_table("compressive_strength", age="28 d")
+    assert sorted(frame["compressive_strength"]) == pytest.approx([23.0, 50.0, 60.0, 70.0])
+    assert set(frame["group_mix"]) == {"M-1"}
+    row = one(frame[frame["compressive_strength"] == 70.0])
+    assert row["curing_temperature"] == pytest.approx((80.0 * 1 + 20.0 * 27) / 28)
+    assert row["curing_temperature_max"] == 80.0
+    assert row["curing_humidity"] == pytest.approx((100.0 + 50.0 * 27) / 28)
+    assert row["curing_days"] == pytest.approx(28.0)
+    only = filled.training_table("compressive_strength", age="28 d", method="pellet")
+    assert only["compressive_strength"].tolist() == [50.0]
+    assert filled.training_table("compressive_strength", age="28 d", min_replicates=2)["y_n"].tolist() == [3]
+    assert filled.training_table("compressive_strength", min_replicates=2).attrs["excluded"][
+        "rows_with_few_replicates"
+    ] == 4  # fmt: skip
+    with pytest.raises(UnknownNameError, match="No measurement has the method 'GB/T 17672'"):
+        filled.training_table("compressive_strength", method="GB/T 17672")
 
 
-def test_provenance_names_every_measurement(filled: Lab) -> None:
-    table = training_table(filled.store, "compressive_strength")
-    every = filled.measurements()
-    used = {u for cell in table["y_measurements"] for u in cell.split()}
-    assert used == set(every.index[every["technique"] == "strength"])
-    inside = set(table["feature_measurements"].iloc[0].split())
-    assert inside == set(every.index[every["target"].isin(["RM-1", "RM-2"])])
-    told = table.attrs["provenance"]
-    assert told["audit_head"] == filled.head() and set(told["reference_materials"]) == {"raw/limestone"}
-    assert told["target_sha256"] == hashlib.sha256("\n".join(sorted(used)).encode()).hexdigest()
+def test_what_cannot_be_used_is_counted(filled: Lab) -> None:
+    wrong = b.strengths(filled, "M-1", [999.0], first=20, method="GB/T 17671")[0]
+    filled.set_status(wrong, "retracted", by="somebody else", reason="press not calibrated")
+    b.strengths(filled, "M-1", ["<1.0"], first=21, method="GB/T 17671")  # type: ignore[list-item]
+    filled.add("specimen", code="M-1-S22", mix="M-1", geometry="prism")
+    b.measure(filled, "M-1-S22", "strength", [b.value("compressive_strength", None, flag="above_range")],
+              kind="specimen", age_days=28.0)  # fmt: skip
+    frame = filled.training_table("compressive_strength", age="28 d")
+    assert one(frame)["y_n"] == 3
+    assert wrong not in one(frame)["measurements"]
+    assert frame.attrs["excluded"] == {
+        "below_detection": 1, "above_range": 1, "without_age": 0, "contradicting_ages": 0, "rows_with_few_replicates": 0
+    }  # fmt: skip
+    with pytest.raises(LabError, match="no model is trained on retracted results"):
+        filled.training_table("compressive_strength", status="all")
+    assert len(filled.training_table("compressive_strength", verified_only=True)) == 0
 
 
-def test_features_can_be_chosen(filled: Lab) -> None:
-    whole = training_table(filled.store, "compressive_strength")
-    parts = [training_table(filled.store, "compressive_strength", features=[name]) for name in FEATURES]
-    assert sorted(n for p in parts for n in p.attrs["features"]) == sorted(whole.attrs["features"])
-    water = training_table(filled.store, "compressive_strength", features="water")
-    assert water.attrs["features"] == ["water_binder"] and water["missing"].tolist() == [""] * 4
+def test_a_retracted_analysis_is_no_feature(filled: Lab) -> None:
+    uid = b.measure(filled, "FA", "XRF", ASH | {"SiO2": 30.0})
+    assert one(filled.training_table("compressive_strength", age="28 d"))["binder_SiO2"] == pytest.approx(32.6)
+    filled.set_status(uid, "retracted", by="somebody else", reason="wrong bead")
+    assert one(filled.training_table("compressive_strength", age="28 d"))["binder_SiO2"] == pytest.approx(39.2)
 
 
-def test_the_table_equals_a_slow_twin(new_lab: Any) -> None:
-    rng = random.Random(11)
-    lab = new_lab()
-    oxides = ("SiO2", "CaO", "Fe2O3")
-    analyses: dict[str, list[dict[str, float]]] = {}
-    for n in range(5):
-        code = f"S{n}"
-        b.sample(lab, code, rng.choice(["red_mud", "fly_ash"]))
-        analyses[code] = []
-        for _ in range(rng.randint(0, 3)):
-            values = {o: round(rng.uniform(1, 40), 2) for o in oxides if rng.random() < 0.8} or {"SiO2": 1.0}
-            b.measure(lab, code, values=values)
-            analyses[code].append(values)
-    classes = lab.samples()["waste_class"]
-    expected = []
+def test_targets_on_the_mix_itself(filled: Lab) -> None:
+    b.measure(filled, "M-1", "thermal_conductivity", [b.value("thermal_conductivity", 0.31)], kind="mix", basis="")
+    b.measure(filled, "FA", "thermal_conductivity", [b.value("thermal_conductivity", 0.1)])  # a sample is no mix
+    frame = filled.training_table("thermal_conductivity")
+    row = one(frame)
+    assert row["thermal_conductivity"] == 0.31 and np.isnan(row["age_days"]) and np.isnan(row["curing_days"])
+    assert row["geometry"] == "" and row["binder_SiO2"] == pytest.approx(39.2)
+
+
+def test_nothing_of_the_product_is_a_feature(filled: Lab) -> None:
+    """Whatever else is measured on the mix and its specimens, and whatever the target's values are: same features."""
+    before = filled.training_table("compressive_strength", age="28 d")
+    for kind, code in (("mix", "M-1"), ("specimen", "M-1-S1")):
+        b.measure(filled, code, "XRF", b.RED_MUD, kind=kind)
+        b.measure(filled, code, "density", {"density": 2.0}, kind=kind)
+        b.measure(filled, code, "strength", [b.value("flexural_strength", 5.0)], kind=kind, age_days=28.0)
+    b.strengths(filled, "M-1", [500.0], first=30, method="GB/T 17671")
+    after = filled.training_table("compressive_strength", age="28 d")
+    assert after["compressive_strength"][0] != before["compressive_strength"][0]
+    for name in before.attrs["features"]:
+        assert after[name].equals(before[name]), name
+    assert not {"flexural_strength", "density", "SiO2"} & set(after.columns)
+
+
+def test_a_content_as_target_keeps_its_features_apart(filled: Lab) -> None:
+    b.measure(filled, "M-1", "XRF", {"SiO2": 33.0}, kind="mix", basis="dry")
+    b.measure(filled, "M-1", "XRF", {"SiO2": 40.0}, kind="mix", basis="ignited")
+    frame = filled.training_table("SiO2")
+    assert dict(zip(frame["basis"], frame["SiO2"], strict=True)) == {"dry": 33.0, "ignited": 40.0}
+    assert frame["binder_SiO2"].tolist() == pytest.approx([39.2, 39.2])
+
+
+def test_reference_materials_and_unknown_parts(lab: Lab) -> None:
+    b.sample(lab, "NEW", "tailings")
+    b.mix(lab, "REF", {"raw/limestone": 0.7, "raw/portland-clinker": 0.3}, water_binder=None,
+          more=[{"material": "raw/water", "fraction": 0.5, "role": "water"}])  # fmt: skip
+    b.mix(lab, "HALF", {"raw/limestone": 0.7, "NEW": 0.3})
+    b.mix(lab, "ODD", {"raw/limestone": 0.5, "raw/no-such-card": 0.5})
+    for code in ("REF", "HALF", "ODD"):
+        b.strengths(lab, code, [5.0])
+    frame = lab.training_table("compressive_strength").set_index("mix")
+    stone, clinker = material("raw/limestone"), material("raw/portland-clinker")
+    for oxide in ("SiO2", "CaO"):
+        expected = 0.7 * stone.composition[oxide] + 0.3 * clinker.composition[oxide]
+        assert frame.loc["REF", f"binder_{oxide}"] == pytest.approx(expected)
+    assert frame.loc["REF", "water_binder"] == 0.5
+    assert frame.loc["REF", "fraction_raw"] == pytest.approx(1.0)
+    assert frame["composition_known"].tolist() == pytest.approx([0.7, 0.5, 1.0])  # HALF, ODD, REF
+    assert np.isnan(frame.loc["HALF", "binder_CaO"]) and frame.loc["HALF", "fraction_tailings"] == pytest.approx(0.3)
+    assert np.isnan(frame.loc["ODD", "fraction_raw"])
+    assert frame.attrs["unknown_materials"] == ["raw/no-such-card", "raw/water"]
+    assert frame["group_source"].tolist() == ["", "", ""]
+
+
+def test_below_detection_is_half_the_limit(lab: Lab) -> None:
+    b.sample(lab, "RM", values=b.RED_MUD | {"MgO": "<0.2"})
+    b.mix(lab, "M", {"RM": 1.0})
+    b.strengths(lab, "M", [5.0])
+    assert one(lab.training_table("compressive_strength"))["binder_MgO"] == pytest.approx(0.1)
+
+
+def test_some_features(filled: Lab) -> None:
+    frame = filled.training_table("compressive_strength", age="28 d", features=["curing", "recipe"])
+    assert frame.attrs["features"] == [*mf.COLUMNS["recipe"], *mf.COLUMNS["curing"]]
+    assert not any(name.startswith("binder_") for name in frame.columns)
+    with pytest.raises(UnknownNameError, match=r"no group of features 'chemistry'.* Groups: recipe"):
+        filled.training_table("compressive_strength", features="chemistry")
+
+
+def test_empty_tables_have_all_columns_and_types(lab: Lab) -> None:
+    empty = lab.training_table("compressive_strength", age="28 d")
+    assert len(empty) == 0 and empty.attrs["excluded"]["below_detection"] == 0
+    b.sample(lab, "RM", values=b.RED_MUD)
+    b.mix(lab, "M", {"RM": 1.0})
+    b.strengths(lab, "M", [5.0])
+    full = lab.training_table("compressive_strength", age="28 d")
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict() and list(empty.columns) == list(full.columns)
+    with pytest.raises(UnknownNameError, match="Did you mean 'compressive_strength'"):
+        lab.training_table("compresive_strength")
+    with pytest.raises(LabError, match="min_replicates = 0"):
+        lab.training_table("compressive_strength", min_replicates=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (None, None, None, None, True)),
+        ('[{"temperature":"60 degC","humidity":"90 %","duration":"12 h"}]', (60.0, 60.0, 90.0, 0.5, True)),
+        ('{"temperature":"333.15 K","duration":"90 min"}', (60.0, 60.0, None, 0.0625, True)),
+        ('[{"temperature":"60 degC","duration":"1 d"},{"duration":"27 d"}]', (None, None, None, 28.0, True)),
+        ('[{"temperature":60}]', (None, None, None, None, False)),  # 60 of what?
+        ("steam, one night", (None, None, None, None, False)),
+        ("[]", (None, None, None, None, False)),
+        ('["x"]', (None, None, None, None, False)),
+    ],
+)
+def test_curing(text: str, expected: tuple[float | None, ...]) -> None:
+    *numbers, sound = mf.read_curing(text)
+    assert sound is expected[-1]
+    for found, wanted in zip(numbers, expected, strict=False):
+        assert np.isnan(found) if wanted is None else found == pytest.approx(wanted)
+
+
+def test_rows_against_a_slow_twin(lab: Lab) -> None:
+    """Random mixes and tests: every row by plain grouping over the long tables."""
+    rng = np.random.default_rng(7)
+    b.samples(lab, 6)
     for n in range(8):
-        parts = rng.sample(list(analyses), rng.randint(1, 3))
-        cuts = sorted(round(rng.random(), 3) for _ in parts[1:])
-        fractions = [z - a for a, z in zip([0.0, *cuts], [*cuts, 1.0], strict=True)]
-        b.mix(lab, f"M{n}", dict(zip(parts, fractions, strict=True)))
-        numbers = [round(rng.uniform(5, 60), 1) for _ in range(rng.randint(1, 4))]
-        b.strengths(lab, f"M{n}", numbers)
-        row: dict[str, Any] = {"mix": f"M{n}", "y": sum(numbers) / len(numbers), "y_n": len(numbers)}
-        for o in oxides:
-            means = {c: [a[o] for a in analyses[c] if o in a] for c in parts}
-            held = [c for c, x in zip(parts, fractions, strict=True) if x > 0]
-            row[o] = (
-                sum(x * sum(means[c]) / len(means[c]) for c, x in zip(parts, fractions, strict=True) if c in held)
-                if all(means[c] for c in held) else math.nan
-            )  # fmt: skip
-        for w in ("red_mud", "fly_ash"):
-            row[f"fraction:{w}"] = sum(x for c, x in zip(parts, fractions, strict=True) if classes[c] == w)
-        expected.append(row)
-    table = training_table(lab.store, "compressive_strength")
-    for row, (_, found) in zip(expected, table.iterrows(), strict=True):
-        for name, want in row.items():
-            if name not in found:
-                assert not any(r[name] == r[name] and r[name] for r in expected), name
-                continue
-            same = isinstance(want, float) and math.isnan(want) and math.isnan(found[name])
-            assert same or found[name] == (pytest.approx(want, rel=1e-12) if isinstance(want, float) else want), name
+        chosen = rng.choice(6, 3, replace=False)
+        weights = rng.dirichlet(np.ones(3)).round(3)
+        weights[-1] = 1.0 - weights[:-1].sum()
+        b.mix(lab, f"M{n}", {f"RM-{k + 1:03d}": float(w) for k, w in zip(chosen, weights, strict=True)})
+        first = 1
+        for age in (3.0, 28.0):
+            for method in ("A", "B"):
+                numbers = rng.uniform(5, 60, int(rng.integers(0, 4)))
+                b.strengths(lab, f"M{n}", numbers, age=age, method=method, first=first)
+                first += len(numbers)
+    values = lab.values(quantity="compressive_strength")
+    values["mix"] = values["target"].str.split("-").str[0]
+    expected = values.groupby(["mix", "age_days", "method"])["value"].agg(["mean", "std", "count"])
+    frame = lab.training_table("compressive_strength").set_index(["mix", "age_days", "method"])
+    assert frame.index.tolist() == expected.index.tolist()
+    np.testing.assert_allclose(frame["compressive_strength"], expected["mean"])
+    np.testing.assert_allclose(frame["y_sd"], expected["std"])
+    assert frame["y_n"].tolist() == expected["count"].tolist()
+    contents = lab.composition()["composition"]
+    parts = lab.table("component")
+    for mix, rows in parts.groupby("mix"):
+        for oxide in ("SiO2", "LOI"):
+            blend = float(sum(contents.sel(sample=r.sample, oxide=oxide) * r.fraction for r in rows.itertuples()))
+            found = frame.xs(mix, level="mix", drop_level=False) if mix in frame.index else frame.iloc[:0]
+            np.testing.assert_allclose(found[f"binder_{oxide}"], blend)
 
 
-def test_what_is_missing_is_said(filled: Lab) -> None:
-    with pytest.raises(MissingDataError, match="No flexural_strength was measured on a mix"):
-        training_table(filled.store, "flexural_strength")
-    with pytest.raises(MissingDataError, match=r"at 3 d; ages \[d\]: 7, 28; methods: 'GB/T 17671', 'pellet'"):
-        training_table(filled.store, "compressive_strength", age="3 d")
-    for options, error, said in (
-        ({"age": "28"}, LabError, "with its unit"), ({"min_replicates": 0}, LabError, "1 or more"),
-        ({"features": ["oxide"]}, UnknownNameError, "oxides"), ({"group_by": "heap"}, UnknownNameError, "source"),
-    ):  # fmt: skip
-        with pytest.raises(error, match=said):
-            training_table(filled.store, "compressive_strength", **options)
-    with pytest.raises(UnknownNameError, match="compressive_strength"):
-        training_table(filled.store, "compresive_strength")
-    with pytest.raises(LabError, match="is at 28 d"):
-        training_table(filled.store, "compressive_strength_28d", age="7 d")
+def test_who_may_see(filled: Lab) -> None:
+    filled.add("person", name="Wang", grp="other")
+    assert len(filled.training_table("compressive_strength", age="28 d")) == 1
+    assert len(filled.training_table("compressive_strength", age="28 d", viewer="Wang")) == 0  # the mix is its group's
+    with pytest.raises(UnknownNameError, match="no person 'Zhang'"):
+        filled.training_table("compressive_strength", viewer="Zhang")

@@ -1,24 +1,30 @@
-"""The laboratory as tables for other programs: CSV, Excel, Parquet. All are written from one state of the catalogue.
+"""The laboratory as plain tables for people and other programs: CSV, Excel, Parquet.
 
-Texts are never formulas: in Excel they are text cells, in CSV those that a spreadsheet would evaluate begin with an
-apostrophe. A file appears under its name when it is whole.
+Files appear whole or not at all. They are copies to read; what keeps the laboratory is a backup or a bundle.
 """
 
 from __future__ import annotations
 
-import re
+import contextlib
+import importlib.util
+import io
+import os
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ..errors import LabError, UnknownNameError, suggest
+from . import contents as c
 from . import filters as f
 from . import frames as fr
 from . import schema as s
-from .composition import composition, wide
+from . import spreadsheet
+from .composition import composition
+from .files import sync_folder
 from .query import measurements, samples, table, values
 from .store import Store
 
@@ -26,202 +32,267 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("csv", "xlsx", "parquet")
-#: Rows of an Excel sheet, its heading included, and characters of a cell.
-EXCEL_ROWS, EXCEL_TEXT = 1_048_576, 32_767
-#: What makes a spreadsheet evaluate a text.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-#: Characters that XML cannot hold.
-_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+#: Name of the workbook that holds every table as a sheet.
+WORKBOOK = "tables.xlsx"
 
 
-def export_tables(store: Store, folder: Path, formats: Sequence[str] = ("csv",)) -> list[Path]:
-    """Write samples, values, compositions, mixes, measurements and the audit trail as tables.
+def export_tables(store: Store, folder: Path, *, formats: Sequence[str] = ("csv",)) -> list[Path]:
+    """Write the laboratory's tables as files, all of one state of the catalogue.
 
     Parameters
     ----------
     store : Store
     folder : Path
-        Made if it is not there; files of the same names are replaced.
+        Made if need be. Files of the same name in it are replaced.
     formats : sequence of {"csv", "xlsx", "parquet"}
-        ``csv``: one UTF-8 file with byte-order mark a table, which Excel opens with Chinese intact; ``xlsx``: one
-        workbook ``tables.xlsx`` with a sheet a table; ``parquet``: one file a table, needs pyarrow.
+        ``csv``: one file a table, UTF-8 with byte-order mark so that spreadsheets show Chinese; ``xlsx``: one workbook
+        with a sheet a table; ``parquet``: one file a table (needs pyarrow).
 
     Returns
     -------
     list of Path
-        What was written. ``values`` is long, one row a value, with unit, uncertainty, detection limit and basis;
-        ``composition`` has one row a sample on the dry basis [wt%].
+        What was written.
 
     Raises
     ------
-    UnknownNameError
-        If a format does not exist.
     LabError
-        If pyarrow is missing, a table has more rows than Excel takes, or the folder cannot be written to.
+        If the folder cannot be written to, a table is too long for a sheet, or pyarrow is missing.
+    UnknownNameError
+        If there is no such format.
+
+    Notes
+    -----
+    Tables: ``samples``, ``sources``, ``mixes``, ``components`` (what mixes are made of), ``specimens``,
+    ``measurements`` (the retracted ones too, see ``status``), ``values`` (long; those of retracted measurements are
+    left out), ``composition`` (wt% dry; with each oxide its standard error ``_se``, detection limit ``_lod`` and status
+    ``_flag``), ``audit`` (events) and ``audit_items`` (what each of them touched).
+
+    In CSV and Excel an apostrophe stands before texts that a spreadsheet would run as a formula. Numbers are whole in
+    CSV and Parquet, and have 16 digits in Excel. Parquet holds every text as it is.
     """
-    names = (formats,) if isinstance(formats, str) else tuple(dict.fromkeys(formats))
-    for name in names:
-        if name not in FORMATS:
-            raise UnknownNameError(
-                f"There is no table format {name!r}.{suggest(name, FORMATS)} Formats: {', '.join(FORMATS)}."
-            )
-    if "parquet" in names:
-        _need_pyarrow()
-    with f.snapshot(store) as now:
-        tables = {
-            "samples": samples(now),
-            "measurements": measurements(now, status="all"),
-            "values": values(now, status="all"),
-            "composition": wide(composition(now)),
-            "mixes": _mixes(now),
-            "audit": _audit(now),
-        }
-    writers: dict[str, Callable[[dict[str, pd.DataFrame], Path], list[Path]]] = {
-        "csv": _csv, "xlsx": _xlsx, "parquet": _parquet
-    }  # fmt: skip
+    wanted = _checked(f.listed(formats) or [])
+    frames = tables(store)
+    if "xlsx" in wanted:
+        _fits(frames)
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [path for name in names for path in writers[name](tables, folder)]
     except OSError as exc:
-        raise LabError(f"{folder}: the tables could not be written ({exc.strerror or exc}).") from None
+        raise LabError(f"{folder}: the folder cannot be made ({exc.strerror or exc}).") from None
+    written: list[Path] = []
+    with _replacing(folder) as place:
+        for kind in wanted:
+            if kind == "xlsx":
+                written.append(folder / WORKBOOK)
+                _workbook(frames, place(written[-1]))
+                continue
+            for name, frame in frames.items():
+                written.append(folder / f"{name}.{kind}")
+                (_csv if kind == "csv" else _parquet)(frame, place(written[-1]))
+    return written
 
 
-def _need_pyarrow() -> None:
-    try:
-        import pyarrow  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: F401
-    except ImportError:
-        raise LabError("Parquet files need pyarrow, which is not installed: pip install pyarrow.") from None
+def _checked(formats: Sequence[str]) -> Sequence[str]:
+    for name in formats:
+        if name not in FORMATS:
+            raise UnknownNameError(
+                f"There is no format {name!r}.{suggest(name, FORMATS)} Formats: {', '.join(FORMATS)}."
+            )
+    if not formats:
+        raise LabError(f"No format was named; give one or more of {', '.join(FORMATS)}.")
+    if "parquet" in formats and importlib.util.find_spec("pyarrow") is None:
+        raise LabError("Parquet files need pyarrow, which is not installed: pip install pyarrow. Nothing was written.")
+    return formats
+
+
+# -- the tables
+def tables(store: Store) -> dict[str, pd.DataFrame]:
+    """The tables of an export by name, none of them with an index that matters."""
+    with f.snapshot(store) as now:
+        found = {
+            "samples": samples(now),
+            "sources": table(now, "source"),
+            "mixes": _mixes(now),
+            "components": table(now, "component"),
+            "specimens": table(now, "specimen"),
+            "measurements": measurements(now, status="all"),
+            "values": values(now),
+            "composition": _composition(now),
+            "audit": _audit(now),
+            "audit_items": _items(now),
+        }
+    return {n: frame.reset_index() if frame.index.name is not None else frame for n, frame in found.items()}
 
 
 def _mixes(store: Store) -> pd.DataFrame:
-    """One row a component, with what is known of its mix."""
-    parts = table(store, "component")
-    mixes = table(store, "mix").drop(columns=["uid", "grp", "visibility", "licence", "created_at", "origin"])
-    found: pd.DataFrame = parts.drop(columns="ordinal").merge(
-        mixes.add_prefix("mix_"), how="right", left_on="mix", right_index=True
-    )
-    return found.reset_index(drop=True)
+    """Mixes, with what they are made of as a text."""
+    mixes, parts = table(store, "mix"), table(store, "component")
+    shown: dict[str, list[str]] = {}
+    for mix, sample, material, role, fraction in parts[["mix", "sample", "material", "role", "fraction"]].itertuples(
+        index=False
+    ):
+        shown.setdefault(mix, []).append(
+            f"{sample or material} {fraction:.12g}{'' if role == 'binder' else f' {role}'}"
+        )
+    mixes.insert(0, "components", fr.texts(["; ".join(shown.get(str(code), ())) for code in mixes.index]))
+    return mixes
+
+
+def _composition(store: Store) -> pd.DataFrame:
+    import pandas as pd
+
+    data = composition(store, basis="dry")
+    columns: dict[str, Any] = {n: fr.texts(data[n].values) for n in ("waste_class", "source")}
+    words = [*c.FLAGS]
+    for j, oxide in enumerate(data["oxide"].values):
+        columns[oxide] = data["composition"].values[:, j]
+        columns[f"{oxide}_se"] = data["composition_standard_error"].values[:, j]
+        columns[f"{oxide}_lod"] = data["composition_detection_minimum"].values[:, j]
+        columns[f"{oxide}_flag"] = fr.texts([words[k] for k in data["composition_status_flag"].values[:, j]])
+    return pd.DataFrame(columns, index=fr.index(data["sample"].values, "code"))
 
 
 def _audit(store: Store) -> pd.DataFrame:
-    """One row a record that an event touched."""
+    """Audit events, with the number of records that each touched."""
     import pandas as pd
 
-    events, items = s.audit_event, s.audit_item
-    names = ("seq", "at", "actor", "action", "reason", "version", "entity", "uid", "change", "digest", "detail", "hash")
-    cells = [(items if n in items.c and n != "seq" else events).c[n] for n in names]
-    query = select(*cells).select_from(events.outerjoin(items, items.c.seq == events.c.seq))
+    event, item = s.audit_event, s.audit_item
+    names = ("at", "actor", "action", "reason", "version", "prev", "hash")
+    number = select(func.count()).where(item.c.seq == event.c.seq).scalar_subquery()
     with store.read() as conn:
-        rows = fr.columns(names, f.fetch(conn, query.order_by(events.c.seq, items.c.ordinal)))
-    return pd.DataFrame({n: fr.integers(x) if n == "seq" else fr.texts(x) for n, x in rows.items()})
+        rows = f.fetch(conn, select(event.c.seq, number, *(event.c[n] for n in names)).order_by(event.c.seq))
+    found = fr.columns(("seq", "records", *names), rows)
+    data: dict[str, Any] = {n: fr.texts(found[n]) for n in names[:5]}
+    data["records"] = fr.integers(found["records"])
+    data |= {n: fr.texts(found[n]) for n in names[5:]}
+    return pd.DataFrame(data, index=pd.Index(fr.integers(found["seq"]), name="seq"))
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The index as a column where it has a name."""
-    return frame.reset_index() if frame.index.name else frame
+def _items(store: Store) -> pd.DataFrame:
+    import pandas as pd
+
+    item = s.audit_item
+    names = ("entity", "uid", "change", "digest", "detail")
+    query = select(item.c.seq, item.c.ordinal, *(item.c[n] for n in names)).order_by(item.c.seq, item.c.ordinal)
+    with store.read() as conn:
+        found = fr.columns(("seq", "ordinal", *names), f.fetch(conn, query))
+    data: dict[str, Any] = {n: fr.integers(found[n]) for n in ("seq", "ordinal")}
+    return pd.DataFrame(data | {n: fr.texts(found[n]) for n in names})
 
 
-def _atomically(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write beside and rename: the file is there whole, or as it was."""
-    temp = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
-    try:
-        write(temp)
-        temp.replace(path)
-    finally:
-        temp.unlink(missing_ok=True)
-    return path
+# -- the files
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Any]:
+    """Give temporary names for files; at the end all of them are durable and get their names, or none does.
 
-
-# -- CSV
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet evaluates: an apostrophe before what looks like a formula.
-
-    Examples
-    --------
-    >>> harmless("=1+1"), harmless("-"), harmless("red mud")
-    ("'=1+1", "'-", 'red mud')
+    Raises
+    ------
+    LabError
+        If the disk refuses; files that were there before stay.
     """
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    pending: list[tuple[Path, Path]] = []
+
+    def place(path: Path) -> Path:
+        pending.append((path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp"), path))
+        return pending[-1][0]
+
+    try:
+        yield place
+        for temp, _ in pending:
+            with temp.open("r+b") as file:
+                os.fsync(file.fileno())
+        for temp, path in pending:
+            temp.replace(path)
+        sync_folder(folder)
+    except OSError as exc:
+        where = exc.filename2 or exc.filename
+        shown = next((path for temp, path in pending if str(where) in (str(temp), str(path))), folder)
+        raise LabError(
+            f"{shown}: cannot be written to ({exc.strerror or exc}). Close it if a spreadsheet has it open, free space "
+            "or give another folder; then repeat."
+        ) from None
+    finally:
+        for temp, _ in pending:
+            with contextlib.suppress(OSError):
+                temp.unlink(missing_ok=True)
 
 
-def _csv(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
-    out = []
-    for name, frame in tables.items():
-        body = _flat(frame).copy()
-        for column in body.columns:
-            if body[column].dtype.kind not in "iufb":
-                body[column] = [harmless(x) if isinstance(x, str) else x for x in body[column]]
-        body.columns = [harmless(str(c)) for c in body.columns]  # type: ignore[assignment,unused-ignore]
+def _texts(frame: pd.DataFrame) -> list[bool]:
+    """Which columns hold texts."""
+    import pandas as pd
 
-        def write(path: Path, body: pd.DataFrame = body) -> None:
-            body.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
-
-        out.append(_atomically(folder / f"{name}.csv", write))
-    return out
+    return [not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
 
 
-# -- Excel
+def _csv(frame: pd.DataFrame, path: Path) -> None:
+    shown = frame.copy()
+    for name, is_text in zip(frame.columns, _texts(frame), strict=True):
+        if is_text:
+            shown[name] = fr.texts([spreadsheet.escape(x) for x in frame[name]])
+    shown.columns = [spreadsheet.escape(str(name)) for name in frame.columns]
+    with path.open("xb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        shown.to_csv(file, index=False, lineterminator="\r\n")
 
 
-def _xlsx(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
-    for name, frame in tables.items():
-        if len(frame) >= EXCEL_ROWS:
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    with path.open("xb") as file:
+        frame.to_parquet(file, engine="pyarrow", index=False)
+
+
+def _fits(frames: dict[str, pd.DataFrame]) -> None:
+    """Check that every table fits into a sheet.
+
+    Raises
+    ------
+    LabError
+    """
+    rows, characters = spreadsheet.MAX_ROWS - 1, spreadsheet.MAX_TEXT
+    for name, frame in frames.items():
+        if len(frame) > rows:
             raise LabError(
-                f"The table {name} has {len(frame)} rows; an Excel sheet takes {EXCEL_ROWS - 1}. Export csv or parquet."
+                f"The table {name} has {len(frame)} rows, an Excel sheet holds {rows}; export it as csv or parquet. "
+                "Nothing was written."
             )
-
-    def write(path: Path) -> None:
-        from openpyxl import Workbook
-
-        book = Workbook(write_only=True)
-        for name, frame in tables.items():
-            sheet = book.create_sheet(name)
-            sheet.freeze_panes = "A2"
-            body = _flat(frame)
-            sheet.append([_cell(sheet, str(c)) for c in body.columns])
-            columns = [body[c].tolist() for c in body.columns]
-            for row in zip(*columns, strict=True):
-                sheet.append([_cell(sheet, x) for x in row])
-        book.save(path)
-
-    return [_atomically(folder / "tables.xlsx", write)]
+        for column, is_text in zip(frame.columns, _texts(frame), strict=True):
+            longest = max((len(_shown(x)) for x in frame[column]), default=0) if is_text else 0
+            if longest > characters:
+                raise LabError(
+                    f"The table {name}, column {column}: a text of {longest} characters does not fit into an Excel "
+                    f"cell, which holds {characters}; export it as csv or parquet. Nothing was written."
+                )
 
 
-def _cell(sheet: Any, value: Any) -> Any:
-    """A value as Excel takes it; texts stay texts, whatever they look like."""
-    if isinstance(value, str):
-        if not value:
-            return None
-        text = _ILLEGAL.sub(lambda m: f"\\x{ord(m[0]):02x}", value)
-        if len(text) > EXCEL_TEXT:
-            text = text[: EXCEL_TEXT - 12] + " […cut off]"
-        if text[0] in "=#":
-            from openpyxl.cell import WriteOnlyCell
-
-            cell = WriteOnlyCell(sheet, text)
-            cell.data_type = "s"
-            return cell
-        return text
-    if value is None or value != value:
-        return None
-    return value
+def _shown(text: str) -> str:
+    return spreadsheet.storable(spreadsheet.escape(text))
 
 
-# -- Parquet
+def _workbook(frames: dict[str, pd.DataFrame], path: Path) -> None:
+    """One workbook, a sheet a table, written row by row."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
 
+    book = Workbook(write_only=True)
+    bold = Font(bold=True)
+    for name, frame in frames.items():
+        sheet = book.create_sheet(name)
+        sheet.freeze_panes = "A2"
 
-def _parquet(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
-    out = []
-    for name, frame in tables.items():
-        body = _flat(frame).copy()
-        for column in body.columns:
-            if body[column].dtype == object:  # contents with "<0.01" among the numbers
-                body[column] = [None if x is None or x != x else str(x) for x in body[column]]
+        def cell(text: str, sheet: Any = sheet) -> Any:
+            made = WriteOnlyCell(sheet, _shown(text))
+            made.data_type = "s"  # text, even where it looks like a formula or an error
+            return made
 
-        def write(path: Path, body: pd.DataFrame = body) -> None:
-            body.to_parquet(path, engine="pyarrow", index=False)
-
-        out.append(_atomically(folder / f"{name}.parquet", write))
-    return out
+        heads = [cell(str(column)) for column in frame.columns]
+        for head in heads:
+            head.font = bold
+        sheet.append(heads)
+        kinds = _texts(frame)
+        columns = [frame[column].tolist() for column in frame.columns]
+        for row in zip(*columns, strict=True):
+            sheet.append([
+                (cell(x) if x else None) if is_text else (None if x != x else x)
+                for x, is_text in zip(row, kinds, strict=True)
+            ])  # fmt: skip
+    with path.open("xb") as file:
+        book.save(file)

@@ -1,40 +1,40 @@
-"""What a property model learns from: one row a mix, age, method and curing, with the composition of its components.
+"""Tables to fit property models to: one row a mix, age and method, with what was known before the mix was made.
 
-Features come from the recipe and from measurements of the component samples alone, never from the mix, the specimen or
-the target. Replicates are one row, and mixes of one recipe are one group, so that no mix is on both sides of a split.
+The features come from `mix_features`, which looks at the components alone; nothing measured on the mix or its
+specimens but the target is in the table. Groups say what must not be torn apart between training and test.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
-from ..chemistry import Material
-from ..errors import LabError, MissingDataError, UnknownNameError
+from ..errors import LabError, UnknownNameError, suggest
 from ..instruments import vocabulary
+from ..instruments.units import factor
+from ..units import parse
 from . import contents as c
 from . import filters as f
 from . import frames as fr
+from . import mix_features as mf
 from . import schema as s
-from .features import PARTICLES, Component, Known, Row, feature_table
 from .options import age_days
 from .store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Two ages are the same within this [d].
-SAME_AGE = 0.02
-FEATURES = ("fractions", "oxides", "water", "activators", "curing", "particles")
-GROUPS = ("mix", "source", "operator", "campaign")
-_AGED = re.compile(r"^(.+)_(\d+(?:\.\d+)?)([dh])$")
+#: Labels of groups that are kept together in validation.
+GROUP_COLUMNS = ("group_mix", "group_source", "group_operator", "group_month")
+_TEXTS = ("technique", "method", "geometry", "curing", "basis")
+_AGED = re.compile(r"(.+)_(\d+(?:\.\d+)?)([dh])")
 
 
 def training_table(
@@ -43,286 +43,290 @@ def training_table(
     *,
     age: str | float | None = None,
     method: str | None = None,
+    technique: f.Codes = None,
     min_replicates: int = 1,
     features: str | Sequence[str] = "default",
-    group_by: str = "mix",
-    technique: f.Codes = "XRF",
-    assume_basis: str | None = None,
-    date_from: str | None = None,
-    date_to: str | None = None,
     status: str | Sequence[str] | None = None,
     verified_only: bool = False,
     viewer: str | None = None,
 ) -> pd.DataFrame:
-    """Mixes and what was measured on them, with features for a property model.
+    """Mixes and features for a property model, with group labels and provenance.
 
     Parameters
     ----------
     store : Store
     target : str
-        A quantity measured on mixes or specimens (``"compressive_strength"``, ``"抗压强度"``), also at an age
-        (``"compressive_strength_28d"``).
-    age : str or number, optional
-        Only this age, e.g. ``"28 d"`` or 28 [d], to half an hour.
+        A quantity measured on specimens or mixes, by name or word: ``"compressive_strength"``, ``"抗压强度"``,
+        ``"compressive_strength_28d"``. Values stored with an age of their own (``age_days``) and under a name with an
+        age are the same.
+    age : str or float, optional
+        ``"28 d"``, ``"24 h"``, ``"4 weeks"``, or a number of days; all ages by default, those without one too.
     method : str, optional
-        Only this test method.
+    technique : str or sequence of str, optional
     min_replicates : int
-        Rows with fewer values are left out; ``attrs["left_out"]`` counts them.
-    features : "default" or sequence of str
-        Which groups of features: ``"fractions"``, ``"oxides"``, ``"water"``, ``"activators"``, ``"curing"``,
-        ``"particles"``.
-    group_by : {"mix", "source", "operator", "campaign"}
-        What the column ``group`` holds, for cross-validation by groups.
-    technique, assume_basis
-        For the composition of the components; see `composition.composition`.
-    date_from, date_to, status, verified_only, viewer
-        Which measurements of the target; see `query.measurements`. Status also holds for the components.
+        Rows with fewer values are left out.
+    features : str or sequence of str
+        ``"default"`` for all, or some of ``"recipe"``, ``"composition"``, ``"particles"``, ``"curing"``.
+    status, verified_only
+        Of the target and of what features are made of; see `query.measurements`. Retracted results are never used.
+    viewer : str, optional
+        Only what this registered person may see.
 
     Returns
     -------
     pandas.DataFrame
-        ``mix``, ``age_days``, ``method``, ``geometry``, ``curing``; ``y`` (mean), ``y_sd`` (between replicates),
-        ``y_sigma`` (stated), ``y_n``, ``y_below`` (values below detection, not in the mean); features:
-        ``fraction:<class>`` and ``fraction:<reference material>`` [kg per kg of dry binder], oxides of the dry binder
-        [wt%], ``water_binder``, ``activator:<name>`` and totals by role, ``curing_temperature`` (mean over time)
-        [degC], ``curing_temperature_max``, ``curing_humidity`` [%], ``curing_duration`` [d], ``density``, ``blaine``,
-        ``bet``, ``d50`` of the binder. A feature is NaN where any component lacks it; ``missing`` says which.
-        ``group_mix`` is shared by mixes of one recipe, ``group_source`` is the heap with the largest share
-        (``sources`` lists all), ``group_campaign`` the month. ``attrs["features"]`` lists the feature columns,
-        ``attrs["provenance"]`` hashes of what went in.
+        One row a mix, age, technique and method; specimens of another geometry or curing are rows of their own, as
+        results of different methods are: they are not replicates. Columns:
+
+        ``mix``, ``age_days``, ``technique``, ``method``, ``geometry``, ``curing``, ``basis`` (of contents only);
+        the target under its name (mean of all values), ``y_sd`` (sample standard deviation, NaN of one value),
+        ``y_n``; then the features; ``group_mix``, ``group_source`` (heaps of all components), ``group_operator`` and
+        ``group_month`` (of the tests, or of the mixing where not known); ``measurements``: uids of the target's
+        measurements, separated by blanks.
+
+        Features: ``fraction_CLASS`` of the dry binder [kg/kg]; ``amount_ROLE`` of all else [kg per kg of dry binder];
+        ``water_binder``; ``binder_OXIDE`` [wt% dry] by XRF, ``composition_known`` (mass share of the binder with an
+        analysis); ``activator_OXIDE`` that the activators bring [kg per 100 kg of dry binder];
+        ``binder_density`` [g/cm3] (volumes add), ``binder_blaine`` [m2/kg], ``binder_bet`` [m2/g] and ``binder_d50``
+        [um] (means by mass); ``curing_temperature`` (mean over time) and ``curing_temperature_max`` [degC],
+        ``curing_humidity`` [%], ``curing_days``. What one component lacks is NaN; below detection counts as half
+        the limit.
+
+        ``attrs``: target, unit, age, versions, audit head, SHA-256 (see `table_hash`), names of the features and
+        groups, and how many values were left out and why (``excluded``).
 
     Raises
     ------
     UnknownNameError
-        If the target or an option does not exist.
-    MissingDataError
-        If nothing of the kind was measured; names what there is.
+        If the target, method, technique, group of features or person does not exist.
+    LabError
+        If the age contradicts the target's name, or retracted results are asked for.
+
+    Notes
+    -----
+    An age within the tolerance that ISO 679 gives for the time of testing (about 1.2 %, at most 8 h) is taken as
+    that number of whole days.
     """
-    chosen = _chosen(features)
-    c.choose("group_by", group_by, GROUPS)
     if min_replicates < 1:
         raise LabError(f"min_replicates = {min_replicates}: expected 1 or more.")
-    base, fixed = _target(target)
-    wanted = _age(age) if age is not None else fixed
-    if age is not None and fixed is not None and abs(_age(age) - fixed) > SAME_AGE:
-        raise LabError(f"target {target!r} is at {fixed:g} d, but age = {age!r}; give one of them.")
+    groups = _groups(features)
+    statuses = f.statuses(status, verified_only)
+    if "retracted" in statuses:
+        raise LabError(f"status = {status!r}: no model is trained on retracted results; leave 'retracted' out.")
     with f.snapshot(store) as now, now.read() as conn:
-        where = [
-            f.with_status(status, verified_only),
-            *f.window(conn, s.measurement.c.measured_at, date_from, date_to, "date"),
-            *f.visible(conn, viewer, s.measurement),
-        ]
-        every = _rows(conn, base, where)
-        rows = [
-            r for r in every
-            if (wanted is None or abs(r.age - wanted) <= SAME_AGE) and (method is None or r.method == method)
-        ]  # fmt: skip
-        if not rows:
-            raise _nothing(base, wanted, method, every)
-        enough = [r for r in rows if len(r.numbers) >= min_replicates]
-        mixes, parts = _mixes(conn, sorted({r.mix for r in enough}))
-        own = [f.with_status(status, verified_only), *f.visible(conn, viewer, s.measurement)]
-        known = _known(conn, parts, technique, assume_basis or "", own)
-        provenance = _provenance(now, conn, base, enough, known, parts)
-    table, names = feature_table(enough, mixes, parts, known, chosen, GROUPS)
-    table.insert(len(table.columns) - len(names), "group", table[f"group_{group_by}"])
-    table.attrs |= {
-        "target": base,
-        "unit": vocabulary.term(base).unit,
-        "features": names,
-        "left_out": {"fewer than min_replicates": len(rows) - len(enough)},
-        "provenance": provenance,
-    }
-    return table
+        wanted = _target(conn, target, age)
+        excluded: Counter[str] = Counter()
+        cells = _cells(conn, wanted, excluded, technique, method, statuses, viewer)
+        few = [key for key, cell in cells.items() if len(cell.values) < min_replicates]
+        excluded["rows_with_few_replicates"] = len(few)
+        for key in few:
+            del cells[key]
+        measured = [f.with_status(statuses), *f.visible(conn, viewer, s.measurement)]
+        mixes = mf.load(conn, [key[0] for key in cells], measured, f.visible(conn, viewer, s.sample))
+        head, facts = c.newest_head(conn), store.meta(conn)
+    frame, unread = _frame(wanted, cells, mixes, groups)
+    frame.attrs.update(_attrs(wanted, groups, statuses, excluded, mixes, unread, head, facts))
+    frame.attrs["sha256"] = table_hash(frame)
+    return frame
 
 
-def _chosen(features: str | Sequence[str]) -> tuple[str, ...]:
-    if features == "default":
-        return FEATURES
-    names = (features,) if isinstance(features, str) else tuple(features)
-    return tuple(c.choose("features", name, FEATURES) for name in names)
+def table_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 of a table: of its CSV text in UTF-8 with heading, without index, lines ended by LF."""
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _target(target: str) -> tuple[str, float | None]:
-    """Quantity and, if its name holds one, age [d]."""
-    term = vocabulary.find(target) or vocabulary.term(target)
-    match = _AGED.match(term.name)
-    if match is None or match[1] not in vocabulary.names():
-        return term.name, None
-    return match[1], float(match[2]) / (24.0 if match[3] == "h" else 1.0)
+def nominal_age(days: float) -> float:
+    """The whole number of days that an age stands for, if it is within the tolerance of testing; else the age."""
+    whole = float(round(days))
+    return whole if whole >= 1 and abs(days - whole) <= min(0.012 * whole, 1.0 / 3.0) + 1e-12 else days
 
 
-def _age(age: str | float) -> float:
-    days = age_days(age) if isinstance(age, str) else float(age)
-    if days is None or not math.isfinite(days) or days < 0:
-        raise LabError(f"age = {age!r}: write it with its unit, e.g. '28 d' or '24 h'.")
-    return days
+def _groups(given: str | Sequence[str]) -> tuple[str, ...]:
+    names = mf.GROUPS if given == "default" else tuple(f.listed(given) or ())
+    for name in names:
+        if name not in mf.GROUPS:
+            raise UnknownNameError(
+                f"There is no group of features {name!r}.{suggest(name, mf.GROUPS)} Groups: {', '.join(mf.GROUPS)}."
+            )
+    return tuple(name for name in mf.GROUPS if name in names)
 
 
 # -- the target
+@dataclass(frozen=True)
+class _Target:
+    """What is looked for: name, unit, age [d], and the stored quantities that are it with factor and own age [d]."""
+
+    name: str
+    unit: str
+    age: float | None
+    keys: dict[int, tuple[float, float | None]]
 
 
-def _rows(conn: Connection, base: str, where: Sequence[f.Condition]) -> list[Row]:
-    """Values of the target by mix, age, method, geometry and curing."""
-    m, v, q, sp = s.measurement, s.value, s.quantity, s.specimen
-    names = [row[0] for row in conn.execute(select(q.c.name).distinct())]
-    aged = {n: _target(n)[1] for n in names if n == base or ((a := _AGED.match(n)) and a[1] == base)}
+def _target(conn: Connection, target: str, age: str | float | None) -> _Target:
+    stored = {row[0]: (row[1], row[2]) for row in conn.execute(select(s.quantity))}
+    if any(name == target for name, _ in stored.values()):
+        name, unit = target, next(u for n, u in stored.values() if n == target)
+    else:
+        term = vocabulary.find(target) or vocabulary.term(target)  # raises if it is none
+        name, unit = term.name, term.unit
+    base, own = _without_age(name)
+    days = None if age is None else nominal_age(_days(age))
+    if own is not None and days is not None and days != own:
+        raise LabError(
+            f"{target!r} is a value at {own:g} d; it has no age of {days:g} d. Ask for {base!r}, age={age!r}."
+        )
+    keys = {}
+    for key, (found, of) in stored.items():
+        stem, at = _without_age(found)
+        if stem == base:
+            keys[key] = (factor(of, unit), at)
+    return _Target(name, unit, own if days is None else days, keys)
+
+
+def _without_age(name: str) -> tuple[str, float | None]:
+    """``"compressive_strength_28d"`` as name and age [d]."""
+    match = _AGED.fullmatch(name)
+    if match is None:
+        return name, None
+    return match[1], nominal_age(float(match[2]) / (24.0 if match[3] == "h" else 1.0))
+
+
+def _days(age: str | float) -> float:
+    days = age_days(age) if isinstance(age, str) else float(age)
+    days = parse(age, "d", what="age") if days is None else days
+    if not (math.isfinite(days) and days >= 0):
+        raise LabError(f"age = {age!r}: expected 0 d or more.")
+    return days
+
+
+@dataclass
+class _Cell:
+    """Values of one row, and where they come from."""
+
+    values: list[float] = field(default_factory=list)
+    uids: set[str] = field(default_factory=set)
+    operators: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+
+
+#: Mix, age, technique, method, geometry, curing, basis.
+_Key = tuple[int, float | None, str, str, str, str, str]
+
+
+def _cells(
+    conn: Connection,
+    target: _Target,
+    excluded: Counter[str],
+    technique: f.Codes,
+    method: str | None,
+    statuses: Sequence[str],
+    viewer: str | None,
+) -> dict[_Key, _Cell]:
+    """Values of the target by row; what cannot be used is counted."""
+    m, v, specimen = s.measurement, s.value, s.specimen
+    where = f.measurement_conditions(
+        conn, sample=None, mix=None, specimen=None, waste_class=None, source=None, technique=technique, method=method,
+        status=statuses, verified_only=False, date_from=None, date_to=None, operator=None, flags=None, viewer=viewer,
+    )  # fmt: skip
     query = (
-        select(func.coalesce(m.c.mix_id, sp.c.mix_id), q.c.name, v.c.value, v.c.sigma, v.c.flag, m.c.uid, m.c.method,
-               m.c.age_days, m.c.operator, m.c.measured_at, sp.c.geometry, sp.c.curing, sp.c.cast_at)
-        .select_from(v.join(m, v.c.measurement_id == m.c.id).join(q, v.c.quantity_id == q.c.id)
-                     .outerjoin(sp, m.c.specimen_id == sp.c.id))
-        .where(q.c.name.in_(sorted(aged)), m.c.sample_id.is_(None), *where)
+        select(
+            func.coalesce(m.c.mix_id, specimen.c.mix_id), m.c.uid, m.c.technique, m.c.method, m.c.age_days,
+            m.c.operator, m.c.measured_at, m.c.basis, specimen.c.geometry, specimen.c.curing, v.c.quantity_id,
+            v.c.value, v.c.flag, v.c.basis,
+        )
+        .select_from(m.join(v, v.c.measurement_id == m.c.id).outerjoin(specimen, specimen.c.id == m.c.specimen_id))
+        .where(or_(m.c.mix_id.is_not(None), m.c.specimen_id.is_not(None)), *where)
+        .where(f.is_one_of(v.c.quantity_id, list(target.keys)))
         .order_by(m.c.id, v.c.ordinal)
     )  # fmt: skip
-    out: dict[tuple[Any, ...], Row] = {}
-    for mix, name, value, sigma, flag, uid, method, days, operator, at, geometry, curing, cast in f.fetch(conn, query):
-        age = aged[name]
-        if age is None:
-            age = days if days is not None else _between(cast or "", at)
-        key = (mix, round(age, 3) if math.isfinite(age) else "", method, geometry or "", curing or "")
-        row = out.setdefault(key, Row(mix, age, method, geometry or "", curing or ""))
-        row.uids.append(uid)
-        row.operators.add(operator)
-        if at:
-            row.days.append(at)
-        if flag == s.FLAGS.index("below_detection") or value is None:
-            row.below += 1
-            continue
-        row.numbers.append(value)
-        if sigma is not None:
-            row.sigmas.append(sigma)
-    return list(out.values())
-
-
-def _between(cast: str, measured: str) -> float:
-    """Days between casting and testing, or NaN."""
-    from datetime import date
-
-    try:
-        return float((date.fromisoformat(measured[:10]) - date.fromisoformat(cast[:10])).days)
-    except ValueError:
-        return math.nan
-
-
-def _nothing(base: str, age: float | None, method: str | None, every: Sequence[Row]) -> MissingDataError:
-    if not every:
-        return MissingDataError(
-            f"No {base} was measured on a mix or specimen; upload results with the code of the specimen, its age and "
-            "method."
-        )
-    ages = ", ".join(f"{a:g}" for a in sorted({r.age for r in every if math.isfinite(r.age)})[:20])
-    methods = ", ".join(repr(x) for x in sorted({r.method for r in every})[:20])
-    asked = " and ".join(
-        [*([f"at {age:g} d"] if age is not None else []), *([f"by {method!r}"] if method is not None else [])]
-    )
-    return MissingDataError(f"No {base} was measured {asked}; ages [d]: {ages or 'none stated'}; methods: {methods}.")
-
-
-# -- mixes and their components
-
-
-def _mixes(conn: Connection, keys: Sequence[int]) -> tuple[dict[int, Any], dict[int, list[Component]]]:
-    """Mixes and their components by internal key."""
-    mix, part, sample = s.mix, s.mix_component, s.sample
-    mixes: dict[int, Any] = {}
-    found: list[tuple[Any, ...]] = []
-    for start in range(0, len(keys), fr.CHUNK):
-        chunk = keys[start : start + fr.CHUNK]
-        rows = conn.execute(select(mix).where(f.is_one_of(mix.c.id, chunk))).mappings()
-        mixes.update((row["id"], row) for row in rows)
-        query = (
-            select(part.c.mix_id, part.c.role, part.c.fraction, part.c.material, sample.c.code, sample.c.waste_class,
-                   sample.c.id, sample.c.source_id, sample.c.parent_id)
-            .select_from(part.outerjoin(sample, part.c.sample_id == sample.c.id))
-            .where(f.is_one_of(part.c.mix_id, chunk))
-            .order_by(part.c.mix_id, part.c.ordinal)
-        )  # fmt: skip
-        found += f.fetch(conn, query)
-    origin = f.sources_of(conn, {(r[6], r[7], r[8]) for r in found if r[6] is not None})
-    codes = f.labels(conn, s.source)
-    parts: dict[int, list[Component]] = {key: [] for key in keys}
-    for key, role, fraction, material, code, waste_class, sample_id, _, _ in found:
-        source = codes[origin[sample_id]] if sample_id in origin else ""
-        name = code if sample_id is not None else material
-        kind = waste_class if sample_id is not None else material.partition("/")[0]
-        parts[key].append(Component(name, role, fraction, kind, sample_id, source))
-    return mixes, parts
-
-
-def _known(
-    conn: Connection,
-    parts: Mapping[int, Sequence[Component]],
-    technique: f.Codes,
-    assume: str,
-    measured: Sequence[f.Condition],
-) -> Known:
-    """Dry composition and particle properties of every component."""
-    out = Known({}, {}, {})
-    components = {p.name: p for row in parts.values() for p in row if p.role == "binder"}
-    keys = sorted({p.sample for p in components.values() if p.sample is not None})
-    where = [f.is_one_of(s.sample.c.id, keys)]
-    uids = {}
-    for techniques, into, wanted in (
-        (f.techniques(technique), out.oxides, lambda n, u: "wt%" if c.is_oxide(n, u) else ""),
-        (None, out.particles, lambda n, u: vocabulary.term(n).unit if n in PARTICLES else ""),
+    excluded.update(dict.fromkeys(("below_detection", "above_range", "without_age", "contradicting_ages"), 0))
+    out: dict[_Key, _Cell] = {}
+    for mix, uid, code, how, age, who, when, basis, shape, curing, quantity, number, flag, own in (
+        f.fetch(conn, query) if target.keys else ()
     ):
-        obs = c.read(
-            conn, where, wanted, techniques=techniques, measured=measured, basis="dry", assume=assume, everyone=True
-        )  # fmt: skip
-        means = c.average(obs, censored="half")
-        for i, code in enumerate(obs.codes):
-            into[code] = {n: float(x) for n, x in zip(obs.columns, means.value[i], strict=True) if not math.isnan(x)}
-        used = np.unique(obs.measurement[obs.state != c.UNCONVERTIBLE]).tolist()
-        uids.update(fr.codes(conn, s.measurement, used, "uid"))
-        for key, number in zip(obs.measurement.tolist(), obs.sample.tolist(), strict=True):
-            if key in uids:
-                out.uids.setdefault(obs.codes[number], []).append(uids[key])
-    for name, part in components.items():
-        if part.sample is None:
-            _reference(name, out)
+        scale, named = target.keys[quantity]
+        days = None if age is None else nominal_age(age)
+        if days is not None and named is not None and days != named:
+            excluded["contradicting_ages"] += 1
+            continue
+        days = named if days is None else days
+        if target.age is not None and days != target.age:
+            excluded["without_age"] += days is None
+            continue
+        if s.FLAGS[flag] == "below_detection" or number is None:
+            excluded["above_range" if s.FLAGS[flag] == "above_range" else "below_detection"] += 1
+            continue
+        on = (s.BASES[own] or basis) if target.unit in c.CONTENT_UNITS else ""
+        cell = out.setdefault((mix, days, code, how, shape or "", curing or "", on), _Cell())
+        cell.values.append(number * scale)
+        cell.uids.add(uid)
+        cell.operators |= {who} - {""}
+        cell.dates |= {when[:7]} - {""}
     return out
 
 
-def _reference(name: str, out: Known) -> None:
-    """Composition and particles of a shipped reference material; nothing where there is none of that name."""
-    from ..reference import material
+# -- the table
+def _frame(
+    target: _Target, cells: dict[_Key, _Cell], mixes: mf.Mixes, groups: Sequence[str]
+) -> tuple[pd.DataFrame, int]:
+    """The table, and the number of rows whose curing could not be read."""
+    import pandas as pd
 
-    try:
-        found: Material = material(name)
-    except UnknownNameError:
-        out.oxides[name], out.particles[name] = {}, {}
-        return
-    out.oxides[name] = dict(found.composition.contents)
-    out.particles[name] = {n: found.quantities[n].value for n in PARTICLES if n in found.quantities}
+    rows = sorted(cells, key=lambda k: (mixes.codes[k[0]], math.inf if k[1] is None else k[1], *k[2:]))
+    found = [mf.features(mixes, key[0], key[5]) for key in rows]
+    means = [math.fsum(cells[key].values) / len(cells[key].values) for key in rows]
+
+    def spread(values: Sequence[float], mean: float) -> float:
+        n = len(values)
+        return math.sqrt(math.fsum((x - mean) ** 2 for x in values) / (n - 1)) if n > 1 else math.nan
+
+    def joined(items: Iterable[str], other: str = "") -> str:
+        return "; ".join(sorted(items)) or other
+
+    data: dict[str, Any] = {
+        "mix": fr.texts([mixes.codes[key[0]] for key in rows]),
+        "age_days": fr.numbers([math.nan if key[1] is None else key[1] for key in rows]),
+    }
+    data |= {name: fr.texts([key[n + 2] for key in rows]) for n, name in enumerate(_TEXTS)}
+    data[target.name] = fr.numbers(means)
+    data["y_sd"] = fr.numbers([spread(cells[key].values, mean) for key, mean in zip(rows, means, strict=True)])
+    data["y_n"] = fr.integers([len(cells[key].values) for key in rows])
+    for group in groups:
+        data |= {name: fr.numbers([row[name] for row in found]) for name in mf.COLUMNS[group]}
+    data["group_mix"] = data["mix"]
+    data["group_source"] = fr.texts(["; ".join(mixes.sources(key[0])) for key in rows])
+    data["group_operator"] = fr.texts([joined(cells[key].operators, mixes.operator[key[0]]) for key in rows])
+    months = [min(cells[key].dates, default=mixes.made_at[key[0]][:7]) for key in rows]
+    data["group_month"] = fr.texts(months)
+    data["measurements"] = fr.texts([" ".join(sorted(cells[key].uids)) for key in rows])
+    return pd.DataFrame(data), sum(not mf.read_curing(key[5])[4] for key in rows)
 
 
-def _provenance(
-    store: Store,
-    conn: Connection,
-    base: str,
-    rows: Sequence[Row],
-    known: Known,
-    parts: Mapping[int, Sequence[Component]],
+def _attrs(
+    target: _Target,
+    groups: Sequence[str],
+    statuses: Sequence[str],
+    excluded: Counter[str],
+    mixes: mf.Mixes,
+    unread: int,
+    head: str,
+    facts: dict[str, str],
 ) -> dict[str, Any]:
-    """Hashes of everything that went in."""
     from .. import __version__
 
-    def digest(lines: Sequence[str]) -> str:
-        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-    references = sorted({p.name for row in parts.values() for p in row if p.sample is None and p.role == "binder"})
     return {
-        "lab": store.meta(conn).get("uid", ""),
-        "audit_head": c.newest_head(conn),
+        "target": target.name,
+        "unit": target.unit,
+        "age": "" if target.age is None else f"{target.age:g} d",
+        "features": [*(() if target.age is not None else ("age_days",)), *(n for g in groups for n in mf.COLUMNS[g])],
+        "groups": list(GROUP_COLUMNS),
+        "status": list(statuses),
+        "excluded": dict(excluded),
+        "unread_curing": unread,
+        "unknown_materials": sorted(mixes.unknown),
         "wastelab": __version__,
-        "target": base,
-        "target_sha256": digest([f"{u}" for r in rows for u in r.uids]),
-        "features_sha256": digest([u for items in known.uids.values() for u in items]),
-        "reference_materials": {
-            n: hashlib.sha256(
-                json.dumps([known.oxides[n], known.particles[n]], sort_keys=True, separators=(",", ":")).encode()
-            ).hexdigest()
-            for n in references
-        },
+        "lab": facts.get("name", ""),
+        "lab_uid": facts.get("uid", ""),
+        "audit_head": head,
     }
