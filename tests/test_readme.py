@@ -32,9 +32,23 @@ def commands():
                 yield line.removeprefix(".venv/bin/wastelab ")
 
 
+@pytest.fixture(scope="module")
+def readme_folder(tmp_path_factory):
+    from click.testing import CliRunner
+
+    from wastelab.cli import cli
+
+    folder = tmp_path_factory.mktemp("readme")
+    done = CliRunner().invoke(cli, ["init", str(folder / "mylab")])  # the tests of the lines may be spread over workers
+    assert done.exit_code == 0
+    return folder
+
+
 @pytest.mark.parametrize("line", list(commands()))
-def test_commands_of_the_readme(line, capsys):
+def test_commands_of_the_readme(line, capsys, readme_folder, monkeypatch):
     import shlex
+
+    monkeypatch.chdir(readme_folder)  # one after the other, as a reader would
 
     with pytest.raises(SystemExit) as stopped:
         main(shlex.split(line))

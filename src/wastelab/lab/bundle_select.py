@@ -176,10 +176,12 @@ def _add_references(
 ) -> None:
     m, ids = s.measurement, out.ids
     ids["sample"] |= base if changed is None else base & _ids_of(conn, "sample", changed.get("sample", set()))
-    line = dict(conn.execute(select(m.c.id, m.c.supersedes_id).where(m.c.supersedes_id.is_not(None))).all())  # type: ignore[arg-type]
-    for key in list(ids["measurement"]):
-        while (key := line.get(key)) is not None:
-            ids["measurement"].add(key)
+    line = {r[0]: r[1] for r in conn.execute(select(m.c.id, m.c.supersedes_id).where(m.c.supersedes_id.is_not(None)))}
+    for start in list(ids["measurement"]):
+        older = line.get(start)
+        while older is not None:
+            ids["measurement"].add(older)
+            older = line.get(older)
     for column, name in (
         ("sample_id", "sample"),
         ("mix_id", "mix"),
@@ -208,9 +210,9 @@ def _add_references(
         if row.id in ids["sample"]:
             ids["source"] |= {row.source_id} - {None}
             ids["reference_material"] |= {row.reference_material_id} - {None}
-    for row in conn.execute(select(s.calibration.c.id, s.calibration.c.instrument_id)):
-        if row.id in ids["calibration"]:
-            ids["instrument"].add(row.instrument_id)
+    for key, tool in conn.execute(select(s.calibration.c.id, s.calibration.c.instrument_id)):
+        if key in ids["calibration"]:
+            ids["instrument"].add(tool)
 
 
 def _choose_files(conn: Connection, out: Selection, barred: tuple[set[str], set[int]]) -> None:
@@ -223,18 +225,18 @@ def _choose_files(conn: Connection, out: Selection, barred: tuple[set[str], set[
                 out.raw[row.raw_sha] = row.raw_sha not in barred_raw
             if row.curve_sha:
                 out.curves.add(row.curve_sha)
-    for row in conn.execute(select(s.upload.c.id, s.upload.c.raw_sha)):
-        if row.id in out.ids["upload"]:
-            if row.id in barred_uploads or row.raw_sha in barred_raw:
-                out.stubs.add(row.id)
-            elif row.raw_sha:
-                out.raw.setdefault(row.raw_sha, True)
+    for key, sha in conn.execute(select(s.upload.c.id, s.upload.c.raw_sha)):
+        if key in out.ids["upload"]:
+            if key in barred_uploads or sha in barred_raw:
+                out.stubs.add(key)
+            elif sha:
+                out.raw.setdefault(sha, True)
     owners: set[tuple[str, str]] = set()
     for name in ORDER[:-1]:
         table = ENTITIES[name].table
         owners |= {(name, r.uid) for r in conn.execute(select(table.c.id, table.c.uid)) if r.id in out.ids[name]}
     a = s.attachment
-    for row in conn.execute(select(a.c.id, a.c.entity, a.c.entity_uid, a.c.raw_sha)):
-        if (row.entity, row.entity_uid) in owners:
-            out.ids["attachment"].add(row.id)
-            out.raw.setdefault(row.raw_sha, row.raw_sha not in barred_raw)
+    for key, entity, uid, sha in conn.execute(select(a.c.id, a.c.entity, a.c.entity_uid, a.c.raw_sha)):
+        if (entity, uid) in owners:
+            out.ids["attachment"].add(key)
+            out.raw.setdefault(sha, sha not in barred_raw)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..chemistry import Material
     from ..instruments import Reading
     from .ledger import Ledger
+    from .material import MaterialSpread
     from .upload import Receipt
     from .verify import Report
 
@@ -323,11 +324,11 @@ class Lab:
 
         return table(self.store, entity)
 
-    def search(self, text: str, *, limit: int = 100) -> pd.DataFrame:
+    def search(self, text: str, *, limit: int = 100, **options: Any) -> pd.DataFrame:
         """Full-text search, Chinese and English. See `query.search`."""
         from .query import search
 
-        return search(self.store, text, limit=limit)
+        return search(self.store, text, limit=limit, **options)
 
     def composition(self, **options: Any) -> xr.Dataset:
         """Oxide contents of samples as a CF dataset. See `composition.composition`."""
@@ -352,6 +353,12 @@ class Lab:
         from .material import material
 
         return material(self.store, query, **options)
+
+    def material_spread(self, query: str | None = None, **options: Any) -> MaterialSpread:
+        """As `material`, with the samples behind it and their covariance. See `material.material_spread`."""
+        from .material import material_spread
+
+        return material_spread(self.store, query, **options)
 
     def training_table(self, target: str, **options: Any) -> pd.DataFrame:
         """Mixes and features for a property model, with group labels. See `training.training_table`."""
