@@ -39,7 +39,9 @@ def test_one_sample_with_everything_measured(lab: Lab) -> None:
     k40 = made.quantities["K40"]
     assert k40.censored and (k40.lod, k40.value, k40.unit) == (50.0, 25.0, "Bq/kg")
     assert made.phases["hematite"].value == 20.0 and made.quantities["density"].unit == "g/cm3"
-    assert "leachate_Pb" not in made.quantities and "leachate_Pb by HJ/T 299" in made.note
+    lead = made.quantities["leachate_Pb"]
+    assert (lead.value, lead.unit, lead.method) == (0.1, "mg/L", "HJ/T 299") and "leachate_Pb" not in made.components()
+    assert "leachate_Pb by HJ/T 299" in made.note
     source = made.oxide_sources["SiO2"]
     assert source.evidence is Evidence.PRIMARY and source.note == "not yet verified"
     assert source.text == (

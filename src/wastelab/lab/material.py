@@ -1,8 +1,8 @@
 """From measurements to a `Material`: one sample with its uncertainty, or the mean of many with their spread.
 
 The standard uncertainty of a sample is that of its mean (`contents.average`); that of a class or a heap is the standard
-deviation between its samples, because that is what a recipe meets. Everything is on the dry basis. Leaching is no part
-of a material; the note says where it was tested.
+deviation between its samples, because that is what a recipe meets. Everything is on the dry basis. Leachates come along
+for the judgement of the waste itself, see `leachates`; they are no components.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from . import contents as c
 from . import filters as f
 from . import frames as fr
 from . import schema as s
+from .leachates import leachates
 from .portions import history_of
 from .spread import Component, component_of, covariance_of
 from .store import Store
@@ -157,6 +158,7 @@ class _Maker:
         self.single = ""
         self.label = self._resolve(query)
         self.notes: list[str] = []
+        self.leachates: dict[str, Quantity] = {}
         if self.options["assume_basis"]:
             c.choose("assume_basis", self.options["assume_basis"], c.TARGETS[:3])
 
@@ -221,7 +223,9 @@ class _Maker:
             tables = [self._table(obs, group, len(names)) for obs in (oxides, others)]
             facts = self._facts(conn, [*oxides.measurement.tolist(), *others.measurement.tolist()])
             lab = self.store.meta(conn).get("name", "")
-            leached = self._leached(conn, [row["id"] for row in rows], measured)
+            keys = [row["id"] for row, n in zip(rows, group, strict=True) if n >= 0]
+            leached = self._leached(conn, keys, measured)
+            self.leachates = leachates(conn, keys, measured, lab) if leached else {}
         return self._assemble(rows, names, group, (oxides, others), tables, facts, lab, leached, covariance)
 
     # -- samples
@@ -395,7 +399,8 @@ class _Maker:
         moisture = parts.get(c.MOISTURE)
         order = {n: i for i, n in enumerate(_order(content))}
         contents = {n: parts[n].value for n in sorted(content, key=order.__getitem__)}
-        quantities, phases = {}, {}
+        quantities: dict[str, Quantity] = dict(self.leachates)
+        phases: dict[str, Quantity] = {}
         for name, part in parts.items():
             if name in contents:
                 continue
