@@ -17,6 +17,7 @@ from wastelab.lab.templates import Column, columns, template_kinds, write_templa
 
 KINDS = template_kinds()
 LANGS = ("en", "zh")
+REGISTERS = ("samples", "mixes", "specimens")
 TECHNIQUES = {
     "xrf": {"XRF"}, "metals": {"metals"}, "leaching": {"leaching"}, "radionuclides": {"radionuclides"},
     "phases": {"QPA"}, "strength": {"strength"}, "fresh": {"fresh", "setting"},
@@ -42,6 +43,8 @@ def test_every_heading_is_known_to_the_vocabulary(kind, lang):
             assert parse(heading).name == expected(column, kind)
         elif column.name.startswith("phase:"):
             assert f"phase:{vocabulary.phase(name)}" == column.name
+        elif kind in REGISTERS:
+            assert vocabulary.register_field(name) == column.name
         elif vocabulary.field(column.name) == column.name:
             assert vocabulary.field(name) == column.name
         else:
@@ -64,7 +67,7 @@ def fill(path: Path, rows: list[list[object]], start: int) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "samples"])
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in REGISTERS])
 def test_a_filled_template_reads_back_equal(kind, lang, tmp_path):
     path = write_template(kind, tmp_path / "sheet.xlsx", lang=lang, rows=20)
     cols = columns(kind, lang)
@@ -156,7 +159,9 @@ def test_lay_out_of_the_workbook(kind, lang, tmp_path):
         if column.sort in ("choice", "method"):
             words = listed(book, rule.formula1)
             if column.sort == "choice":
-                known = vocabulary.waste_class if column.name == "waste_class" else vocabulary.basis
+                known = {"waste_class": vocabulary.waste_class, "role": vocabulary.component_role}.get(
+                    column.name, vocabulary.basis
+                )
                 assert all(known(w) for w in words)
                 assert column.example in words
             else:

@@ -350,6 +350,16 @@ def field(heading: str) -> str:
 
 
 @cache
+def _register_words() -> Mapping[str, str]:
+    return {**_field_words(), **_class_words("registers")}
+
+
+def register_field(heading: str) -> str:
+    """The column of a sheet of samples, mixes or specimens that a heading means, or an empty string."""
+    return _register_words().get(fold(heading), "")
+
+
+@cache
 def _class_words(table: str) -> Mapping[str, str]:
     out: dict[str, str] = {}
     for _, data in _tables("fields"):
@@ -371,3 +381,8 @@ def waste_class(text: str) -> str:
 def basis(text: str) -> str:
     """The basis a text means (``"干基"`` gives ``"dry"``), or an empty string."""
     return _class_words("bases").get(fold(text), "")
+
+
+def component_role(text: str) -> str:
+    """The role of a component in a mix (``"激发剂"`` gives ``"activator"``), or an empty string."""
+    return _class_words("roles").get(fold(text), "")

@@ -6,28 +6,32 @@ or width only if one code fits). A name that nobody registered is refused unless
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ..chemistry import WASTE_CLASSES
 from ..errors import LabError
 from ..instruments import vocabulary
 from ..instruments.base import Reading
-from . import schema as s
 from .drafts import Finding
 from .entities import Record, canonical
 from .options import Options
 from .register import PROCESS_STEPS, check_date
 from .store import uuid7
-from .targets import KINDS, Codes, Target, fold, lookup
+from .targets import KINDS, Codes, Sources, Target, fold, lookup
 
 #: Columns of a sheet that describe a sample; where it is registered already they are kept with the measurement.
 SAMPLE_FIELDS = ("waste_class", "source", "parent", "process", "collected_at")
 _STEPS = {"原样": "as_received", "缩分": "split", "烘干": "dried", "干燥": "dried", "粉磨": "ground", "磨细": "ground",
           "研磨": "ground", "筛分": "sieved", "过筛": "sieved", "煅烧": "calcined", "焙烧": "calcined",
           "水洗": "washed", "洗涤": "washed", "浸出": "leached", "混合": "blended", "均化": "blended"}  # fmt: skip
+
+_SPACED = re.compile(r"(?<=\d)\s+(?=(?:degC|°C|℃|K|d|h|min|days?|hours?|天|小时|分钟)(?![a-z]))")
+_DEGREES = re.compile(r"(\d+(?:\.\d+)?)(degC|°C|℃|K)")
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(d|days?|天|h|hours?|小时|min|分钟)", re.I)
+_TIMES = {"d": "d", "天": "d", "h": "h", "小": "h", "m": "min", "分": "min"}
 
 #: How many unknown names of a file get suggestions, and how long the code of a new sample may be.
 MOST_GUESSES, LONGEST_CODE = 20, 100
@@ -45,6 +49,11 @@ class Binder:
     samples : list of dict
         Records of new samples, parents first.
     findings : list of Finding
+
+    Parameters
+    ----------
+    made : mapping of (kind, code) to Target, optional
+        What the same file registers.
     """
 
     def __init__(
@@ -55,6 +64,7 @@ class Binder:
         codes: Codes,
         readings: Sequence[Reading],
         group: str = "",
+        made: Mapping[tuple[str, str], Target] | None = None,
     ) -> None:
         self.conn = conn
         self.file = file
@@ -63,7 +73,7 @@ class Binder:
         self.findings: list[Finding] = []
         self._codes = codes
         self._fresh = False
-        self._sources: dict[str, str] | None = None
+        self._sources: Sources | None = None
         self._new: dict[str, Record] = {}
         self._guesses = 0
         self._spelled: dict[str, Target] = {}
@@ -76,7 +86,7 @@ class Binder:
         for reading in readings:
             if parent := _field(reading, "parent"):
                 wanted["sample"].add(parent)
-        self._known = lookup(conn, wanted)
+        self._known = lookup(conn, wanted) | dict(made or {})
         self._described = self._describe(readings, asked)
         self.targets = [self._bind(a, r) for a, r in zip(asked, readings, strict=True)]
         self._one_sample(readings)
@@ -211,7 +221,7 @@ class Binder:
         if source:
             record["source"] = self._source(source, code, reading)
         if said.get("process"):
-            record["process"] = canonical(_process(said["process"]))
+            record["process"] = canonical(process_step(said["process"]))
         if said.get("collected_at"):
             try:
                 record["collected_at"] = check_date(said["collected_at"], "collected_at")
@@ -224,23 +234,11 @@ class Binder:
     def _source(self, name: str, sample: str, reading: Reading) -> str | None:
         """Uid of a source by its code, or its name if only one has it."""
         if self._sources is None:
-            table = s.source
-            rows = self.conn.execute(select(table.c.uid, table.c.code, table.c.name, table.c.name_zh)).all()
-            self._sources = {}
-            doubtful = set()
-            for uid, *names in rows:
-                for text in {fold(n) for n in names[1:] if n}:
-                    if text in self._sources:
-                        doubtful.add(text)
-                    self._sources[text] = uid
-            for text in doubtful:
-                del self._sources[text]
-            self._sources |= {fold(row[1]): row[0] for row in rows}
-        found = self._sources.get(fold(name))
+            self._sources = Sources(self.conn)
+        found = self._sources.find(name)
         if found is None:
             self._guesses += 1
-            known = list(self._sources) if self._guesses <= MOST_GUESSES else []
-            near = difflib.get_close_matches(fold(name), known, n=3, cutoff=0.5)
+            near = self._sources.near(name) if self._guesses <= MOST_GUESSES else []
             self._find(
                 reading,
                 "receipt.unknown_source",
@@ -350,7 +348,31 @@ def _field(reading: Reading, name: str) -> str:
     return text.strip() if isinstance(text, str) else ""
 
 
-def _process(text: str) -> dict[str, str]:
-    """A step of treatment by its name; other words are kept as they are."""
-    name = _STEPS.get(text.strip()) or text.strip().lower().replace(" ", "_")
-    return {"step": name} if name in PROCESS_STEPS else {"step": "other", "note": text.strip()}
+def process_step(text: str) -> dict[str, str]:
+    """A step of treatment (``"烘干"``, ``"calcined 700 degC 2 h"``); words that are none are kept as they are."""
+    body = " ".join(text.split())
+    first = _first_step(body)
+    if not first:
+        return {"step": "other", "note": body}
+    out = {"step": _STEPS.get(first) or first.lower().replace(" ", "_")}
+    rest = [t for t in re.split(r"[,，、;；\s]+", _SPACED.sub("", body[len(first) :].lstrip(" :：-"))) if t]
+    others = []
+    for token in rest:
+        degrees, times = _DEGREES.fullmatch(token), _TIME.fullmatch(token)
+        if degrees and "temperature" not in out:
+            out["temperature"] = f"{degrees[1]} {'K' if degrees[2] == 'K' else 'degC'}"
+        elif times and "duration" not in out:
+            out["duration"] = f"{times[1]} {_TIMES[times[2][0].lower()]}"
+        else:
+            others.append(token)
+    return out | ({"note": " ".join(others)} if others else {})
+
+
+def _first_step(text: str) -> str:
+    """The step that a text begins with, as it is written there."""
+    for word in sorted((*_STEPS, *PROCESS_STEPS), key=len, reverse=True):
+        start = text[: len(word)]
+        ends = text[len(word) : len(word) + 1]
+        if start.lower().replace(" ", "_") == word and not (word.isascii() and ends.isalpha()):
+            return start
+    return ""

@@ -20,6 +20,7 @@ from .audit import Item
 from .bind import Binder
 from .convert import Converted, conditions, convert, date_of, replicate_of, technique_of
 from .drafts import Context, Draft, Earlier, Finding
+from .enroll import Enrolment, registers
 from .entities import Record, canonical, digest, load
 from .options import Options, age_days
 from .store import Act, Store, uuid7
@@ -48,6 +49,10 @@ class Plan:
     drafts : list of Draft
     samples : list of dict
         Records of new samples, parents first.
+    mixes, specimens : list of dict
+        Records of new mixes and specimens.
+    present : dict of str to list of str
+        Codes that a sheet registers and that are there already with the same data, by kind.
     findings : list of Finding
     superseded : list of int
         Internal keys of measurements that are retracted by the same act.
@@ -59,6 +64,9 @@ class Plan:
     options: Options
     drafts: list[Draft] = field(default_factory=list)
     samples: list[Record] = field(default_factory=list)
+    mixes: list[Record] = field(default_factory=list)
+    specimens: list[Record] = field(default_factory=list)
+    present: dict[str, list[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     superseded: list[int] = field(default_factory=list)
     curves: dict[int, Curve] = field(default_factory=dict)
@@ -144,8 +152,13 @@ def plan(
             )
         else:
             sound.append(number)
+    codes, group = codes or Codes(), _group(conn, store.user)
+    enrolment = Enrolment(
+        conn, file, options, codes, [cleaned(readings[n]) for n in sound if registers(readings[n])], group
+    )
+    sound = [n for n in sound if not registers(readings[n])]
     given = [cleaned(readings[n]) for n in sound]
-    binder = Binder(conn, file, options, codes or Codes(), given, _group(conn, store.user))
+    binder = Binder(conn, file, options, codes, given, group, enrolment.made)
     out.findings += _same_technique(given, file, options)
     tools = _Tools(conn)
     for number, reading, target in zip(sound, given, binder.targets, strict=True):
@@ -153,8 +166,9 @@ def plan(
         if number < len(curves) and (curve := curves[number]) is not None:
             out.curves[len(out.drafts)] = curve
         out.drafts.append(draft)
-    out.samples = binder.samples
-    out.findings += binder.findings
+    out.samples = [*enrolment.samples, *binder.samples]
+    out.mixes, out.specimens, out.present = enrolment.mixes, enrolment.specimens, enrolment.present
+    out.findings += [*enrolment.findings, *binder.findings]
     _number(conn, out.drafts, binder.targets)
     _supersede(conn, out, replaces)
     without = frozenset(str(d.record["supersedes"]) for d in out.drafts if d.record["supersedes"])
@@ -171,10 +185,12 @@ def plan(
 
 
 def commit(act: Act, plan: Plan) -> list[str]:
-    """Write a plan: new samples, curves, measurements; retract what is superseded. Returns the measurements' uids."""
+    """Write a plan and retract what it supersedes; returns the measurements' uids."""
     if plan.refused:
         raise LabError(f"{plan.file}: was refused and cannot be stored.")  # a fault of the caller
     act.insert_many("sample", plan.samples)
+    act.insert_many("mix", plan.mixes)
+    act.insert_many("specimen", plan.specimens)
     owners = [n for n, d in enumerate(plan.drafts) if d.variables]
     if owners:
         shas = act.put_curves([_curve(act.store, plan, n) for n in owners])

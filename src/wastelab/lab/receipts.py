@@ -37,6 +37,10 @@ class Receipt:
     reader : str
     message : str
         Key of one more text, or empty.
+    new_mixes, new_specimens : sequence of str
+        Codes.
+    present : mapping of str to sequence of str
+        Codes that the file registers and that were there with the same data, by kind.
     """
 
     file: str
@@ -50,6 +54,9 @@ class Receipt:
     earlier: str = ""
     reader: str = ""
     message: str = ""
+    new_mixes: Sequence[str] = ()
+    new_specimens: Sequence[str] = ()
+    present: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def refused(self) -> bool:
@@ -71,12 +78,25 @@ class Receipt:
             what = "unreadable"
         words = {"measurements": len(self.measurements), "samples": len({m["sample"] for m in self.measurements}),
                  "earlier": self.earlier}  # fmt: skip
-        lines = [f"{self.file}{colon if self.file else ''}{tr(f'receipt.{what}', lang, **words)}"]
+        area = "receipt"
+        new = len(self.new_samples) + len(self.new_mixes) + len(self.new_specimens)
+        there = sum(len(codes) for codes in self.present.values())
+        if what in ("stored", "dry_ok") and not self.measurements and new + there:
+            area, words = "register", {"new": new, "present": there}
+        lines = [f"{self.file}{colon if self.file else ''}{tr(f'{area}.{what}', lang, **words)}"]
         if self.message:
             lines.append("  " + tr(f"receipt.{self.message}", lang, **words))
-        if self.new_samples:
-            names = ", ".join(self.new_samples[:MOST_LINES]) + (" …" if len(self.new_samples) > MOST_LINES else "")
-            lines.append("  " + tr("receipt.new_samples", lang, count=len(self.new_samples), names=names))
+        lines += [
+            "  "
+            + tr(key, lang, count=len(codes), names=", ".join(codes[:MOST_LINES]) + " …" * (len(codes) > MOST_LINES))
+            for key, codes in (
+                ("receipt.new_samples", self.new_samples),
+                ("register.new_mixes", self.new_mixes),
+                ("register.new_specimens", self.new_specimens),
+                *((f"register.present_{kind}", codes) for kind, codes in self.present.items()),
+            )
+            if codes
+        ]
         if self.outcome != "refused":
             lines += [f"  {self._line(m, lang)}" for m in self.measurements[:MOST_LINES]]
             lines += self._more(len(self.measurements), lang)
@@ -135,14 +155,20 @@ class Receipt:
             "file": self.file, "sha256": self.sha256, "outcome": self.outcome, "ok": self.ok, "upload": self.upload,
             "event": self.event, "measurements": [dict(m) for m in self.measurements],
             "new_samples": list(self.new_samples), "findings": [f.to_dict() for f in self.findings],
-            "earlier": self.earlier, "reader": self.reader, "message": said,
+            "earlier": self.earlier, "reader": self.reader, "message": said, **self._registered(),
         }  # fmt: skip
 
     def stored(self) -> dict[str, Any]:
         """What is kept of it in the catalogue."""
         return {
             "measurements": [dict(m) for m in self.measurements], "new_samples": list(self.new_samples),
-            "findings": [finding_record(f) for f in self.findings], "reader": self.reader,
+            "findings": [finding_record(f) for f in self.findings], "reader": self.reader, **self._registered(),
+        }  # fmt: skip
+
+    def _registered(self) -> dict[str, Any]:
+        return {
+            "new_mixes": list(self.new_mixes), "new_specimens": list(self.new_specimens),
+            "present": {kind: list(codes) for kind, codes in self.present.items()},
         }  # fmt: skip
 
 

@@ -10,16 +10,16 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ..chemistry import WASTE_CLASSES
 from ..errors import LabError, suggest
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES, canonical, entity, shape
-from .store import Act, Store, from_json, uuid7
+from .store import Store, from_json, uuid7
 
 ROLES = ("technician", "researcher", "reviewer", "manager", "admin")
 SOURCE_KINDS = ("heap", "plant", "pond", "silo", "mine", "supplier", "other")
@@ -54,6 +54,23 @@ _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 _REQUIRED = {"person": ("name",), "calibration": ("instrument", "calibrated_at"), "specimen": ("code", "mix")}
 ADDABLE = ("person", "instrument", "calibration", "reference_material", "source", "sample", "mix", "specimen")
+
+
+class Names(Protocol):
+    """What a record's references are resolved by: an `Act`, or a plan that knows what will be there."""
+
+    @property
+    def conn(self) -> Connection:
+        """A connection to the catalogue."""
+        ...
+
+    def uid(self, name: str, label: str) -> str:
+        """Uid of a record by the name people know it by."""
+        ...
+
+    def find(self, name: str, label: str) -> int | None:
+        """Internal key of a record, or None."""
+        ...
 
 
 def add(store: Store, name: str, fields: Mapping[str, Any], *, reason: str = "") -> str:
@@ -92,7 +109,7 @@ def add(store: Store, name: str, fields: Mapping[str, Any], *, reason: str = "")
     return str(record["uid"])
 
 
-def prepare(act: Act, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def prepare(act: Names, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A checked record, references resolved, ready for `Act.insert`."""
     kind = entity(name)
     own, children = shape(kind)
@@ -130,7 +147,7 @@ def prepare(act: Act, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _inherit_class(act: Act, record: dict[str, Any]) -> None:
+def _inherit_class(act: Names, record: dict[str, Any]) -> None:
     if record.get("waste_class"):
         record["waste_class"] = vocabulary.waste_class(str(record["waste_class"])) or record["waste_class"]
     elif record.get("parent"):
@@ -189,7 +206,7 @@ def check_date(text: str, what: str) -> str:
     return text.strip().replace(" ", "T")
 
 
-def _child(act: Act, name: str, child: Any, columns: Any, item: Any, what: str) -> dict[str, Any]:
+def _child(act: Names, name: str, child: Any, columns: Any, item: Any, what: str) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise LabError(f"{what} = {item!r}: expected a table.")
     known = {column for column, _, _ in columns}
@@ -229,7 +246,7 @@ def _check_mix(record: Mapping[str, Any], what: str) -> None:
     binder = [c["fraction"] for c in record["components"] if c.get("role", "binder") == "binder"]
     if not binder:
         raise LabError(f"{what}: no binder component; list what it was made of in 'components'.")
-    if abs(sum(binder) - 1.0) > 1e-6:
+    if abs(sum(binder) - 1.0) > 1e-4 + 1e-9:  # 33.33 % three times is what people write
         raise LabError(
             f"{what}: the binder fractions sum to {sum(binder):.6g}, expected 1 (dry mass; water, activator and "
             "aggregate have roles of their own, per kg of binder)."

@@ -78,6 +78,32 @@ class Codes:
         return [known[f][0] for f in folded]
 
 
+class Sources:
+    """Registered sources by code, or by a name that only one of them has."""
+
+    def __init__(self, conn: Connection) -> None:
+        table = s.source
+        rows = conn.execute(select(table.c.uid, table.c.code, table.c.name, table.c.name_zh)).all()
+        self._known: dict[str, str] = {}
+        doubtful = set()
+        for uid, *names in rows:
+            for text in {fold(n) for n in names[1:] if n}:
+                if text in self._known:
+                    doubtful.add(text)
+                self._known[text] = uid
+        for text in doubtful:
+            del self._known[text]
+        self._known |= {fold(row[1]): row[0] for row in rows}
+
+    def find(self, name: str) -> str | None:
+        """Uid of a source."""
+        return self._known.get(fold(name))
+
+    def near(self, name: str, count: int = 3) -> list[str]:
+        """The codes and names most like one."""
+        return difflib.get_close_matches(fold(name), list(self._known), n=count, cutoff=0.5)
+
+
 def lookup(conn: Connection, names: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], Target]:
     """Targets by kind and exact code.
 

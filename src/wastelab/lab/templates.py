@@ -24,10 +24,23 @@ VERSION = 1
 _CLASSES = ("coal_gangue", "fly_ash", "fgd_gypsum", "smelting_slag", "tailings", "red_mud", "raw")
 _BASES = {"en": ("as_received", "dry", "ignited"), "zh": ("收到基", "干基", "灼烧基")}
 _UNSEEN = {"en": ("ND", "trace"), "zh": ("未检出", "痕量")}
-_DATES = ("measured_at", "collected_at", "cast_at")
+_DATES = ("measured_at", "collected_at", "cast_at", "received_at")
+_ROLES = ("binder", "activator", "aggregate", "water", "admixture", "fuel")
 #: Fields that are numbers, with the unit in their heading.
-_FIELD_UNITS = {"age": "d", "mass": "kg", "coverage": "", "replicate": ""}
+_FIELD_UNITS = {"age": "d", "mass": "kg", "coverage": "", "replicate": "", "share": "%", "water_binder": ""}
+#: Fields that are text, with the unit in their heading.
+_TEXT_UNITS = {"dimensions": "mm"}
+#: Fields whose headings stand in the texts of registers.
+_REGISTER_FIELDS = frozenset((
+    "sample_name", "mix_name", "received_at", "collected_by", "location", "component", "role", "share", "water_binder",
+    "dimensions", "curing",
+))  # fmt: skip
 _COMMON = ("measured_at", "operator", "instrument", "method", "basis")
+#: Columns of registers with a prompt of their own.
+_PROMPTS = frozenset((
+    "sample", "mix", "specimen", "source", "parent", "process", "component", "share", "water_binder", "dimensions",
+    "curing",
+))  # fmt: skip
 #: Headings shorter or clearer than the titles of the vocabulary.
 _SHORT = {
     "LOI": ("LOI", "烧失量"),
@@ -76,12 +89,15 @@ class Kind:
     required : frozenset of str
     limits : bool
         Whether there is a row for detection limits.
+    help : int
+        Number of instructions of its own, for a sheet that registers things and holds no results; else 0.
     """
 
     technique: str
     columns: Mapping[str, object]
     required: frozenset[str]
     limits: bool = False
+    help: int = 0
 
 
 def _fields(*names: str, **examples: object) -> dict[str, object]:
@@ -135,9 +151,19 @@ _KINDS: dict[str, Kind] = {
         "final_setting": 210, "note": "",
     }, frozenset({"mix"})),
     "samples": Kind("", _fields(
-        "sample", "waste_class", "source", "parent", "process", "collected_at", "mass", "note",
-        collected_at=date(2026, 2, 20), source="Pond 3", mass=5, process="dried 105 degC",
-    ), frozenset({"sample", "waste_class"})),
+        "sample", "sample_name", "waste_class", "source", "parent", "process", "collected_at", "received_at",
+        "collected_by", "mass", "location", "note",
+        collected_at=date(2026, 2, 20), received_at=date(2026, 2, 23), source="Pond 3", mass=5,
+        process="dried 105 degC", parent="RM-001",
+    ), frozenset({"sample", "waste_class"}), help=3),
+    "mixes": Kind("", _fields(
+        "mix", "mix_name", "component", "role", "share", "water_binder", "cast_at", "note",
+        component="raw/limestone", role="binder", share=30, water_binder=0.4, cast_at=date(2026, 2, 2),
+    ), frozenset({"mix", "component", "share"}), help=4),
+    "specimens": Kind("", _fields(
+        "specimen", "mix", "dimensions", "cast_at", "curing", "note",
+        mix="M-01", dimensions="40x40x160", cast_at=date(2026, 2, 2), curing="20 degC, 95 %, 27 d",
+    ), frozenset({"specimen", "mix"}), help=3),
 }  # fmt: skip
 
 
@@ -189,30 +215,45 @@ def _kind(kind: str) -> Kind:
 
 def _column(name: str, example: object, layout: Kind, lang: str) -> Column:
     heading, unit = _heading(name, lang)
+    if layout.help:
+        unit = _TEXT_UNITS.get(name, unit)
     required = name in layout.required
     sort = "number"
     if name in _DATES:
         sort = "date"
-    elif name in ("waste_class", "basis"):
+    elif name in ("waste_class", "basis", "role"):
         sort = "choice"
-        words = _classes(lang) if name == "waste_class" else _BASES[lang]
-        example = dict(zip(_CLASSES if name == "waste_class" else _BASES["en"], words, strict=True)).get(
-            str(example), ""
-        )
+        names, words = _choices(name, lang)
+        example = dict(zip(names, words, strict=True)).get(str(example), "")
     elif name == "method" and layout.technique and vocabulary.technique(layout.technique).methods:
         sort = "method"
-    elif name not in _FIELD_UNITS and vocabulary.field(name) == name:
+    elif name not in _FIELD_UNITS and _is_field(name):
         sort = "text"
     if name == "operator" and lang == "zh":
         example = "李伟"
     return Column(name, f"{heading}{'*' if required else ''}", sort, unit, required, example)
 
 
+def _is_field(name: str) -> bool:
+    """Whether a column is descriptive, not a quantity."""
+    return name in (vocabulary.field(name), vocabulary.register_field(name))
+
+
+def _choices(name: str, lang: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the choices of a column, and how they are written."""
+    if name == "waste_class":
+        return _CLASSES, _classes(lang)
+    if name == "role":
+        return _ROLES, tuple(tr(f"register.role_{r}", lang) for r in _ROLES)
+    return _BASES["en"], _BASES[lang]
+
+
 def _heading(name: str, lang: str) -> tuple[str, str]:
     """Heading with its unit, and the unit."""
     prefix, colon, rest = name.partition(":")
-    if not colon and vocabulary.field(name) == name:
-        return tr(f"template.field_{name}", lang), _FIELD_UNITS.get(name, "")
+    if not colon and _is_field(name):
+        own = name in _REGISTER_FIELDS
+        return tr(f"{'register' if own else 'template'}.field_{name}", lang), _FIELD_UNITS.get(name, "")
     if prefix == "U":
         inner = vocabulary.term(rest)
         return f"{tr('template.uncertainty', lang, name=inner.label())} ({inner.unit})", inner.unit
@@ -292,9 +333,10 @@ def _book(kind: str, layout: Kind, cols: list[Column], lang: str, rows: int) -> 
     book = Workbook()
     book.properties.creator = "wastelab"
     sheet = book.active
-    sheet.title = tr(f"template.sheet_{kind}", lang)
-    sheet["A1"] = tr("template.banner", lang, title=tr(f"template.title_{kind}", lang), version=VERSION,
-                       first=4 + layout.limits)  # fmt: skip
+    area = "register" if kind in ("mixes", "specimens") else "template"
+    sheet.title = tr(f"{area}.sheet_{kind}", lang)
+    sheet["A1"] = tr(f"register.banner_{kind}" if layout.help else "template.banner", lang, version=VERSION,
+                       title=tr(f"{area}.title_{kind}", lang), first=4 + layout.limits)  # fmt: skip
     sheet["A1"].font = Font(bold=True, size=12)
     options = book.create_sheet(tr("template.options", lang))
     ranges = _options(options, layout, lang)
@@ -316,7 +358,8 @@ def _book(kind: str, layout: Kind, cols: list[Column], lang: str, rows: int) -> 
         if style != "General":
             for i in range(first, last + 1):
                 sheet.cell(i, j).number_format = style
-        sheet.add_data_validation(_validation(column, f"{letter}{first}:{letter}{last}", ranges, lang))
+        where = f"{letter}{first}:{letter}{last}"
+        sheet.add_data_validation(_validation(column, where, ranges, lang, bool(layout.help)))
     if layout.limits:
         label = sheet.cell(4, 1, tr("template.limit_row", lang))
         label.font = Font(bold=True)
@@ -326,7 +369,7 @@ def _book(kind: str, layout: Kind, cols: list[Column], lang: str, rows: int) -> 
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
     sheet.print_title_rows = "2:2"
-    _instructions(book.create_sheet(tr("template.instructions", lang), 1), lang)
+    _instructions(book.create_sheet(tr("template.instructions", lang), 1), kind, layout, lang)
     return book
 
 
@@ -352,11 +395,15 @@ def _options(sheet: Any, layout: Kind, lang: str) -> dict[str, str]:
         ("basis", tr("template.field_basis", lang), _BASES[lang]),
         ("unseen", tr("template.word_detected", lang), _UNSEEN[lang]),
     ]
+    if layout.help:
+        lists = [
+            (n, _heading(n, lang)[0], _choices(n, lang)[1]) for n in ("waste_class", "role") if n in layout.columns
+        ]
     if kind is not None and kind.methods:
         lists.append(("method", tr("template.field_method", lang), kind.methods))
     out = {}
     for j, (name, title, words) in enumerate(lists):
-        letter = "ABCD"[j]
+        letter = "ABCDE"[j]
         sheet[f"{letter}1"] = title
         sheet[f"{letter}1"].font = Font(bold=True)
         for i, word in enumerate(words, 2):
@@ -367,7 +414,7 @@ def _options(sheet: Any, layout: Kind, lang: str) -> dict[str, str]:
     return out
 
 
-def _validation(column: Column, where: str, ranges: dict[str, str], lang: str) -> Any:
+def _validation(column: Column, where: str, ranges: dict[str, str], lang: str, register: bool) -> Any:
     from openpyxl.worksheet.datavalidation import DataValidation
 
     given: dict[str, Any] = {"allow_blank": True, "showInputMessage": True}
@@ -388,7 +435,9 @@ def _validation(column: Column, where: str, ranges: dict[str, str], lang: str) -
             given = {"allow_blank": True, "showInputMessage": True, "prompt": tr("template.prompt_pure", lang)}
     elif column.sort == "number":
         key = "template.prompt_text_age" if column.name == "age" else "template.prompt_pure"
-        given |= {"prompt": tr(key, lang)}
+        given |= {"prompt": tr(f"register.prompt_{column.name}" if column.name in _PROMPTS else key, lang)}
+    elif register and column.name in _PROMPTS:
+        given |= {"prompt": tr(f"register.prompt_{column.name}", lang)}
     else:
         special = column.name in ("sample", "mix", "specimen")
         given |= {"prompt": tr(f"template.prompt_text_{column.name}" if special else "template.prompt_text", lang)}
@@ -397,7 +446,7 @@ def _validation(column: Column, where: str, ranges: dict[str, str], lang: str) -
     return validation
 
 
-def _instructions(sheet: Any, lang: str) -> None:
+def _instructions(sheet: Any, kind: str, layout: Kind, lang: str) -> None:
     from openpyxl.styles import Alignment, Font
 
     sheet["A1"] = sheet.title
@@ -405,11 +454,15 @@ def _instructions(sheet: Any, lang: str) -> None:
     sheet.column_dimensions["A"].width = 110
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    for i, text in enumerate(_help(lang), 3):
+    for i, text in enumerate(_help(kind, layout, lang), 3):
         sheet[f"A{i}"] = text
         sheet[f"A{i}"].alignment = Alignment(wrap_text=True, vertical="top")
 
 
-def _help(lang: str) -> Iterator[str]:
-    for n in range(1, 13):
-        yield f"{n}. {tr(f'template.help_{n}', lang)}"
+def _help(kind: str, layout: Kind, lang: str) -> Iterator[str]:
+    keys = [f"template.help_{n}" for n in range(1, 13)]
+    if layout.help:
+        own = [f"register.help_{kind}_{n}" for n in range(1, layout.help + 1)]
+        keys = [*own, *(f"register.help_all_{n}" for n in range(1, 5))]
+    for n, key in enumerate(keys, 1):
+        yield f"{n}. {tr(key, lang)}"

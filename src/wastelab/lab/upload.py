@@ -201,8 +201,14 @@ def _receipt(made: Plan, sha: str, outcome: Any, uid: str, readings: Sequence[Re
     reader = next((f"{r.reader} {r.reader_version}".strip() for r in readings), "")
     return Receipt(
         made.file, sha, outcome, uid, "", () if refused else tuple(summary(d) for d in made.drafts),
-        () if refused else tuple(str(r["code"]) for r in made.samples), tuple(made.findings), reader=reader,
+        () if refused else _codes(made.samples), tuple(made.findings), reader=reader,
+        new_mixes=() if refused else _codes(made.mixes), new_specimens=() if refused else _codes(made.specimens),
+        present={} if refused else dict(made.present),
     )  # fmt: skip
+
+
+def _codes(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(str(r["code"]) for r in records)
 
 
 def _with_event(receipt: Receipt, event: str) -> Receipt:
@@ -342,6 +348,8 @@ def ingest(
     uid = event = reader = ""
     measurements: list[Mapping[str, Any]] = []
     samples: list[str] = []
+    made_too: dict[str, list[str]] = {"mix": [], "specimen": []}
+    present: dict[str, list[str]] = {}
     findings: list[Finding] = []
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="wastelab-encode") as pool:
         for part, curves in _encoded(store, pool, _batches(readings, batch), opts):
@@ -357,11 +365,18 @@ def ingest(
             reader = reader or receipt.reader
             measurements += receipt.measurements
             samples += receipt.new_samples
+            made_too["mix"] += receipt.new_mixes
+            made_too["specimen"] += receipt.new_specimens
+            for kind, known in receipt.present.items():
+                present.setdefault(kind, []).extend(known)
             findings += receipt.findings
             done += len(part)
             if progress:
                 progress(done, 0, part[-1].sample)
-    return Receipt("", "", "stored", uid, event, tuple(measurements), tuple(samples), tuple(findings), reader=reader)
+    return Receipt(
+        "", "", "stored", uid, event, tuple(measurements), tuple(samples), tuple(findings), reader=reader,
+        new_mixes=tuple(made_too["mix"]), new_specimens=tuple(made_too["specimen"]), present=present,
+    )  # fmt: skip
 
 
 def _batches(readings: Iterable[Reading], size: int) -> Iterator[list[Reading]]:

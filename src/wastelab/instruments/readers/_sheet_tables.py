@@ -199,6 +199,18 @@ def find_tables(grid: Grid) -> list[Table]:
     return tables
 
 
+def table_at(grid: Grid, start: int) -> Table:
+    """The table whose headings stand in a row, to the end of the sheet."""
+    rows = grid.rows
+    headings, above = _headings(rows, start, 0)
+    table = Table(grid, "wide", headings, [], origin=start)
+    _read_around(table, [*enumerate(rows[: max(start - 1, 0)]), *above])
+    repeated = [clean(c) for c in rows[start]]
+    table.rows = [(i, row) for i, row in enumerate(rows[start + 1 :], start + 1) if [clean(c) for c in row] != repeated]
+    _take_notes(table)
+    return table
+
+
 def _headings(rows: Sequence[list[Cell]], start: int, begin: int) -> tuple[list[str], list[tuple[int, list[Cell]]]]:
     """The headings of a row, completed from the row above where a heading is merged over both; what is left of that."""
     headings = [clean(c) for c in rows[start]]

@@ -14,6 +14,7 @@ from .. import vocabulary
 from ..base import Completeness, Reader, Reading, Source
 from ..sheets import Grid, SheetError, container, decimal_of, open_grids
 from ._sheet_headings import known
+from ._sheet_register import find_register, read_register
 from ._sheet_rows import read_table
 from ._sheet_tables import SEARCH, Table, find_tables, has_result
 from ._sheet_values import Faults, text_of
@@ -52,7 +53,11 @@ def _sniff_workbook(source: Source, kind: str) -> int:
 
 
 def _has_table(grids: list[Grid]) -> bool:
-    return any(find_tables(Grid(g.name, g.rows[:200], g.kind)) for g in grids if len(g.rows) > 1)
+    for g in grids:
+        head = Grid(g.name, g.rows[:200], g.kind)
+        if len(g.rows) > 1 and (find_tables(head) or find_register(head, ())):
+            return True
+    return False
 
 
 def _sniff_text(source: Source) -> int:
@@ -74,9 +79,15 @@ def _read(source: Source) -> list[Reading]:
     readings: list[Reading] = []
     skipped: list[str] = []
     tables: list[tuple[Grid, list[Table]]] = []
+    kinds: dict[int, str] = {}
+    registered: list[Reading] = []
     for grid in grids:
         numbers = next(((i, j) for i, row in enumerate(grid.rows) for j, c in enumerate(row) if has_result(c)), None)
         found = [] if _AUXILIARY.search(grid.name) else find_tables(grid)
+        register = None if _AUXILIARY.search(grid.name) else find_register(grid, found)
+        if register is not None:
+            found = [register[1]]
+            kinds[id(grid)] = register[0]
         if numbers is None and not grid.faults and not any(t.rows for t in found):
             if any(c is not None for row in grid.rows for c in row):
                 skipped.append(f"sheet '{grid.name}' holds no numbers and was not read" if grid.name else "")
@@ -93,12 +104,15 @@ def _read(source: Source) -> list[Reading]:
         decimal = decimal_of(source, grid)
         complete = _completeness(grid)
         for table in found:
-            readings += read_table(table, decimal, faults, complete)
+            if id(grid) in kinds:
+                registered += read_register(kinds[id(grid)], table, decimal, faults, complete)
+            else:
+                readings += read_table(table, decimal, faults, complete)
     if faults.found:
         raise SheetError(source.name, faults.found)
-    if not readings:
+    if not readings and not registered:
         raise source.fail(say("sheet.no_result"))
-    return _number_replicates(readings, [s for s in skipped if s])
+    return [*registered, *_number_replicates(readings, [s for s in skipped if s])]
 
 
 def _heading_above(grid: Grid, row: int, column: int) -> str:
