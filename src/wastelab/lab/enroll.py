@@ -172,8 +172,8 @@ class Enrolment:
                 before = item.said.setdefault(key, (text, where))
                 if before[0] != text:
                     self._find(
-                        reading, "register.two_ways", code, where=where, field=key, first=before[0], second=text,
-                        place=before[1],
+                        reading, "register.two_ways", code, where=where, field=key, first=_plain_text(key, before[0]),
+                        second=_plain_text(key, text), place=before[1],
                     )  # fmt: skip
             if kind == "mix":
                 item.parts.append((reading, reading.fields))
@@ -478,6 +478,11 @@ def _place(reading: Reading, key: str) -> str:
 
 def _number(text: str) -> float:
     return float(text)
+
+
+def _plain_text(key: str, text: str) -> str:
+    """A field as it may be shown: numbers without their decimal zero."""
+    return f"{float(text):g}" if key in _NUMBERS else text
 
 
 def _same_part(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -75,6 +75,8 @@ def _heading(cell: Cell) -> tuple[str, str]:
     """Field and unit of a heading; empty texts where it is none."""
     text = clean(cell)
     body, unit = split_heading(text)
+    if unit == "1" and not text.endswith((")", "]")):  # "heap 1" is a name, not a heading
+        unit = ""
     name = vocabulary.register_field(body) if unit else ""
     return (name, unit) if name else (vocabulary.register_field(text), "")
 

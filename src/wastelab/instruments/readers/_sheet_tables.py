@@ -206,8 +206,13 @@ def table_at(grid: Grid, start: int) -> Table:
     table = Table(grid, "wide", headings, [], origin=start)
     _read_around(table, [*enumerate(rows[: max(start - 1, 0)]), *above])
     repeated = [clean(c) for c in rows[start]]
-    table.rows = [(i, row) for i, row in enumerate(rows[start + 1 :], start + 1) if [clean(c) for c in row] != repeated]
-    _take_notes(table)
+    for i, row in enumerate(rows[start + 1 :], start + 1):
+        first = next((clean(c) for c in row if c is not None), "")
+        pair = _PAIR.match(first)
+        if _NOTE.match(first) or (pair and _preamble_field(pair[1])):
+            _read_around(table, [(i, row)])
+        elif [clean(c) for c in row] != repeated:
+            table.rows.append((i, row))
     return table
 
 
