@@ -13,6 +13,7 @@ import pytest
 
 from wastelab import __version__
 from wastelab.errors import LabError, UnitError, UnknownNameError
+from wastelab.instruments import Reading, Value
 from wastelab.lab import mix_features as mf
 from wastelab.lab.lab import Lab
 from wastelab.lab.training import GROUP_COLUMNS, nominal_age, table_hash
@@ -319,3 +320,18 @@ def test_who_may_see(filled: Lab) -> None:
     assert len(filled.training_table("compressive_strength", age="28 d", viewer="Wang")) == 0  # the mix is its group's
     with pytest.raises(UnknownNameError, match="no person 'Zhang'"):
         filled.training_table("compressive_strength", viewer="Zhang")
+
+
+def test_mixes_of_one_recipe_are_one_group(lab):
+    for code in ("SYN-A", "SYN-B"):
+        lab.add("sample", code=code, waste_class="red_mud")
+    for code, share in (("M-1", 0.3), ("M-1-again", 0.3), ("M-2", 0.4)):
+        parts = [{"sample": "SYN-A", "fraction": share}, {"sample": "SYN-B", "fraction": 1 - share}]
+        lab.add("mix", code=code, components=parts, water_binder=0.5)
+        strength = Value("compressive_strength", 30.0, "MPa")
+        fields = {"mix": code, "age": "28 d"}
+        lab.ingest(
+            [Reading("strength", values=[strength], fields=fields, method="GB/T 17671", completeness="declared")]
+        )
+    frame = lab.training_table("compressive_strength", age="28 d").set_index("mix")
+    assert frame["group_mix"].to_dict() == {"M-1": "M-1", "M-1-again": "M-1", "M-2": "M-2"}

@@ -95,6 +95,14 @@ class Mixes:
         """Codes of the heaps from which a mix was made, sorted."""
         return sorted({self.heaps[p.material] for p in self.parts[mix] if p.material in self.heaps})
 
+    def same_recipe(self) -> dict[int, str]:
+        """First code among the mixes that have the same components, amounts and water, for each mix."""
+        recipes: dict[object, list[int]] = {}
+        for key in self.codes:
+            parts = sorted((str(p.material), p.role, f"{p.amount:.6g}") for p in self.parts[key])
+            recipes.setdefault((tuple(parts), f"{self.water_binder[key]:.6g}"), []).append(key)
+        return {key: min(self.codes[k] for k in keys) for keys in recipes.values() for key in keys}
+
 
 def load(
     conn: Connection, keys: Sequence[int], measured: Sequence[f.Condition], seen: Sequence[f.Condition] = ()

@@ -80,8 +80,9 @@ def training_table(
 
         ``mix``, ``age_days``, ``technique``, ``method``, ``geometry``, ``curing``, ``basis`` (of contents only);
         the target under its name (mean of all values), ``y_sd`` (sample standard deviation, NaN of one value),
-        ``y_n``; then the features; ``group_mix``, ``group_source`` (heaps of all components), ``group_operator`` and
-        ``group_month`` (of the tests, or of the mixing where not known); ``measurements``: uids of the target's
+        ``y_n``; then the features; ``group_mix`` (mixes of one recipe are one group, named by the first code: a
+        repeated batch must not stand on both sides of a split), ``group_source`` (heaps of all components),
+        ``group_operator`` and ``group_month`` (of the tests, or of the mixing where not known); ``measurements``: uids of the target's
         measurements, separated by blanks.
 
         Features: ``fraction_CLASS`` of the dry binder [kg/kg]; ``amount_ROLE`` of all else [kg per kg of dry binder];
@@ -294,7 +295,8 @@ def _frame(
     data["y_n"] = fr.integers([len(cells[key].values) for key in rows])
     for group in groups:
         data |= {name: fr.numbers([row[name] for row in found]) for name in mf.COLUMNS[group]}
-    data["group_mix"] = data["mix"]
+    same = mixes.same_recipe()
+    data["group_mix"] = fr.texts([same[key[0]] for key in rows])
     data["group_source"] = fr.texts(["; ".join(mixes.sources(key[0])) for key in rows])
     data["group_operator"] = fr.texts([joined(cells[key].operators, mixes.operator[key[0]]) for key in rows])
     months = [min(cells[key].dates, default=mixes.made_at[key[0]][:7]) for key in rows]
