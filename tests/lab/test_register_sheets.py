@@ -16,7 +16,9 @@ import pytest
 from sqlalchemy import select
 
 from wastelab.cli import main
+from wastelab.errors import UploadError
 from wastelab.instruments import read_all
+from wastelab.instruments.base import Reading
 from wastelab.instruments.readers._sheet_register import kind_of
 from wastelab.instruments.readers._sheet_register_cells import curing_of, dimensions_of, mass_of, share_of
 from wastelab.lab import schema as s
@@ -502,6 +504,24 @@ def test_readings_of_a_register_are_plain(tmp_path: Path) -> None:
     assert {r.technique for r in readings} == {"mix"} and not any(r.values or r.variables for r in readings)
     assert readings[1].fields == {"component": "FA-1", "fraction": "0.7"} and readings[1].where == "row 3"
     assert readings[0].to_dataset().attrs["sample"] == "M-1"
+
+
+@pytest.mark.parametrize(
+    ("technique", "fields", "part"),
+    [
+        ("mix", {"component": "RM-1"}, "fraction is missing"),
+        ("mix", {"component": "RM-1", "fraction": "a"}, "fraction = 'a' is no number"),
+        ("specimen", {"mix": "M-1", "dimensions": "40"}, "dimensions = '40' is not the JSON"),
+        ("sample", {"waste_class": "red_mud", "colour": "red"}, "unknown field 'colour'"),
+        ("sample", {"waste_class": "red_mud", "mass_kg": "-1"}, "mass_kg = -1 is outside 0"),
+    ],
+)
+def test_rows_made_by_programs_are_checked_too(stocked: Lab, technique: str, fields: dict[str, str], part: str) -> None:
+    stocked.add("mix", code="M-1", components=[{"sample": "RM-1", "fraction": 1.0}])
+    with pytest.raises(UploadError, match=re.escape(part)):
+        stocked.ingest([Reading(technique, sample="X", fields=fields)])
+    receipt = stocked.ingest([Reading("sample", sample="X", fields={"waste_class": "red_mud"})])
+    assert receipt.new_samples == ("X",)
 
 
 # -- templates and the command line

@@ -18,22 +18,25 @@ from ..instruments import vocabulary
 from ..instruments.base import Reading
 from .bind import LONGEST_CODE, MOST_GUESSES, process_step
 from .drafts import Finding
+from .enroll_rows import (
+    COMPONENT,
+    NUMBERS,
+    REGISTERS,
+    Item,
+    equal,
+    form_fault,
+    place_of,
+    plain_text,
+    registers,
+    same_part,
+)
 from .entities import ENTITIES, Record, canonical, load
 from .options import Options
 from .register import prepare
 from .store import uuid7
 from .targets import Codes, Sources, Target, fold, lookup
 
-#: Kinds that a reading without values may register, in the order they are made.
-REGISTERS = ("sample", "mix", "specimen")
-#: Fields of a row of a mix that belong to its component.
-_COMPONENT = frozenset(("component", "role", "fraction"))
-_NUMBERS = frozenset(("mass_kg", "water_binder", "fraction"))
-
-
-def registers(reading: Reading) -> bool:
-    """Whether a reading registers something and measures nothing."""
-    return reading.technique in REGISTERS and not reading.values and not reading.variables
+__all__ = ["Enrolment", "registers"]
 
 
 class _Resolved:
@@ -49,25 +52,6 @@ class _Resolved:
     def find(self, name: str, label: str) -> int | None:
         """None: the codes were looked up before."""
         return None
-
-
-class Item:
-    """One thing to register: what its rows say, and where."""
-
-    def __init__(self, kind: str, code: str, reading: Reading) -> None:
-        self.kind = kind
-        self.code = code
-        self.reading = reading
-        self.said: dict[str, tuple[str, str]] = {}
-        self.parts: list[tuple[Reading, Mapping[str, str]]] = []
-
-    def get(self, key: str) -> str:
-        """What is said of a field, or an empty text."""
-        return self.said.get(key, ("", ""))[0]
-
-    def where(self, key: str = "") -> str:
-        """Place of a field, or of the row."""
-        return self.said.get(key, ("", ""))[1] or self.reading.where
 
 
 class Enrolment:
@@ -163,17 +147,21 @@ class Enrolment:
             if not code or len(code) > LONGEST_CODE or not code.isprintable():
                 self._find(reading, "register.bad_code", code[:LONGEST_CODE], most=LONGEST_CODE)
                 continue
+            problem = form_fault(reading)
+            if problem:
+                self._find(reading, "receipt.form", code, problem=problem)
+                continue
             item = out.setdefault((kind, code), Item(kind, code, reading))
             for key, text in reading.fields.items():
                 text = text.strip()
-                if not text or (kind == "mix" and key in _COMPONENT):
+                if not text or (kind == "mix" and key in COMPONENT):
                     continue
                 where = str(places.get(key, reading.where))
                 before = item.said.setdefault(key, (text, where))
                 if before[0] != text:
                     self._find(
-                        reading, "register.two_ways", code, where=where, field=key, first=_plain_text(key, before[0]),
-                        second=_plain_text(key, text), place=before[1],
+                        reading, "register.two_ways", code, where=where, field=key, first=plain_text(key, before[0]),
+                        second=plain_text(key, text), place=before[1],
                     )  # fmt: skip
             if kind == "mix":
                 item.parts.append((reading, reading.fields))
@@ -292,10 +280,10 @@ class Enrolment:
             if found is None:
                 sound = False
                 continue
-            part = {**found, "role": said.get("role", "").strip() or "binder", "fraction": _number(said["fraction"])}
-            if any(_same_part(part, other) for other in components):
+            part = {**found, "role": said.get("role", "").strip() or "binder", "fraction": float(said["fraction"])}
+            if any(same_part(part, other) for other in components):
                 sound = False
-                self._find(reading, "register.component_twice", item.code, where=_place(reading, "component"),
+                self._find(reading, "register.component_twice", item.code, where=place_of(reading, "component"),
                            component=name)  # fmt: skip
             components.append(part)
         if not sound or not self._adds_up(item, components):
@@ -328,7 +316,7 @@ class Enrolment:
             cards = difflib.get_close_matches(name, [*mine, *materials()], n=3, cutoff=0.5)
             near = ", ".join([*self._codes.near("sample", name), *cards][:3]) or "-"
         key = "register.add_water" if vocabulary.component_role(name) == "water" else "register.add_component"
-        self._find(reading, "register.unknown_component", mix, key, where=_place(reading, "component"),
+        self._find(reading, "register.unknown_component", mix, key, where=place_of(reading, "component"),
                    component=name, near=near)  # fmt: skip
         return None
 
@@ -371,7 +359,7 @@ class Enrolment:
     # -- what is there, and what is made
     def _plain(self, item: Item) -> Record:
         """What is said of a thing, numbers as numbers."""
-        return {k: _number(v) if k in _NUMBERS else v for k, (v, _) in item.said.items()}
+        return {k: float(v) if k in NUMBERS else v for k, (v, _) in item.said.items()}
 
     def _shared(self) -> Record:
         return {"grp": self.group, "visibility": self.options.visibility, "licence": self.options.licence}
@@ -381,13 +369,13 @@ class Enrolment:
         stored = self._stored[item.kind][item.code]
         before = len(self.findings)
         for key, value in fields.items():
-            if value is None or _equal(key, stored[key], value):
+            if value is None or equal(key, stored.get(key), value):
                 continue
             column = f"{key}_id" if f"{key}_id" in ENTITIES[item.kind].refs else key
             change = "register.change" if column in ENTITIES[item.kind].mutable else "register.new_code"
             self._find(
                 item.reading, "register.differs", item.code, change, where=item.where(key), kind=item.kind, field=key,
-                stored=self._shown(key, stored[key]), found=self._shown(key, value),
+                stored=self._shown(key, stored.get(key)), found=self._shown(key, value),
             )  # fmt: skip
         if len(self.findings) == before:
             self.present.setdefault(item.kind, []).append(item.code)
@@ -468,39 +456,3 @@ class Enrolment:
         self.findings.append(
             Finding("schema", severity, key, remedy, values, self.file, where or reading.where, sample)
         )
-
-
-def _place(reading: Reading, key: str) -> str:
-    """Place of a field of a row."""
-    places = reading.metadata.get("places")
-    return str(places.get(key, reading.where)) if isinstance(places, Mapping) else reading.where
-
-
-def _number(text: str) -> float:
-    return float(text)
-
-
-def _plain_text(key: str, text: str) -> str:
-    """A field as it may be shown: numbers without their decimal zero."""
-    return f"{float(text):g}" if key in _NUMBERS else text
-
-
-def _same_part(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two components are the same material in the same role."""
-    keys = ("sample", "material", "role")
-    return all((one.get(k) or None) == (other.get(k) or None) for k in keys)
-
-
-def _equal(key: str, stored: Any, value: Any) -> bool:
-    """Whether a stored field is what a sheet says."""
-    if key == "components":
-        rest = list(stored)
-        for part in value:
-            same = next((c for c in rest if _same_part(part, c) and _equal("", c["fraction"], part["fraction"])), None)
-            if same is None:
-                return False
-            rest.remove(same)
-        return not rest
-    if isinstance(value, float):
-        return stored is not None and abs(float(stored) - value) <= 1e-9 * max(1.0, abs(value))
-    return bool(stored == value)
