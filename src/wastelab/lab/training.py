@@ -82,8 +82,8 @@ def training_table(
         the target under its name (mean of all values), ``y_sd`` (sample standard deviation, NaN of one value),
         ``y_n``; then the features; ``group_mix`` (mixes of one recipe are one group, named by the first code: a
         repeated batch must not stand on both sides of a split), ``group_source`` (heaps of all components),
-        ``group_operator`` and ``group_month`` (of the tests, or of the mixing where not known); ``measurements``: uids of the target's
-        measurements, separated by blanks.
+        ``group_operator`` and ``group_month`` (of the tests, or of the mixing where not known); ``measurements``:
+        uids of the target's measurements, separated by blanks.
 
         Features: ``fraction_CLASS`` of the dry binder [kg/kg]; ``amount_ROLE`` of all else [kg per kg of dry binder];
         ``water_binder``; ``binder_OXIDE`` [wt% dry] by XRF, ``composition_known`` (mass share of the binder with an
