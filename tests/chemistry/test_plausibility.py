@@ -163,3 +163,24 @@ def test_sums_of_phases():
     assert [f.key for f in check_phases({"quartz": 40.0, "mullite": 60.0}, waste_class="fly_ash")] == ["no_glass"]
     assert not check_phases({"quartz": 40.0, "mullite": 60.0}, waste_class="coal_gangue")
     assert not check_phases({})
+
+
+@pytest.mark.parametrize(
+    ("waste_class", "name", "values", "gate"),
+    [
+        ("fly_ash", "", {"SiO2": 30.2, "Al2O3": 52.1, "Fe2O3": 5.1, "CaO": 4.0, "LOI": 3.0}, "swapped_columns"),
+        ("smelting_slag", "steel slag", {"SiO2": 42.0, "CaO": 12.0, "Fe2O3": 25.0, "MgO": 8.0}, "swapped_columns"),
+        ("smelting_slag", "钢渣", {"SiO2": 42.0, "CaO": 12.0, "Fe2O3": 25.0, "MgO": 8.0}, "swapped_columns"),
+        ("fly_ash", "", {"Al2O3": 52.1, "Fe2O3": 30.2, "CaO": 5.1, "MgO": 4.0, "LOI": 3.0}, "shifted_column"),
+        ("fgd_gypsum", "", {"CaO": 32.0, "SiO2": 2.0, "Al2O3": 1.0, "MgO": 0.5, "LOI": 20.0}, "shifted_column"),
+    ],
+)
+def test_swapped_or_shifted_columns_of_any_class_are_doubted(waste_class, name, values, gate):
+    (found,) = [f for f in check(values, waste_class, subtype=name) if f.gate == gate]
+    assert found.severity == "warning"
+    assert "?" in found.text("zh") or "?" in found.text("zh")
+
+
+def test_a_copper_slag_may_hold_more_silica_than_lime():
+    values = {"SiO2": 35.0, "CaO": 3.0, "Fe2O3": 50.0, "MgO": 2.0, "Al2O3": 4.0}
+    assert not [f for f in check(values, "smelting_slag", subtype="copper slag") if f.gate == "swapped_columns"]

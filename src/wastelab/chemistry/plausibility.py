@@ -191,6 +191,44 @@ def _shifted_red_mud(v: Mapping[str, float], cls: str, sub: str) -> Finding | No
     return None
 
 
+#: Al2O3/SiO2 by mass above which even a high-alumina ash is doubted (those have about 1.2; from memory).
+HIGH_ALUMINA = 1.5
+#: Without these an analysis of the class is not what it says; reported together they are never empty.
+MAIN_OXIDES = {
+    "coal_gangue": ("SiO2", "Al2O3"),
+    "fly_ash": ("SiO2", "Al2O3"),
+    "fgd_gypsum": ("CaO", "SO3"),
+    "smelting_slag": ("SiO2", "CaO"),
+    "tailings": ("SiO2",),
+    "red_mud": ("SiO2", "Al2O3"),
+}
+
+
+def _empty_main(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
+    given = [k for k in v if k in _OXIDE_SET and k != "LOI"]
+    if len(given) < 4 or cls not in MAIN_OXIDES:
+        return None
+    empty = [name for name in MAIN_OXIDES[cls] if name not in v]
+    if not empty:
+        return None
+    return _warning(
+        "shifted_column", "empty_main", empty=", ".join(empty), cls=cls.replace("_", " "), cls_zh=_class_zh(cls)
+    )
+
+
+def _swapped_ash(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
+    if cls == "fly_ash" and _get(v, "Al2O3") > HIGH_ALUMINA * _get(v, "SiO2") > 0:
+        return _warning("swapped_columns", "swapped_ash", al=v["Al2O3"], si=v["SiO2"])
+    return None
+
+
+def _swapped_steel_slag(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
+    text = sub.lower()
+    if cls == "smelting_slag" and ("steel" in text or "钢渣" in text) and _get(v, "SiO2") > _get(v, "CaO") > 0:
+        return _warning("swapped_columns", "swapped_steel", si=v["SiO2"], ca=v["CaO"])
+    return None
+
+
 def _binder_shares(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
     oxides = [x for k, x in v.items() if k in _OXIDE_SET and x > 0]
     if (
@@ -350,7 +388,8 @@ def _potassium(v: Mapping[str, float], cls: str, sub: str) -> Finding | None:
 
 _Gate = Callable[[Mapping[str, float], str, str], Finding | None]
 _GATES: tuple[_Gate, ...] = (
-    _negative, _closure, _swapped_gangue, _shifted_red_mud, _binder_shares, _particle_size, _size_order, _density,
+    _negative, _closure, _swapped_gangue, _swapped_ash, _swapped_steel_slag,
+    _shifted_red_mud, _empty_main, _binder_shares, _particle_size, _size_order, _density,
     _bulk_density, _blaine, _fraction, _strength, _setting, _free_lime, _gypsum, _ash_class, _ash_limits,
     _raw_gangue_loss, _negative_loss, _indices, _potassium,
 )  # fmt: skip
