@@ -77,6 +77,26 @@ def head(conn: Connection) -> tuple[int, str, str]:
     return (row[0], row[1], row[2]) if row else (0, "", GENESIS)
 
 
+def last_digests(conn: Connection, entity: str, uids: Sequence[str]) -> dict[str, str]:
+    """The newest digest that the trail has of each record."""
+    item = s.audit_item
+    out: dict[str, str] = {}
+    for start in range(0, len(uids), 1000):
+        query = (
+            select(item.c.uid, item.c.digest)
+            .where(item.c.uid.in_(uids[start : start + 1000]) & (item.c.entity == entity))
+            .order_by(item.c.seq, item.c.ordinal)
+        )
+        out |= {row[0]: row[1] for row in conn.execute(query)}
+    return out
+
+
+def raw_digest(*, sha256: str, size: int, filename: str, received_at: str) -> str:
+    """What the trail notes of a raw file. Catalogues of earlier versions noted the hash of its content alone."""
+    body = [sha256, size, filename, received_at]
+    return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
 def append(
     conn: Connection, at: str, seq: int, prev: str, *, actor: str, action: str, reason: str, items: Sequence[Item]
 ) -> str:

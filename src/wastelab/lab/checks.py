@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,19 @@ from sqlalchemy import Column, Connection, Table, and_, exists, func, select
 
 from ..errors import IntegrityError
 from . import schema as s
-from .audit import GENESIS
+from .audit import GENESIS, raw_digest
 from .curves import decode
-from .entities import ENTITIES, canonical, digest, load
+from .entities import ENTITIES, Entity, canonical, digest, load
 from .files import FileStore, sha256
-from .store import Store, search_text_of
+from .store import GUARDS, Store, search_text_of
 
 if TYPE_CHECKING:
     from .verify import Report
 
 _PAGE = 2000
 _HEX = re.compile(r"[0-9a-f]+")
+#: What a catalogue says of itself; the first audit event has the digest of it.
+FACTS = ("uid", "name", "created_at")
 #: What is recorded of a raw file last, and the state it must then be in.
 RAW_STATES = {"insert": 0, "import": 0, "release": 0, "quarantine": 1, "absent": 2}
 
@@ -55,8 +58,23 @@ def schema(store: Store, conn: Connection, report: Report) -> None:
     with warnings.catch_warnings(record=True) as said:  # of tables whose definition cannot be understood
         warnings.simplefilter("always")
         differences = compare_metadata(context, s.metadata)
-    for text in [*(str(w.message) for w in said), *map(_describe, differences)]:
+    for text in [*(str(w.message) for w in said), *map(_describe, differences), *_hooks(store, conn)]:
         report.add("schema", difference=text)
+
+
+def _hooks(store: Store, conn: Connection) -> list[str]:
+    """Triggers, views and rules: wastelab makes none, and one could change what is written."""
+    here = "= current_schema()"
+    query = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+    if store.dialect != "sqlite":
+        query = (
+            "SELECT 'trigger', t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND n.nspname {here} "
+            f"UNION ALL SELECT 'view', viewname FROM pg_views WHERE schemaname {here} "
+            f"UNION ALL SELECT 'view', matviewname FROM pg_matviews WHERE schemaname {here} "
+            f"UNION ALL SELECT 'rule', rulename FROM pg_rules WHERE schemaname {here}"
+        )
+    return sorted(f"{row[0]} {row[1]}" for row in conn.exec_driver_sql(query))
 
 
 def _describe(difference: Any) -> str:
@@ -66,11 +84,12 @@ def _describe(difference: Any) -> str:
 
 
 def settings(store: Store, conn: Connection, report: Report) -> None:
-    """``lab.toml`` against the catalogue."""
+    """``lab.toml`` against the catalogue, and what the catalogue says of itself against its first audit event."""
     from .lab import read_settings
 
     if not (store.root / "lab.toml").is_file():
         report.add("settings", key="lab.toml", found="", expected="lab.toml")
+        _facts(store, conn, report)
         return
     said = read_settings(store.root)
     facts = store.meta(conn)
@@ -79,6 +98,19 @@ def settings(store: Store, conn: Connection, report: Report) -> None:
             report.add("settings", key=key, found=said[key], expected=facts.get(key, ""))
     if said["curves"] != store.curves.name:
         report.add("settings", key="curves", found=said["curves"], expected=store.curves.name)
+    if all(facts.get(key) == said[key] for key in ("uid", "name")):
+        _facts(store, conn, report)
+
+
+def _facts(store: Store, conn: Connection, report: Report) -> None:
+    known = store.meta(conn)
+    for key in sorted(known.keys() - set(FACTS) - set(GUARDS)):
+        report.add("meta_extra", key=key)
+    item = s.audit_item
+    query = select(item.c.digest).where((item.c.entity == "lab") & (item.c.change == "insert")).order_by(item.c.seq)
+    first = conn.execute(query.limit(1)).scalar()
+    if first != digest({key: known.get(key) for key in FACTS}):
+        report.add("meta", keys=", ".join(FACTS))
 
 
 def chain(conn: Connection, report: Report, expect: str | None) -> None:
@@ -147,23 +179,26 @@ def records(store: Store, conn: Connection, report: Report) -> None:
         for ids in _pages(conn, kind.table.c.id):
             page = load(conn, name, ids)
             uids = [r["uid"] for r in page.values()]
-            last: dict[str, str] = {}
+            trail: dict[str, list[tuple[int, str, str | None]]] = {}
             for row in conn.execute(
-                select(item.c.uid, item.c.digest).where(item.c.uid.in_(uids) & (item.c.entity == name))
-                .order_by(item.c.seq, item.c.ordinal)
+                select(item.c.uid, item.c.seq, item.c.digest, item.c.detail)
+                .where(item.c.uid.in_(uids) & (item.c.entity == name)).order_by(item.c.seq, item.c.ordinal)
             ):  # fmt: skip
-                last[row[0]] = row[1]
+                trail.setdefault(row[0], []).append((row[1], row[2], row[3]))
             texts = _texts(conn, name, ids) if kind.search else {}
             for key, record in page.items():
                 who = {"entity": name, "label": record.get(kind.label) or "", "uid": record["uid"]}
-                known = last.get(record["uid"])
+                known = trail.get(record["uid"])
                 if known is None:
                     report.add("record_unaudited", **who)
-                elif known != _digest(record):
+                elif known[-1][1] != _digest(record):
                     report.add("record_changed", **who)
+                elif seq := _broken(record, known):
+                    report.add("record_history", seq=seq, **who)
                 elif kind.search and texts.get(key) != search_text_of(record, kind.search):
                     report.add("search", **who)
             report.count("records", len(page))
+        _choices(conn, report, kind)
         gone = select(item.c.uid).distinct().where(
             and_(item.c.entity == name, ~exists().where(kind.table.c.uid == item.c.uid))
         )  # fmt: skip
@@ -175,6 +210,37 @@ def records(store: Store, conn: Connection, report: Report) -> None:
             )  # fmt: skip
             if number := conn.execute(lost).scalar_one():
                 report.add("reference", table="search_text", column=name, number=number)
+
+
+def _broken(record: dict[str, Any], trail: Sequence[tuple[int, str, str | None]]) -> int:
+    """First event from the end that does not lead from the record before it to the one after it, or 0.
+
+    Each change notes the old values of what it changed; put back, they must give the record that the event before
+    noted. Whoever edited the catalogue in between two changes is found here, though the last digest fits.
+    """
+    now = dict(record)
+    for (_, before, _), (seq, _, detail) in zip(trail[-2::-1], trail[:0:-1], strict=True):
+        if detail is None:
+            return 0  # nothing is known of what this event changed
+        try:
+            for key, (old, new) in json.loads(detail).items():
+                if now[key] != new:
+                    return seq
+                now[key] = old
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return seq
+        if _digest(now) != before:
+            return seq
+    return 0
+
+
+def _choices(conn: Connection, report: Report, kind: Entity) -> None:
+    """Words that decide who sees a record and what uses it."""
+    table = kind.table
+    for key, allowed in (("status", s.STATUSES), ("visibility", s.VISIBILITIES)):
+        if key in table.c:
+            for row in conn.execute(select(table.c.uid, table.c[key]).where(table.c[key].not_in(allowed))):
+                report.add("choice", entity=kind.name, uid=row[0], field=key, value=row[1], known=", ".join(allowed))
 
 
 def _digest(record: dict[str, Any]) -> str:
@@ -233,25 +299,30 @@ def raw_files(store: Store, conn: Connection, report: Report) -> None:
     table, item, vault = s.raw, s.audit_item, store.vault
     for prefix, names in _folders(vault, report):
         rows = {
-            row[0]: (row[1], row[2], row[3])
+            row[0]: (row[1], row[2], row[3], row[4])
             for row in conn.execute(
-                select(table.c.sha256, table.c.size, table.c.filename, table.c.quarantined)
+                select(table.c.sha256, table.c.size, table.c.filename, table.c.quarantined, table.c.received_at)
                 .where(_starts(table.c.sha256, prefix))
             )
         }  # fmt: skip
         last: dict[str, str] = {}
+        noted: dict[str, set[str]] = {}
         for shas in _slices(sorted(rows)):
             for row in conn.execute(
-                select(item.c.uid, item.c.change).where(item.c.uid.in_(shas) & (item.c.entity == "raw"))
+                select(item.c.uid, item.c.change, item.c.digest).where(item.c.uid.in_(shas) & (item.c.entity == "raw"))
                 .order_by(item.c.seq, item.c.ordinal)
             ):  # fmt: skip
                 last[row[0]] = row[1]
-        for sha, (size, filename, state) in rows.items():
+                if row[2] != row[0]:  # earlier versions noted the hash of the content alone
+                    noted.setdefault(row[0], set()).add(row[2])
+        for sha, (size, filename, state, at) in rows.items():
             who = {"filename": filename, "file": str(vault.path(sha))}
             if sha not in last:
                 report.add("raw_unaudited", **who)
             elif RAW_STATES.get(last[sha]) != state:
                 report.add("raw_state", **who)
+            elif not noted.get(sha, set()) <= {_raw_digest(sha, _size(vault.path(sha), size), filename, at)}:
+                report.add("raw_changed", **who)
             if state == 2 and sha not in names:
                 report.count("raw_elsewhere")
             elif sha not in names:
@@ -266,6 +337,21 @@ def raw_files(store: Store, conn: Connection, report: Report) -> None:
     )  # fmt: skip
     for row in conn.execute(gone):
         report.add("record_missing", entity="raw", uid=row[0])
+
+
+def _size(file: Path, otherwise: Any) -> Any:
+    """Size of a file; where it is not the one of its row, that is told apart from what is noted of it."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return otherwise
+
+
+def _raw_digest(sha: str, size: Any, filename: Any, at: Any) -> str:
+    try:
+        return raw_digest(sha256=sha, size=size, filename=filename, received_at=at)
+    except (TypeError, ValueError):
+        return ""
 
 
 def curves(store: Store, conn: Connection, report: Report) -> None:

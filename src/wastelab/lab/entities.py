@@ -228,15 +228,40 @@ def shape(kind: Entity) -> tuple[Any, Any]:
     return _SHAPES[kind.name]
 
 
+def _typed(value: Any, kind: str, what: str) -> Any:
+    """A value in the type it comes back in from the catalogue.
+
+    Raises
+    ------
+    LabError
+        If it is of another kind: its digest would never be found again.
+    """
+    if value is None:
+        return None
+    if kind in ("text", "ref"):
+        if isinstance(value, str):
+            return value if type(value) is str else str(value)
+        raise LabError(f"{what} = {value!r:.60} is no text.")
+    try:
+        if kind == "float":
+            return float(value) + 0.0  # minus zero does not survive in SQLite
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise LabError(f"{what} = {value!r:.60} is not a number.") from None
+
+
+def fitted(kind: Entity, changes: Mapping[str, Any]) -> Record:
+    """Some fields of a record in the types they come back in; see `complete` for a whole one."""
+    sorts = {name: sort for name, sort, _ in shape(kind)[0]}
+    return {k: _typed(v, sorts[k], f"{kind.name}, {k}") for k, v in changes.items()}
+
+
 def _fill(columns: Sequence[tuple[str, str, object]], record: Mapping[str, Any], what: str) -> Record:
     out: Record = {}
     for name, kind, default in columns:
         value = record.get(name, default)
-        if value is not None:
-            if kind == "float":
-                value = float(value) + 0.0  # minus zero does not survive in SQLite
-            elif kind == "int":
-                value = int(value)
+        if value is not None and (kind != "text" or type(value) is not str):
+            value = _typed(value, kind, f"{what}, {name}")
         out[name] = value
     extra = record.keys() - out.keys()
     if extra:

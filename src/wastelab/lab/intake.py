@@ -206,6 +206,7 @@ def _retract(act: Act, keys: Sequence[int]) -> None:
     if not keys:
         return
     before = load(act.conn, "measurement", keys)
+    act.unchanged("measurement", list(before.values()))
     table = s.measurement
     for start in range(0, len(keys), 500):
         chunk = keys[start : start + 500]

@@ -18,13 +18,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import LabError, UnknownNameError, suggest
+from ..errors import IntegrityError, LabError, UnknownNameError, suggest
 from ..instruments.base import Variable
 from . import audit
 from . import schema as s
 from .curves import BlobCurves, CurveStore, FileCurves, decode
 from .engine import translate
-from .entities import ENTITIES, Record, canonical, checked_digest, complete, digest, entity, load, shape
+from .entities import ENTITIES, Record, canonical, checked_digest, complete, digest, entity, fitted, load, shape
 from .files import FileStore
 
 #: Keys of `meta` that close a catalogue: it was moved away, or is a copy that is not yet in charge. See `transfer`.
@@ -284,6 +284,8 @@ class Act:
         ------
         LabError
             If a field may not be changed in place (supersede the record instead).
+        IntegrityError
+            If the record is not as the audit trail has it; see `unchanged`.
         """
         kind = entity(name)
         columns = {k: (f"{k}_id" if f"{k}_id" in kind.refs else k) for k in changes}
@@ -297,7 +299,8 @@ class Act:
         if not before:
             raise LabError(f"There is no {name} with internal key {key}.")
         old = before[key]
-        changes = {k: v + 0.0 if isinstance(v, float) else v for k, v in changes.items()}
+        self.unchanged(name, [old])
+        changes = fitted(kind, changes)
         checked_digest(name, changes)
         row = {
             c: (self._resolve(kind.refs[c], changes[k]) if c in kind.refs else changes[k]) for k, c in columns.items()
@@ -311,6 +314,32 @@ class Act:
         if kind.search:
             where = (s.search_text.c.entity == name) & (s.search_text.c.entity_id == key)
             self.conn.execute(update(s.search_text).where(where).values(text=search_text_of(new, kind.search)))
+
+    def unchanged(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse records that are not as the audit trail last saw them; asked of every record before it is changed.
+
+        A change notes the digest of the whole record: without this question it would confirm what somebody wrote to
+        the database past wastelab.
+
+        Raises
+        ------
+        IntegrityError
+            Names the first such record.
+        """
+        wanted = {str(r["uid"]): r for r in records}
+        known = audit.last_digests(self.conn, name, list(wanted))
+        known |= {i.uid: i.digest for i in self.items if i.entity == name and i.uid in wanted}
+        for uid, record in wanted.items():
+            try:
+                found = digest(record)
+            except (TypeError, ValueError):  # something that no record can hold
+                found = ""
+            if known.get(uid) != found:
+                label = record.get(entity(name).label) or ""
+                raise IntegrityError(
+                    f"{self.store.place}: {name} {label} ({uid}) is not as the audit trail recorded it: it was edited "
+                    "past wastelab, or damaged. Nothing was changed. Run `wastelab verify` and restore a backup."
+                )
 
     def note(self, name: str, uid: str, change: str, body: object) -> None:
         """Note something that is no record (a raw file, a setting) in the audit event."""
@@ -330,15 +359,12 @@ class Act:
         sha = self.store.vault.put(data)
         row = self.conn.execute(select(s.raw.c.quarantined).where(s.raw.c.sha256 == sha)).first()
         if row is None:
-            self.conn.execute(
-                insert(s.raw),
-                {"sha256": sha, "size": len(data), "filename": filename, "received_at": self.at,
-                 "quarantined": int(quarantined)},
-            )  # fmt: skip
-            self.note("raw", sha, "quarantine" if quarantined else "insert", sha)
+            given: dict[str, Any] = {"sha256": sha, "size": len(data), "filename": filename, "received_at": self.at}
+            self.conn.execute(insert(s.raw), {**given, "quarantined": int(quarantined)})
+            self.note("raw", sha, "quarantine" if quarantined else "insert", audit.raw_digest(**given))
         elif row[0] and not quarantined:  # out of quarantine, or a file that a bundle named but did not bring
             self.conn.execute(update(s.raw).where(s.raw.c.sha256 == sha).values(quarantined=0))
-            self.note("raw", sha, "release", sha)
+            self.note("raw", sha, "release", sha)  # name and time stay as they were first noted
         return sha
 
     def quantity(self, name: str, unit: str) -> int:
@@ -408,7 +434,7 @@ class Act:
 
 
 def find_uid(conn: Connection, name: str, label: str) -> str:
-    """Uid of a record by its code or name (or its uid itself).
+    """Uid of a record by its code or name (or its uid itself); by its uid alone where several may have one label.
 
     Raises
     ------
@@ -417,6 +443,14 @@ def find_uid(conn: Connection, name: str, label: str) -> str:
     """
     kind = ENTITIES[name]
     column = kind.table.c[kind.label]
+    if not column.unique:
+        row = conn.execute(select(kind.table.c.uid).where(kind.table.c.uid == label)).first()
+        if row is None:
+            raise UnknownNameError(
+                f"There is no {name.replace('_', ' ')} with uid {label!r} in this laboratory; several may share a "
+                f"{kind.label}, so only the uid names one."
+            )
+        return str(row[0])
     row = conn.execute(select(kind.table.c.uid).where((column == label) | (kind.table.c.uid == label))).first()
     if row is None:
         known: Iterable[str] = [r[0] for r in conn.execute(select(column).limit(20_000))]
