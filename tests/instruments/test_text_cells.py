@@ -162,3 +162,19 @@ def test_dates_that_are_not_guessed(cell: object) -> None:
 def test_every_iso_date_comes_back(moment: datetime) -> None:
     assert parse_date(moment.isoformat()) == moment.isoformat("T", "seconds")
     assert parse_date(moment.date().isoformat()) == moment.date().isoformat()
+
+
+@pytest.mark.parametrize(
+    ("cell", "likely"),
+    [("4O", "40"), ("4o.5", "40.5"), ("1O5", "105"), ("3I", "31"), ("<O.O5", "0.05"), ("O.45", "0.45"),
+     ("l2.5", "12.5"), ("2l.5", "21.5")],
+)  # fmt: skip
+def test_a_letter_among_digits_is_no_unit(cell: str, likely: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a number: a letter stands for a digit") as caught:
+        parse_cell(cell)
+    assert f"({likely}?)" in str(caught.value) and repr(cell) in str(caught.value)
+
+
+@pytest.mark.parametrize(("cell", "unit"), [("12 L", "L"), ("12L", "L"), ("5 l", "l"), ("4 Oe", "Oe"), ("7 d", "d")])
+def test_units_of_those_letters_stay_units(cell: str, unit: str) -> None:
+    assert parse_cell(cell).unit == unit

@@ -34,6 +34,10 @@ _QUANTITY = re.compile(
 )
 _UNIT = re.compile(r"[A-Za-zµμ°℃%‰Ω\u4e00-\u9fff][A-Za-zµμ°℃%‰Ω\u4e00-\u9fff/·*^()0-9.²³\-\s]{0,19}")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+#: Digits of which some are letters that look like digits, with nothing between them.
+_LETTERS_FOR_DIGITS = re.compile(r"[+-]?(?=[OoIl]*[\d.,])(?=[\d.,]*[OoIl])[\dOoIl.,]+")
+_LITRES = re.compile(r"[+-]?[\d.,]+l")
+_DIGITS = str.maketrans("OoIl", "0011")
 _NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?$")
 
 
@@ -188,6 +192,8 @@ def parse_cell(cell: object, decimal: str = ".") -> Cell:
         flag, text = "below_detection", text[1:].lstrip("= ").strip()
     elif low[0] in ">≥":
         flag, text = "above_range", text[1:].lstrip("= ").strip()
+    if _LETTERS_FOR_DIGITS.fullmatch(text) and not _LITRES.fullmatch(text):
+        raise ValueError(say("sheet.letter_digit", cell=str(cell), likely=text.translate(_DIGITS)))
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(say("sheet.no_number", cell=str(cell)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Decimal
 from functools import cache
 
 from ..errors import UnitError
@@ -110,6 +111,13 @@ def factor(unit: str, target: str) -> float:
     if zero != 0.0:
         raise UnitError(say("sheet.unit_zero", unit=unit, target=target))
     return float(f"{number:.12g}")
+
+
+def times(number: float, scale: float) -> float:
+    """A product, rounded once: 0.21 times 100 is 21, not 20.999999999999996."""
+    if scale == 1.0:
+        return number
+    return float(Decimal(repr(float(number))) * Decimal(repr(scale)))
 
 
 def split_heading(heading: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The words of the laboratory: techniques, quantities and column headings, in Chinese and English.
 
-Read from ``datasets/vocabulary/*.toml``; folders in ``WASTELAB_DATA`` add to them. Oxides and elements are known
-by their formula, metals as ``metal:Pb`` (total, mg/kg) and ``leachate_Pb`` (mg/L).
+Read from ``datasets/vocabulary/*.toml``; folders in ``WASTELAB_DATA`` add to them. Elements, compounds and the oxides
+of ``oxides.toml`` are known by their formula, metals as ``metal:Pb`` (total, mg/kg) and ``leachate_Pb`` (mg/L).
 """
 
 from __future__ import annotations
@@ -223,8 +223,8 @@ def _terms() -> tuple[dict[str, Term], dict[str, str]]:
 def term(name: str) -> Term:
     """The vocabulary entry of a quantity name.
 
-    Formulas (``"V2O5"``), ``"metal:X"``, ``"leachate_X"``, ``"phase:X"`` and ``"X_28d"`` (a quantity at an age)
-    are known without an entry.
+    Formulas (``"V2O5"``; oxides as far as `oxides` lists them), ``"metal:X"``, ``"leachate_X"``, ``"phase:X"`` and
+    ``"X_28d"`` (a quantity at an age) are known without an entry.
 
     Raises
     ------
@@ -250,12 +250,48 @@ def term(name: str) -> Term:
         )  # fmt: skip
     if _is_formula(name):
         return Term(name, "wt%", name, "", "XRF")
+    metal = _oxide_of(name)
+    if metal in _elements():
+        known = oxides().get(metal, ())
+        raise UnknownNameError(
+            f"There is no quantity {name!r}.{suggest(name, known)} Oxides of {metal}: {', '.join(known) or 'none'}; "
+            "others are added in vocabulary/oxides.toml."
+        )
     raise UnknownNameError(f"There is no quantity {name!r}.{suggest(name, terms)}")
 
 
+@cache
+def oxides() -> Mapping[str, tuple[str, ...]]:
+    """Oxides and oxo-anions that analyses report, by element; every other formula of an oxide is no quantity.
+
+    Raises
+    ------
+    DatasetError
+        If a file lists what is no oxide of the element.
+    """
+    out: dict[str, dict[str, None]] = {}
+    for file, data in _tables("oxides"):
+        for metal, formulas in data.get("oxides", {}).items():
+            for formula in formulas:
+                if _oxide_of(formula) != metal:
+                    raise DatasetError(f"{file}, oxides.{metal}: {formula!r} is no oxide of {metal}.")
+                out.setdefault(metal, {})[formula] = None
+    return {metal: tuple(formulas) for metal, formulas in out.items()}
+
+
+def _oxide_of(formula: str) -> str:
+    """The element in a formula of one element and oxygen, in this order; an empty string for other texts."""
+    match = re.fullmatch(r"([A-Z][a-z]?)(?:\d+(?:\.\d+)?)?O(?:\d+(?:\.\d+)?)?", formula)
+    return match[1] if match else ""
+
+
 def _is_formula(text: str) -> bool:
+    """True for the formula of an element, of an oxide that analyses report, or of another compound."""
     if not re.fullmatch(r"(?:[A-Z][a-z]?\d*(?:\.\d+)?)+", text):
         return False
+    metal = _oxide_of(text)
+    if metal:
+        return text in oxides().get(metal, ())
     try:
         molar_mass(text)
     except WastelabError:
@@ -312,7 +348,7 @@ def find(heading: str) -> Term | None:
     """The quantity a column heading without its unit means, or None.
 
     Understands names, titles, Chinese names, synonyms, formulas in any case (``"sio2"``, ``"SiO₂"``), and ages
-    (``"28d抗压强度"``, ``"compressive strength 28 d"``).
+    (``"28d抗压强度"``, ``"compressive strength 28 d"``). An oxide that no analysis reports (``"Fe2O4"``) is None.
     """
     _, words = _terms()
     folded = fold(heading)
@@ -322,7 +358,7 @@ def find(heading: str) -> Term | None:
         return term(words[folded])
     formula = element(heading) or _formula_by_fold(folded)
     if formula:
-        return term(formula)
+        return term(formula) if formula in _terms()[0] or _is_formula(formula) else None
     aged = re.fullmatch(r"(\d+)(d|h|天|小时)(.+)", folded) or None
     tail = re.fullmatch(r"(.+?)\(?(\d+)(d|h|天|小时|days|day)\)?", folded)
     for match, number, mark, rest in (

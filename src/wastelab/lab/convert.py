@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..errors import LabError, UnitError, UnknownNameError
 from ..i18n import said_by
 from ..instruments import vocabulary
 from ..instruments.base import Reading, Value
-from ..instruments.units import factor
+from ..instruments.units import factor, times
 from .bind import SAMPLE_FIELDS
 from .drafts import Draft
 from .entities import canonical
@@ -68,6 +67,7 @@ def convert(draft: Draft, technique: str, options: Options) -> Converted:
     default = stated or options.basis
     seen: dict[str, str] = {}
     bases: set[str] = set()
+    own_bases: set[str] = set()  # of what is always stated on one basis, such as moisture
     without = 0
     for v in reading.values:
         try:
@@ -98,6 +98,8 @@ def convert(draft: Draft, technique: str, options: Options) -> Converted:
                 draft.finding("schema", "refuse", "receipt.not_finite", quantity=name, where=v.where, name=name)
             )
             continue
+        if v.flag == "below_detection" and v.value is not None:
+            v = _limit(v)
         if scale != 1.0 or name != v.quantity:
             v = replace(
                 v, quantity=name, unit=unit, value=_times(v.value, scale), sigma=_times(v.sigma, scale),
@@ -108,12 +110,13 @@ def convert(draft: Draft, technique: str, options: Options) -> Converted:
             continue
         basis = v.basis
         if unit in _ON_BASIS:
-            basis = basis or default or own
-            bases.add(basis)
+            basis = basis or own or default
+            (own_bases if own else bases).add(basis)
             without += not basis
         if basis != v.basis or unit != v.unit:
             v = replace(v, basis=basis, unit=unit)
         out.values.append(v)
+    bases = bases or own_bases
     if len(bases) == 1:
         out.basis = bases.pop()
     if without and _needs_basis(technique):
@@ -123,11 +126,18 @@ def convert(draft: Draft, technique: str, options: Options) -> Converted:
     return out
 
 
+def _limit(v: Value) -> Value:
+    """A value that is below detection with its number as the limit, unless it has one; what was printed is kept."""
+    assert v.value is not None
+    lod = v.lod if v.lod is not None else v.value if v.value > 0 else None
+    error = "" if v.sigma is None else f" ± {v.sigma:.12g}"
+    said = f"printed {v.value:.12g}{error} {v.unit}".rstrip()
+    text = f"{v.text}; {said}" if v.text else said
+    return replace(v, value=None, sigma=None, k=None, lod=lod, text=text)
+
+
 def _times(number: float | None, scale: float) -> float | None:
-    """A product, rounded once: 0.21 x 100 is 21, not 20.999999999999996."""
-    if number is None or scale == 1.0:
-        return number
-    return float(Decimal(repr(float(number))) * Decimal(repr(scale)))
+    return None if number is None else times(number, scale)
 
 
 @lru_cache(maxsize=256)

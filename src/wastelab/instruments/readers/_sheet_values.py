@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from ...errors import UnitError
 from ...i18n import Message, said_by, say
 from ..base import Source, Value
 from ..sheets import Cell, Problem
 from ..text import parse_cell, parse_date, parse_number
-from ..units import factor, normalise
+from ..units import factor, normalise, times
 from ..vocabulary import Term
 from ._sheet_headings import Column, clean
 
@@ -74,10 +73,7 @@ def age_of(cell: Cell, unit: str = "") -> str:
 
 def convert(number: float, unit: str, term: Term) -> float:
     """A number in the unit of the vocabulary, exact in decimal arithmetic."""
-    scale = factor(unit, term.unit)
-    if scale == 1.0:
-        return number
-    return float(Decimal(repr(number)) * Decimal(repr(scale)))
+    return times(number, factor(unit, term.unit))
 
 
 def converted(source: Source, number: float | None, unit: str, term: Term, where: str) -> float | None:
