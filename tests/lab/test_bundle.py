@@ -435,3 +435,252 @@ def test_every_flipped_byte_is_noticed_or_harmless(sound: Path, receiver: Lab, t
         except LabError:
             refused += 1
     assert refused >= 55  # what is left are bytes of the archive that carry no content (times, attributes)
+
+
+# -- what happens to shared records later
+def hand_over(giver: Lab, taker: Lab, file: Path, **how: Any) -> dict[str, Any]:
+    """Export everything, import it, import it again (adds nothing); both laboratories stay whole."""
+    giver.export_bundle(file)
+    got = taker.import_bundle(file, **how)
+    head = taker.head()
+    again = taker.import_bundle(file, **how)
+    assert again["event"] == "" and taker.head() == head and not any(again["updated"].values())
+    for one in (giver, taker):
+        report = one.verify()
+        assert report.ok, report.text()
+    return got
+
+
+def live(lab: Lab) -> dict[str, Any]:
+    """The draft XRF result of the first sample."""
+    found = records(lab)["measurement"].values()
+    return next(r for r in found if r["technique"] == "XRF" and r["status"] != "retracted")
+
+
+def trail(lab: Lab, uid: str) -> list[tuple[str, Any]]:
+    """Changes and details that the audit trail has of a record."""
+    with lab.store.read() as conn:
+        rows = conn.execute(
+            select(s.audit_item.c.change, s.audit_item.c.detail)
+            .where(s.audit_item.c.uid == uid)
+            .order_by(s.audit_item.c.seq)
+        )
+        return [(r[0], json.loads(r[1]) if r[1] else None) for r in rows]
+
+
+def replace_result(lab: Lab, old: dict[str, Any]) -> str:
+    """A result that supersedes another; the old one is retracted by the same act."""
+    with lab.store.write("correct", reason="wrong dilution") as act:
+        record = {k: old[k] for k in ("sample", "technique", "visibility", "values", "operator", "replicate")}
+        (key,) = act.insert_many("measurement", [{**record, "supersedes": old["uid"]}])
+        old_key = act.conn.execute(select(s.measurement.c.id).where(s.measurement.c.uid == old["uid"])).scalar_one()
+        act.change("measurement", old_key, {"status": "retracted"}, change="superseded")
+        return str(act.conn.execute(select(s.measurement.c.uid).where(s.measurement.c.id == key)).scalar_one())
+
+
+def test_what_a_laboratory_does_to_its_records_reaches_its_partner(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 2)
+    hand_over(lab, other, tmp_path / "a.zip")
+    uid = live(lab)["uid"]
+    lab.set_status(uid, "verified", by="Wang Fang")
+    lab.change("sample", "RM-001", reason="moved", location="hall 3", visibility="institute")
+    lab.change("instrument", "RM-XRD", reason="moved", location="room 4")
+    got = hand_over(lab, other, tmp_path / "b.zip")
+    assert {k: n for k, n in got["updated"].items() if n} == {"sample": 1, "instrument": 1, "measurement": 1}
+    assert not any(got["new"].values()) and got["event"] == other.head() and got["retracted"] == []
+    home = lab.info()["uid"]
+    for name in ("sample", "measurement", "instrument", "mix", "specimen", "source"):
+        ours, theirs = records(lab)[name], records(other)[name]
+        assert theirs == {u: {**r, "origin": home} if "origin" in r else r for u, r in ours.items()}
+    assert trail(other, uid)[-1][0] == "import-update"
+    assert trail(other, uid)[-1][1]["status"] == ["draft", "verified"]
+    # Retracted after it was verified; a retraction that comes with a successor.
+    lab.set_status(uid, "retracted", by="Wang Fang", reason="wrong crucible")
+    got = hand_over(lab, other, tmp_path / "c.zip")
+    assert got["retracted"] == [uid] and records(other)["measurement"][uid]["status"] == "retracted"
+    again = live(lab)
+    new = replace_result(lab, again)
+    got = hand_over(lab, other, tmp_path / "d.zip")
+    assert got["retracted"] == [again["uid"]] and got["new"]["measurement"] == 1
+    assert records(other)["measurement"][new]["supersedes"] == again["uid"]
+    # Old bundles, and the other laboratory's, bring nothing back.
+    for file in ("a.zip", "b.zip", "c.zip"):
+        assert other.import_bundle(tmp_path / file)["event"] == ""
+    back = hand_over(other, lab, tmp_path / "home.zip")
+    assert back["event"] == "" and not any(back["updated"].values())
+
+
+def test_versions_that_were_missed_and_values_that_return(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 1)
+    notes = ["one", "two", "one", "three"]
+    hand_over(lab, other, tmp_path / "0.zip")
+    for n, note in enumerate(notes, 1):
+        lab.change("sample", "RM-001", reason="said", note=note)
+        lab.export_bundle(tmp_path / f"{n}.zip")
+
+    def note() -> str:
+        return str(next(iter(records(other)["sample"].values()))["note"])
+
+    for n in (1, 2, 3):
+        assert other.import_bundle(tmp_path / f"{n}.zip")["updated"]["sample"] == 1
+        assert note() == notes[n - 1]
+    for n in (0, 1, 2, 3):
+        assert other.import_bundle(tmp_path / f"{n}.zip")["event"] == "" and note() == "one"
+    other.import_bundle(tmp_path / "4.zip")
+    assert note() == "three" and other.verify().ok
+
+
+def test_a_retraction_wins_over_a_verification_here(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 1)
+    hand_over(lab, other, tmp_path / "a.zip")
+    uid = live(lab)["uid"]
+    other.set_status(uid, "verified", by="Chen Lei")
+    # The source annotates and verifies: the verification here stays, the note arrives.
+    lab.set_status(uid, "verified", by="Wang Fang")
+    lab.change("measurement", uid, reason="said", note="bead B")
+    got = hand_over(lab, other, tmp_path / "b.zip")
+    mine = records(other)["measurement"][uid]
+    assert (mine["checked_by"], mine["note"], got["updated"]["measurement"]) == ("Chen Lei", "bead B", 1)
+    lab.set_status(uid, "retracted", by="Wang Fang", reason="wrong crucible")
+    got = hand_over(lab, other, tmp_path / "c.zip")
+    mine = records(other)["measurement"][uid]
+    assert mine["status"] == "retracted" and got["retracted"] == [uid]
+    assert trail(other, uid)[-1][1]["status"] == ["verified", "retracted"]
+    # Retracted here although the source keeps it: stays retracted, stops nothing.
+    fresh = store_results(lab, "RM-001", seed=3) and next(
+        r for r in records(lab)["measurement"].values() if r["status"] == "draft" and r["technique"] == "XRF"
+    )
+    hand_over(lab, other, tmp_path / "d.zip")
+    other.set_status(fresh["uid"], "retracted", by="Chen Lei", reason="contaminated here")
+    lab.set_status(fresh["uid"], "verified", by="Wang Fang")
+    assert hand_over(lab, other, tmp_path / "e.zip")["event"] == ""
+    assert records(other)["measurement"][fresh["uid"]]["status"] == "retracted"
+
+
+def test_a_partner_does_not_retract_what_is_ours(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 1)
+    hand_over(lab, other, tmp_path / "a.zip")
+    uid = live(lab)["uid"]
+    other.set_status(uid, "retracted", by="Chen Lei", reason="not our experience")
+    got = hand_over(other, lab, tmp_path / "b.zip")
+    assert got["objections"] == [uid] and got["event"] == "" and got["retracted"] == []
+    assert records(lab)["measurement"][uid]["status"] == "draft"
+    lab.set_status(uid, "retracted", by="Wang Fang", reason="they are right")
+    assert hand_over(other, lab, tmp_path / "b.zip")["objections"] == []
+    # A successor of theirs beside a living result of ours would count twice.
+    store_results(lab, "RM-001", seed=4)
+    hand_over(lab, other, tmp_path / "c.zip")
+    ours = live(lab)["uid"]
+    new = replace_result(other, records(other)["measurement"][ours])
+    other.export_bundle(tmp_path / "d.zip")
+    head = lab.head()
+    with pytest.raises(LabError, match=rf"(?s){ours}.*superseded there by {new}.*retract"):
+        lab.import_bundle(tmp_path / "d.zip")
+    assert lab.head() == head
+    lab.set_status(ours, "retracted", by="Wang Fang", reason="they are right")
+    assert hand_over(other, lab, tmp_path / "d.zip")["new"]["measurement"] == 1
+
+
+def test_a_change_on_both_sides_is_a_conflict_that_says_what_to_do(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 2)
+    hand_over(lab, other, tmp_path / "a.zip")
+    lab.change("sample", "RM-001", reason="seen", note="grey")
+    other.change("sample", "RM-001", reason="seen", note="red")
+    lab.set_status(live(lab)["uid"], "retracted", by="Wang Fang", reason="wrong")
+    lab.export_bundle(tmp_path / "b.zip")
+    head = other.head()
+    with pytest.raises(LabError, match=r"(?s)sample RM-001.*note = 'red' here, 'grey' in the bundle.*change") as caught:
+        other.import_bundle(tmp_path / "b.zip")
+    assert "lab.change('sample', 'RM-001', note='grey'" in str(caught.value)
+    assert other.head() == head and live(other)["status"] == "draft"
+    other.change("sample", "RM-001", reason="they looked again", note="grey")
+    got = hand_over(lab, other, tmp_path / "b.zip")
+    assert len(got["retracted"]) == 1
+    # Once agreed on, the source may go on.
+    lab.change("sample", "RM-001", reason="seen", note="grey, dry")
+    assert hand_over(lab, other, tmp_path / "c.zip")["updated"]["sample"] == 1
+    # Our own record, changed at a partner, is not overwritten.
+    other.change("sample", "RM-002", reason="seen", note="wet")
+    other.export_bundle(tmp_path / "d.zip")
+    with pytest.raises(LabError, match=r"sample RM-002.*note = '' here, 'wet' in the bundle"):
+        lab.import_bundle(tmp_path / "d.zip")
+
+
+def test_visibility_narrowed_here_is_not_widened_from_there(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 1)
+    lab.change("sample", "RM-001", reason="x", visibility="institute")
+    lab.change("sample", "RM-001", reason="x", visibility="public")
+    hand_over(lab, other, tmp_path / "a.zip")
+    other.change("sample", "RM-001", reason="not here", visibility="institute")
+    lab.change("sample", "RM-001", reason="x", note="more")
+    lab.export_bundle(tmp_path / "b.zip")
+    with pytest.raises(LabError, match=r"visibility = 'institute' here, 'public' in the bundle"):
+        other.import_bundle(tmp_path / "b.zip")
+
+
+def test_records_that_a_third_laboratory_passes_on(
+    lab: Lab, other: Lab, new_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    third = new_lab("sqlite-files", "third")
+    fill(lab, 2)
+    hand_over(lab, other, tmp_path / "a.zip")
+    hand_over(other, third, tmp_path / "a2.zip")
+    uid, home = live(lab)["uid"], lab.info()["uid"]
+    lab.set_status(uid, "verified", by="Wang Fang")
+    lab.change("sample", "RM-001", reason="seen", note="grey")
+    hand_over(lab, other, tmp_path / "b.zip")
+    got = hand_over(other, third, tmp_path / "b2.zip")
+    assert got["updated"]["measurement"] == 1 == got["updated"]["sample"]
+    assert records(third)["measurement"] == records(other)["measurement"]
+    assert {r["origin"] for r in records(third)["sample"].values()} == {home}
+    # The source goes on, straight to the third; the second is behind and brings nothing back.
+    lab.set_status(uid, "retracted", by="Wang Fang", reason="wrong")
+    got = hand_over(lab, third, tmp_path / "c.zip")
+    assert got["retracted"] == [uid]
+    assert hand_over(other, third, tmp_path / "c2.zip")["event"] == ""
+    # And the third tells the second.
+    assert hand_over(third, other, tmp_path / "d.zip")["retracted"] == [uid]
+    assert hand_over(third, lab, tmp_path / "e.zip")["event"] == ""
+
+
+def test_measured_content_that_differs_is_never_merged(
+    sound: Path, new_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    lab = new_lab()
+    lab.import_bundle(sound)
+    head = lab.head()
+    forged = rewrite(sound, tmp_path / "forged.zip", row_edit("measurement", status="retracted", method="other"))
+    with pytest.raises(LabError, match=r"(?s)method = '' here, 'other' in the bundle.*verify"):
+        lab.import_bundle(forged)
+    assert lab.head() == head
+    # A trail that is no trail proves nothing: the value is neither newer nor older.
+    bad = rewrite(sound, tmp_path / "bad.zip", row_edit("sample", note="forged"))
+    with pytest.raises(LabError, match=r"note = '' here, 'forged' in the bundle"):
+        lab.import_bundle(bad)
+    assert lab.head() == head and lab.verify().ok
+
+
+def test_a_renamed_record_follows_its_source_and_goes_home(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    fill(lab, 1)
+    other.add("sample", code="RM-001", waste_class="fly_ash")
+    lab.export_bundle(tmp_path / "a.zip")
+    other.import_bundle(tmp_path / "a.zip", prefix="A")
+    lab.change("sample", "RM-001", reason="seen", note="grey")
+    assert hand_over(lab, other, tmp_path / "b.zip", prefix="A")["updated"]["sample"] == 1
+    codes = {r["code"]: r["note"] for r in records(other)["sample"].values()}
+    assert codes == {"RM-001": "", "A-RM-001": "grey"}
+    other.export_bundle(tmp_path / "c.zip", samples=["A-RM-001"])
+    assert lab.import_bundle(tmp_path / "c.zip")["event"] == ""
+
+
+def test_a_prefix_may_collide_inside_the_bundle(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    for code in ("S1", "B-S1"):
+        lab.add("sample", code=code, waste_class="raw", visibility="public")
+    other.add("sample", code="S1", waste_class="fly_ash")
+    lab.export_bundle(tmp_path / "a.zip")
+    head = other.head()
+    with pytest.raises(LabError, match=r"1 code\(s\) belong to other records.*sample S1.*another prefix than 'B'"):
+        other.import_bundle(tmp_path / "a.zip", prefix="B")
+    assert other.head() == head
+    assert other.import_bundle(tmp_path / "a.zip", prefix="C")["renamed"] == {"S1": "C-S1"}
+    assert other.verify().ok

@@ -2,7 +2,8 @@
 
 A zip archive (stored, so that nothing can unfold to more than is there) with ``manifest.json``, records as JSON lines,
 raw files and curves by their hash, and the audit events that touched the records. The same state gives the same bytes.
-Merging is one act: all of it, or nothing. Records keep their uid, so importing twice adds nothing.
+Merging is one act: all of it, or nothing. Records keep their uid, so importing twice adds nothing; records that
+changed where they are from are brought up to date (see `bundle_follow`).
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from sqlalchemy import Connection, insert, select
 
 from ..errors import IntegrityError, LabError
 from . import audit
+from . import bundle_follow as follow
 from . import schema as s
 from .bundle_read import AUDIT, FORMAT, MANIFEST, VERSION, Bundle
 from .bundle_select import ORDER, Selection, choose
 from .curves import BlobCurves
-from .entities import ENTITIES, Record, canonical, digest, load
+from .entities import ENTITIES, Record, canonical, load
 from .files import sha256, sync_folder
 from .store import Act, Store
 
@@ -232,16 +234,19 @@ def import_bundle(store: Store, file: Path, *, prefix: str | None = None, dry_ru
     Returns
     -------
     dict
-        ``lab`` (where it is from), ``new`` and ``there`` (records by kind), ``raw``, ``curves``, ``renamed``, ``event``
-        (hash of the audit event, empty if there was nothing new), ``dry_run``.
+        ``lab`` (where it is from), ``new``, ``there`` and ``updated`` (records by kind; updated are those that changed
+        where they are from), ``retracted`` (results that were in use here and are no longer), ``objections`` (results
+        of this laboratory that another one retracted; they stay as they are), ``raw``, ``curves``, ``renamed``,
+        ``event`` (hash of the audit event, empty if there was nothing new), ``dry_run``.
 
     Raises
     ------
     IntegrityError
         If the bundle is damaged or was changed.
     LabError
-        If it is no bundle, refers to what is neither in it nor here, or a record differs from the one here. Nothing of
-        it is then stored.
+        If it is no bundle, refers to what is neither in it nor here, or a record differs from the one here in what
+        never changes, in what was changed here by hand, or because another laboratory changed what is of this one.
+        Nothing of it is then stored.
     """
     with Bundle(file) as bundle:
         bundle.check()
@@ -251,7 +256,7 @@ def import_bundle(store: Store, file: Path, *, prefix: str | None = None, dry_ru
             return {**plan.result(bundle), "event": "", "dry_run": True}
         with store.write("import", reason=f"bundle of {bundle.lab_name} ({bundle.lab_uid})") as act:
             plan = _plan(store, act.conn, bundle, prefix)
-            if any(plan.new.values()):
+            if not plan.empty:
                 _merge(act, bundle, plan)
         return {**plan.result(bundle), "event": act.event, "dry_run": False}
 
@@ -263,25 +268,36 @@ class _Plan:
         self.new: dict[str, list[Record]] = {name: [] for name in ORDER}
         self.there: dict[str, int] = dict.fromkeys(ORDER, 0)
         self.renamed: dict[str, str] = {}
+        self.updates: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in ORDER}
+        self.objections: list[str] = []
+        self.conflicts: list[str] = []
+        self.proposals: list[str] = []
+        self.fixed = False
 
     def result(self, bundle: Bundle) -> dict[str, Any]:
+        gone = sorted(u for u, c in self.updates["measurement"].items() if c.get("status") == follow.RETRACTED)
         return {
             "lab": {"uid": bundle.lab_uid, "name": bundle.lab_name}, "new": {k: len(v) for k, v in self.new.items()},
-            "there": self.there, "raw": len(bundle.files("raw")), "curves": len(bundle.files("curves")),
-            "renamed": self.renamed,
+            "there": self.there, "updated": {k: len(v) for k, v in self.updates.items()}, "retracted": gone,
+            "objections": sorted(self.objections), "raw": len(bundle.files("raw")),
+            "curves": len(bundle.files("curves")), "renamed": self.renamed,
         }  # fmt: skip
+
+    @property
+    def empty(self) -> bool:
+        return not any(self.new.values()) and not any(self.updates.values())
 
 
 def _plan(store: Store, conn: Connection, bundle: Bundle, prefix: str | None) -> _Plan:
     lab = store.meta(conn)["uid"]
-    plan, conflicts, taken = _Plan(), [], []
+    plan, taken = _Plan(), []
     if prefix is not None and not re.fullmatch(r"[\w.+]{1,32}", prefix):
         raise LabError(f"prefix = {prefix!r}: expected up to 32 letters and digits, without blanks.")
     for name in ORDER:
         kind = ENTITIES[name]
         records = bundle.records[name]
         here: dict[str, Record] = {}
-        codes: dict[str, str] = {}
+        codes: set[str] = set()
         unique = bool(kind.table.c[kind.label].unique)
         for page in _pages(list(records.values())):
             t = kind.table
@@ -289,49 +305,108 @@ def _plan(store: Store, conn: Connection, bundle: Bundle, prefix: str | None) ->
             here |= {r["uid"]: r for r in load(conn, name, ids).values()}
             if unique:
                 labels = [r[kind.label] for r in page] + [f"{prefix}-{r[kind.label]}" for r in page if prefix]
-                codes |= {
-                    r[0]: r[1]
-                    for r in conn.execute(select(t.c[kind.label], t.c.uid).where(t.c[kind.label].in_(labels)))
-                }
+                codes |= {r[0] for r in conn.execute(select(t.c[kind.label]).where(t.c[kind.label].in_(labels)))}
+        own = {r[kind.label] for r in records.values()}
+        differing: dict[str, Record] = {}
         for uid, given in records.items():
-            mine = here.get(uid)
-            if mine is not None:
-                if _same(name, portable(mine, lab), given, kind.label):
+            record = local(given, lab)
+            if (mine := here.get(uid)) is not None:
+                if unique and _renamed(mine[kind.label], record[kind.label]):  # by an earlier import
+                    record = {**record, kind.label: mine[kind.label]}
+                if mine == record or (name == "upload" and WITHHELD in (mine["outcome"], given["outcome"])):
                     plan.there[name] += 1
                 else:
-                    conflicts.append(f"{name} {given[kind.label]} ({uid})")
+                    differing[uid] = record
                 continue
-            record = local(given, lab)
             label = record[kind.label]
             if unique and label in codes:
-                if prefix is None or f"{prefix}-{label}" in codes:
+                longer = f"{prefix}-{label}"
+                if prefix is None or longer in codes or longer in own:
                     taken.append(f"{name} {label}")
                     continue
-                plan.renamed[label] = f"{prefix}-{label}"
-                record = {**record, kind.label: f"{prefix}-{label}"}
+                plan.renamed[label] = longer
+                record = {**record, kind.label: longer}
             plan.new[name].append(record)
-    if conflicts:
-        raise LabError(
-            f"{bundle.file}: {len(conflicts)} record(s) are here already with other content: "
-            f"{'; '.join(conflicts[:10])}{' …' if len(conflicts) > 10 else ''}. Nothing was stored. One of the two "
-            "laboratories changed them; agree on one, then record the correction here."
-        )
+        _follow(conn, plan, bundle, name, {u: (here[u], record) for u, record in differing.items()})
+    _follow_successors(conn, plan, bundle)
+    if plan.conflicts:
+        raise LabError(_conflict_text(bundle, plan))
     if taken:
         hint = re.sub(r"[^\w.+]+", "", bundle.lab_name)[:32] or "X"
+        way = f"with a prefix, e.g. --prefix {hint}" if prefix is None else f"with another prefix than {prefix!r}"
         raise LabError(
             f"{bundle.file}: {len(taken)} code(s) belong to other records here: {'; '.join(taken[:10])}"
-            f"{' …' if len(taken) > 10 else ''}. Nothing was stored. Repeat with a prefix, e.g. --prefix {hint}."
+            f"{' …' if len(taken) > 10 else ''}. Nothing was stored. Repeat {way}."
         )
     _check_references(conn, bundle)
     return plan
 
 
-def _same(name: str, mine: Record, given: Record, label: str) -> bool:
-    if name == "upload" and WITHHELD in (mine["outcome"], given["outcome"]):
-        return True
-    if str(mine[label]).endswith(f"-{given[label]}"):  # renamed by an earlier import
-        mine = {**mine, label: given[label]}
-    return digest(mine) == digest(given)
+def _renamed(one: str, other: str) -> bool:
+    """Whether two codes differ by a prefix that an import put before one."""
+    return one.endswith(f"-{other}") or other.endswith(f"-{one}")
+
+
+def _follow(
+    conn: Connection, plan: _Plan, bundle: Bundle, name: str, differing: dict[str, tuple[Record, Record]]
+) -> None:
+    """Bring records up to date that changed where they are from; note what cannot be merged."""
+    if not differing:
+        return
+    kind = ENTITIES[name]
+    known = follow.trails(conn, name, list(differing))
+    for uid, (mine, record) in differing.items():
+        given = bundle.records[name][uid]
+        states = follow.versions(bundle.as_there(given), bundle.trails[(name, uid)])
+        source = given.get("origin", bundle.lab_uid) == bundle.lab_uid
+        step = follow.follow(name, mine, record, known.get(uid, ()), states, from_source=source)
+        if step.conflicts:
+            plan.fixed |= step.fixed
+            plan.conflicts.append(f"{name} {mine[kind.label]} ({uid}): {follow.said(step.conflicts)}")
+            if not step.fixed:
+                unique = bool(kind.table.c[kind.label].unique)
+                plan.proposals.append(follow.proposal(name, mine[kind.label], uid, unique, step.conflicts))
+        elif step.changes:
+            plan.updates[name][uid] = step.changes
+        else:
+            plan.there[name] += 1
+        if step.objection:
+            plan.objections.append(uid)
+
+
+def _follow_successors(conn: Connection, plan: _Plan, bundle: Bundle) -> None:
+    """A result that arrives retracts the one here that it supersedes; one of ours has to be retracted by us."""
+    m = s.measurement
+    status = follow.RETRACTED
+    successors = {r["supersedes"]: r for r in plan.new["measurement"] if r["supersedes"] and r["status"] != status}
+    for page in _pages(sorted(successors)):
+        query = select(m.c.uid, m.c.technique, m.c.origin).where(m.c.uid.in_(page) & (m.c.status != status))
+        for uid, technique, origin in conn.execute(query):
+            new = successors[uid]["uid"]
+            if origin:
+                plan.updates["measurement"].setdefault(uid, {})["status"] = status
+                continue
+            plan.conflicts.append(f"measurement {technique} ({uid}): is superseded there by {new}, but is ours")
+            plan.proposals.append(f"lab.set_status({uid!r}, 'retracted', by=…, reason=…)")
+
+
+def _conflict_text(bundle: Bundle, plan: _Plan) -> str:
+    found, ways = plan.conflicts, plan.proposals
+    text = (
+        f"{bundle.file}: {len(found)} record(s) are here already with other content: {'; '.join(found[:10])}"
+        f"{' …' if len(found) > 10 else ''}. Nothing was stored."
+    )
+    if ways:
+        text += (
+            f" Agree with {bundle.lab_name}. Where they are right, record it here: {'; '.join(ways[:10])}"
+            f"{' …' if len(ways) > 10 else ''}; where not, they change theirs and export again. Then import again."
+        )
+    if plan.fixed:
+        text += (
+            " What was measured or registered is never edited, so one of the two was altered past wastelab: run "
+            "`wastelab verify` in both laboratories."
+        )
+    return text
 
 
 def _check_references(conn: Connection, bundle: Bundle) -> None:
@@ -370,3 +445,9 @@ def _merge(act: Act, bundle: Bundle, plan: _Plan) -> None:
     for name in ORDER:
         for page in _pages(plan.new[name]):
             act.insert_many(name, page, change="import")
+    for name in ORDER:
+        table = ENTITIES[name].table
+        for page in _pages(list(plan.updates[name])):
+            keys = {r[0]: r[1] for r in act.conn.execute(select(table.c.uid, table.c.id).where(table.c.uid.in_(page)))}
+            for uid in page:
+                act.change(name, keys[uid], plan.updates[name][uid], change="import-update")

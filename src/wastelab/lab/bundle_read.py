@@ -45,12 +45,15 @@ class Bundle:
         Records by kind and uid, what is pointed to first.
     raw : dict of str to dict
         What is known of each raw file, by hash.
+    trails : dict of (str, str) to list of Item
+        What the audit trail in it says of each record, by kind and uid, oldest first.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.records: dict[str, dict[str, Record]] = {name: {} for name in ORDER}
         self.raw: dict[str, dict[str, Any]] = {}
+        self.trails: dict[tuple[str, str], list[audit.Item]] = {}
         self.lab_uid = self.lab_name = ""
         try:
             self._zip = zipfile.ZipFile(file)
@@ -310,7 +313,7 @@ class Bundle:
 
     def _check_audit(self) -> None:
         """Events hash to what they say, and the last word on every record is the record."""
-        last: dict[tuple[str, str], str] = {}
+        trails = self.trails
         before = 0
         for where, row in self._rows(AUDIT):
             try:
@@ -324,13 +327,18 @@ class Bundle:
             if not ordered or (whole and found != row["hash"]):
                 raise self.bad(f"{where}: the audit event does not match its hash")
             before = seq
-            last |= {(i.entity, i.uid): i.digest for i in items}
+            for item in items:
+                trails.setdefault((item.entity, item.uid), []).append(item)
         for name in ORDER:
             for uid, record in self.records[name].items():
-                own = {**record, "origin": ""} if record.get("origin") == self.lab_uid else record
+                own = self.as_there(record)
                 withheld = name == "upload" and record["outcome"] == "withheld"
-                if not withheld and last.get((name, uid)) != digest(own):
+                if not withheld and (not (known := trails.get((name, uid))) or known[-1].digest != digest(own)):
                     raise self.bad(f"{name} {uid} is not as the audit trail in it recorded it")
+
+    def as_there(self, record: Record) -> Record:
+        """A record as the laboratory that the bundle is of holds it."""
+        return {**record, "origin": ""} if record.get("origin") == self.lab_uid else record
 
     def references(self) -> dict[str, set[str]]:
         """Uids that records point to, by kind."""
