@@ -132,9 +132,7 @@ def test_no_laboratory_says_how_to_make_one(capsys, tmp_path):
 
 
 def test_screening_takes_a_material_from_the_laboratory(filled, capsys):
-    code, out, _ = run(
-        capsys, "screen", "fly_ash_blended_cement", "--use", "ash=lab:FA-01", "--step", "5 %", "--json"
-    )
+    code, out, _ = run(capsys, "screen", "fly_ash_blended_cement", "--use", "ash=lab:FA-01", "--step", "5 %", "--json")
     assert code in (0, 1)
     assert json.loads(out)["counts"]["candidates"] > 0
     code, _, err = run(capsys, "screen", "fly_ash_blended_cement", "--use", "ash=lab:FA-99", "--dry-run")

@@ -6,6 +6,7 @@ stderr, results to stdout; ``--json`` prints one JSON object.
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -70,19 +71,49 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the ``wastelab`` command."""
     from ..errors import WastelabError
+    from ..i18n import pick_language, tr
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that lacks a character shows a mark in its place
+            stream.reconfigure(errors="replace")
+    language = pick_language(_asked(sys.argv[1:] if argv is None else argv))
 
     try:
         code = cli.main(args=argv, standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted.", err=True)
+        click.echo(tr("cli.interrupted", language), err=True)
         sys.exit(130)
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)
     except WastelabError as exc:
-        click.echo(f"Error: {exc}", err=True)
+        click.echo(tr("cli.error", language, message=_said(exc, language)), err=True)
         sys.exit(2)
     except BrokenPipeError:  # output was piped into something that stopped reading
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _asked(argv: list[str]) -> str | None:
+    """What ``--lang`` says, also where a command never came to read it."""
+    for at, word in enumerate(argv):
+        if word.startswith("--lang="):
+            return word.partition("=")[2]
+        if word == "--lang" and at + 1 < len(argv):
+            return argv[at + 1]
+    return None
+
+
+def _said(error: Exception, language: str) -> str:
+    """What an error says, in the language asked for where its text has one."""
+    from ..errors import InstrumentError
+    from ..i18n import Message, tr
+
+    first = error.args[0] if error.args else ""
+    if isinstance(first, Message):
+        return first.text(language)
+    if isinstance(error, InstrumentError) and error.key:
+        said = [error.file, error.where, tr(error.key, language, **error.values)]
+        return (":" if language == "zh" else ": ").join(part for part in map(str, said) if part)
+    return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,48 @@ if TYPE_CHECKING:
     from ..lab import Lab
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Basis(click.Choice[str]):
+    """A basis of contents, also in the words people use (``"干基"``)."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..instruments.vocabulary import basis
+
+        meant = basis(str(value))
+        return super().convert(meant if meant in self.choices else value, param, ctx)
+
+
+class WasteClass(click.ParamType):
+    """A waste class, also in the words people use (``"赤泥"``); what is none is left to the library to refuse."""
+
+    name = "class"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..instruments.vocabulary import waste_class
+
+        return waste_class(str(value)) or value
+
+
+class Day(click.ParamType):
+    """A date as people write it (``2026/3/2``, ``2026年3月2日``); parts of one (``2026-03``) pass as they are."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return day(str(value))
+
+
+def day(text: str) -> str:
+    """A date as ISO text, or the text as it is where that is no date: the library then says what is wrong."""
+    if re.match(r"\d{4}(-\d\d)?$|\d{4}-\d\d-\d\d", text.strip()):
+        return text
+    from ..instruments.text import parse_date
+
+    try:
+        return parse_date(text)
+    except ValueError:
+        return text
 
 
 def lab_options(command: F) -> F:

@@ -7,9 +7,16 @@ from typing import Any
 
 import click
 
-from ._lab import lab_options, open_for, pairs
+from ..errors import LabError
+from ..i18n import say
+from ._lab import day, lab_options, open_for, pairs
 
+#: Fields that hold dates.
+_DATES = {"collected_at", "received_at", "disposed_at", "calibrated_at", "valid_until", "made_at", "cast_at", "started"}
 _KINDS = ("person", "instrument", "calibration", "reference_material", "source", "sample", "mix", "specimen")
+
+#: Of a measurement, what `approve` and `retract` decide.
+_DECIDED = {"status", "checked_by", "checked_at", "flags"}
 
 
 @click.command()
@@ -30,6 +37,8 @@ def add(
     Example:  wastelab add sample RM-XY-03-D parent=RM-XY-03 process='{"step": "dried", "temperature": "105 degC"}'
     Example:  wastelab add mix M-07 components='RM-XY-03-D=0.3, raw/limestone=0.7' water_binder=0.4
     """
+    if "=" in label:
+        raise LabError(say("cli.label_equals", label=label, kind=kind))
     given: dict[str, Any] = {k: _value(k, v) for k, v in pairs(fields).items()}
     given["name" if kind == "person" else "certificate" if kind == "calibration" else "code"] = label
     with open_for(lab_dir, user) as lab:
@@ -43,7 +52,7 @@ def add(
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice((*_KINDS, "measurement")))
 @click.argument("label")
 @click.argument("fields", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; kept in the audit trail.")
@@ -54,10 +63,15 @@ def change(
 ) -> int:  # fmt: skip
     """Change what may be changed of a record; the old value stays in the audit trail.
 
+    \b
     Example:  wastelab change sample RM-XY-03 location='shelf 3' --reason 'moved' --lab mylab
+    Example:  wastelab change measurement UID visibility=public --reason 'published' --lab mylab
     """
+    given = {k: _value(k, v) for k, v in pairs(fields).items()}
+    if kind == "measurement" and given.keys() & _DECIDED:
+        raise LabError(say("cli.decided", names=", ".join(sorted(given.keys() & _DECIDED))))
     with open_for(lab_dir, user) as lab:
-        lab.change(kind, label, reason=reason, **{k: _value(k, v) for k, v in pairs(fields).items()})
+        lab.change(kind, label, reason=reason, **given)
     click.echo(json.dumps({"kind": kind, "label": label}, ensure_ascii=False) if as_json else f"{kind} {label}")
     return 0
 
@@ -65,6 +79,8 @@ def change(
 def _value(name: str, text: str) -> Any:
     if name == "components" and not text.lstrip().startswith("["):
         return [_component(part) for part in text.split(",") if part.strip()]
+    if name in _DATES:
+        return day(text)
     if text[:1] in "[{":
         try:
             return json.loads(text)

@@ -9,11 +9,12 @@ import click
 from ..errors import FractionSumError, MissingDataError, ValidityError
 from ..i18n import pick_language, tr
 from ..units import parse
+from ._lab import Basis
 
 
 @click.command()
 @click.argument("parts", nargs=-1, required=True)
-@click.option("--basis", type=click.Choice(["dry", "ignited"]), default="dry", help="Basis of the contents shown.")
+@click.option("--basis", type=Basis(["dry", "ignited"]), default="dry", help="Basis of the contents shown.")
 @click.option("--wet", is_flag=True, help="The shares are as received (moist), not dry.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--lang", type=click.Choice(["en", "zh"]), help="Language of the table.")

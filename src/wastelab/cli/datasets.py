@@ -9,6 +9,7 @@ import click
 
 from ..errors import UnknownNameError, suggest
 from ..i18n import pick_language, tr
+from ._lab import WasteClass
 
 _COLLECTIONS = ("materials", "factors", "compositions", "published_recipes", "standards", "recipes")
 
@@ -20,7 +21,7 @@ def datasets() -> None:
 
 @datasets.command("list")
 @click.argument("collection", required=False)
-@click.option("--waste-class", help="Only materials of this class.")
+@click.option("--waste-class", type=WasteClass(), help="Only materials of this class.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--lang", type=click.Choice(["en", "zh"]), help="Language.")
 def list_(collection: str | None, waste_class: str | None, as_json: bool, lang: str | None) -> int:

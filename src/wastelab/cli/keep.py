@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..i18n import pick_language, tr
-from ._lab import lab_options, open_for
+from ._lab import WasteClass, lab_options, open_for
 
 
 @click.command()
@@ -73,7 +73,7 @@ def bundle() -> None:
 @bundle.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--sample", "samples", multiple=True, help="Only this sample and what it needs (repeatable).")
-@click.option("--class", "waste_class", help="Only this waste class.")
+@click.option("--class", "waste_class", type=WasteClass(), help="Only this waste class.")
 @click.option(
     "--visibility",
     multiple=True,
@@ -96,7 +96,17 @@ def bundle_export(
         result = lab.export_bundle(
             file, samples=list(samples) or None, waste_class=waste_class, visibility=visibility, include_raw=not no_raw
         )
-    click.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else _lines(result))
+    language = pick_language(lang)
+    click.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else _lines(result, language))
+    records = result["records"]
+    empty = not any(records.get(kind) for kind in ("sample", "mix", "specimen", "measurement", "source"))
+    seen = ", ".join(visibility)
+    if empty:
+        click.echo(tr("cli.bundle_empty", language, visibility=seen), err=True)
+        return 1
+    for kind, label in (("sample", "CODE"), ("measurement", "UID")):
+        if not records.get(kind):
+            click.echo(tr("cli.bundle_part", language, kind=kind, label=label, visibility=seen), err=True)
     return 0
 
 
@@ -114,7 +124,7 @@ def bundle_import(
     """
     with open_for(lab_dir, user) as lab:
         result = lab.import_bundle(file, prefix=prefix, dry_run=dry_run)
-    click.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else _lines(result))
+    click.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else _lines(result, pick_language(lang)))
     return 0
 
 
@@ -143,5 +153,16 @@ def export(
     return 0
 
 
-def _lines(result: dict[str, object]) -> str:
-    return "\n".join(f"{k}: {json.dumps(v, ensure_ascii=False, default=str)}" for k, v in result.items())
+def _lines(result: dict[str, object], language: str) -> str:
+    """What went or came, a line each: names beside figures instead of what programs read."""
+    out = []
+    for name, value in result.items():
+        if isinstance(value, dict):
+            said = ", ".join(f"{k} {v}" for k, v in value.items() if v not in (0, "", None))
+        elif isinstance(value, list | tuple | set):
+            said = ", ".join(str(v) for v in value)
+        else:
+            said = "" if value is None else str(value)
+        if said:
+            out.append(f"{name.replace('_', ' ')}{':' if language == 'zh' else ': '}{said}")
+    return "\n".join(out)

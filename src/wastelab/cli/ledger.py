@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from ..i18n import pick_language, tr
-from ._lab import lab_options, open_for, pairs, show_table
+from ._lab import Basis, Day, WasteClass, lab_options, open_for, pairs, show_table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,8 +88,8 @@ def yard(code: str, fields: tuple[str, ...], lab_dir: str, user: str | None, as_
 
 @ledger.command()
 @click.argument("code")
-@click.argument("waste_class")
-@click.argument("received_at", metavar="DATE")
+@click.argument("waste_class", type=WasteClass())
+@click.argument("received_at", metavar="DATE", type=Day())
 @click.option("--yard", help="Where it goes, and is taken from unless a movement says otherwise.")
 @click.option("--source", help="Source (heap, plant) it came from.")
 @click.option("--waste-code", help="National code of the waste.")
@@ -140,7 +140,7 @@ def link(batch: str, samples: tuple[str, ...], lab_dir: str, user: str | None, a
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_to", "counterparty")
 @lab_options
 def receive(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -154,7 +154,7 @@ def receive(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_from", "yard_to")
 @lab_options
 def transfer(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -168,7 +168,7 @@ def transfer(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_from", "mix", "specimen", "product", "product_quantity")
 @lab_options
 def use(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -182,7 +182,7 @@ def use(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command("return")
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_from", "yard_to", "counterparty")
 @lab_options
 def return_(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -196,7 +196,7 @@ def return_(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_from", "counterparty")
 @lab_options
 def dispose(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -210,7 +210,7 @@ def dispose(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @_movement_options("moisture", "yard_from", "counterparty")
 @lab_options
 def sell(batch: str, mass: str, at: str, **options: Any) -> int:
@@ -224,7 +224,7 @@ def sell(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("batch")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
+@click.argument("at", metavar="DATE", type=Day())
 @click.option("--reason", required=True, help="Why; kept in the account.")
 @_movement_options("moisture", "yard_from", "yard_to")
 @lab_options
@@ -239,7 +239,7 @@ def adjust(batch: str, mass: str, at: str, **options: Any) -> int:
 @ledger.command()
 @click.argument("uid")
 @click.option("--reason", required=True, help="Why; kept in the account.")
-@click.option("--at", help="When it counts (when the movement did, by default).")
+@click.option("--at", type=Day(), help="When it counts (when the movement did, by default).")
 @click.option("--operator", default="", help="Who did it.")
 @lab_options
 def reverse(
@@ -264,8 +264,8 @@ def reverse(
 @ledger.command()
 @click.argument("yard")
 @click.argument("mass")
-@click.argument("at", metavar="DATE")
-@click.option("--class", "waste_class", help="Only material of this class.")
+@click.argument("at", metavar="DATE", type=Day())
+@click.option("--class", "waste_class", type=WasteClass(), help="Only material of this class.")
 @click.option("--moisture", help="wt% of the wet mass.")
 @click.option("--mass-sigma", help="Standard uncertainty of the mass, e.g. '5 t'.")
 @click.option("--method", help="How it was measured: survey, weighing …")
@@ -299,10 +299,10 @@ def stocktake(
 @ledger.command()
 @click.option("--kind", multiple=True, help="Only this kind of movement (repeatable).")
 @click.option("--batch", help="Only this batch.")
-@click.option("--class", "waste_class", help="Only this waste class.")
+@click.option("--class", "waste_class", type=WasteClass(), help="Only this waste class.")
 @click.option("--yard", help="Only from or to this yard.")
-@click.option("--from", "since", help="On or after this day.")
-@click.option("--to", "until", help="On or before this day.")
+@click.option("--from", "since", type=Day(), help="On or after this day.")
+@click.option("--to", "until", type=Day(), help="On or before this day.")
 @click.option("--document", help="Only with this document.")
 @click.option("--live", is_flag=True, help="Without reversed entries and their reversals.")
 @lab_options
@@ -323,11 +323,20 @@ def entries(
     return 0
 
 
+class _Weighed(Basis):
+    """How mass is counted: wet as it is received, or dry."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..instruments.vocabulary import basis
+
+        return super().convert("wet" if value == "湿基" or basis(str(value)) == "as_received" else value, param, ctx)
+
+
 _BY = click.Choice(["waste_class", "waste_code", "yard", "batch", "source", "producer"])
 
 
 @ledger.command()
-@click.option("--at", help="At the end of this day, or at this time (now by default).")
+@click.option("--at", type=Day(), help="At the end of this day, or at this time (now by default).")
 @click.option("--by", multiple=True, type=_BY, default=("waste_class", "yard"), show_default=True, help="Repeatable.")
 @lab_options
 def balance(
@@ -344,8 +353,8 @@ def balance(
 
 
 @ledger.command()
-@click.option("--at", help="On this day (today by default).")
-@click.option("--basis", type=click.Choice(["wet", "dry"]), default="wet", show_default=True)
+@click.option("--at", type=Day(), help="On this day (today by default).")
+@click.option("--basis", type=_Weighed(["wet", "dry"]), default="wet", show_default=True)
 @click.option("--by", multiple=True, type=_BY, default=("waste_class", "yard"), show_default=True, help="Repeatable.")
 @lab_options
 def storage(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ._lab import lab_options, open_for, show_table
+from ._lab import Day, lab_options, open_for, show_table
 
 
 @click.group()
@@ -20,8 +20,8 @@ def quality() -> None:
 @click.argument("quantity")
 @click.option("--instrument", help="Only results of this instrument (code).")
 @click.option("--technique", help="Only results of this technique.")
-@click.option("--from", "since", help="Only results since this date.")
-@click.option("--to", "until", help="Only results until this date.")
+@click.option("--from", "since", type=Day(), help="Only results since this date.")
+@click.option("--to", "until", type=Day(), help="Only results until this date.")
 @click.option("--baseline", type=click.IntRange(2), help="The first so many results set the limits.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the chart as a PNG.")
 @lab_options

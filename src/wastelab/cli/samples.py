@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from ..i18n import pick_language, tr
-from ._lab import lab_options, open_for, show_table
+from ._lab import Day, WasteClass, lab_options, open_for, show_table
 
 
 @click.command()
-@click.option("--class", "waste_class", help="Only this waste class.")
+@click.option("--class", "waste_class", type=WasteClass(), help="Only this waste class.")
 @click.option("--source", help="Only this source.")
-@click.option("--from", "collected_from", help="Collected on or after this date.")
-@click.option("--to", "collected_to", help="Collected on or before this date.")
+@click.option("--from", "collected_from", type=Day(), help="Collected on or after this date.")
+@click.option("--to", "collected_to", type=Day(), help="Collected on or before this date.")
 @click.option("--text", help="Only samples whose texts hold these words.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @lab_options

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from ..i18n import pick_language, tr
 from ._lab import lab_options, open_for, show_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..lab import Lab
 
 #: Columns for people; --json has all.
 _SHOWN = {
@@ -16,7 +22,7 @@ _SHOWN = {
     "values": ("technique", "method", "quantity", "value", "sigma", "unit", "lod", "flag", "basis", "replicate",
                "status"),
     "lineage": ("level", "entity", "code", "relation", "of", "fraction", "share_of_source", "process", "measurements"),
-    "history": ("seq", "at", "actor", "action", "change", "reason", "detail"),
+    "history": ("seq", "at", "actor", "action", "entity", "change", "reason", "detail"),
 }  # fmt: skip
 
 
@@ -37,9 +43,10 @@ def show(
         lineage = lab.lineage(code)
         here = lineage[lineage["code"] == code]
         kind = str(here["entity"].iloc[0]) if len(here) else "sample"
-        measurements = lab.measurements(**{kind: code}) if kind in ("sample", "mix", "specimen") else None
-        values = lab.values(**{kind: code}) if with_values and measurements is not None else None
-        events = lab.history(kind, code) if history else None
+        measurements = lab.measurements(status="all", **{kind: code}) if kind in ("sample", "mix", "specimen") else None
+        values = lab.values(status="all", **{kind: code}) if with_values and measurements is not None else None
+        uids = [] if measurements is None else [str(u) for u in measurements.reset_index()["measurement"]]
+        events = _history(lab, kind, code, uids) if history else None
         record = lab.table(kind)
     if record.index.name:
         record = record.reset_index()
@@ -70,3 +77,12 @@ def show(
             click.echo(tr(f"lab.{key}", language))
             show_table(frame[[c for c in _SHOWN[key] if c in frame.columns]], False)
     return 0
+
+
+def _history(lab: Lab, kind: str, code: str, measurements: list[str]) -> pd.DataFrame:
+    """Events of a record and of what was measured on it, oldest first."""
+    import pandas as pd
+
+    parts = [lab.history(kind, code).assign(entity=kind, record=code)]
+    parts += [lab.history("measurement", uid).assign(entity="measurement", record=uid) for uid in measurements]
+    return pd.concat([part.reset_index() for part in parts if len(part)]).sort_values("seq", kind="stable")

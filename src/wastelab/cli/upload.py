@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..i18n import pick_language
-from ._lab import lab_options, open_for
+from ._lab import Basis, Day, WasteClass, lab_options, open_for
 
 
 @click.command()
@@ -19,14 +19,21 @@ from ._lab import lab_options, open_for
 @click.option("--operator", help="Who measured, where the file does not say.")
 @click.option("--method", help="Test method, e.g. 'HJ/T 299'.")
 @click.option("--instrument", help="Code of the instrument.")
-@click.option("--measured-at", help="Date of the measurement, e.g. 2026-03-02.")
-@click.option("--basis", type=click.Choice(["as_received", "dry", "ignited"]), help="Basis of the contents.")
+@click.option("--measured-at", type=Day(), help="Date of the measurement, e.g. 2026-03-02.")
+@click.option("--basis", type=Basis(["as_received", "dry", "ignited"]), help="Basis of the contents.")
 @click.option("--technique", help="Technique, where the file does not say, e.g. XRF.")
-@click.option("--class", "waste_class", help="Waste class of samples that are new; with it they are registered.")
+@click.option(
+    "--class",
+    "waste_class",
+    type=WasteClass(),
+    help="Waste class of samples that are new; with it they are registered.",
+)
 @click.option("--source", help="Source (heap, plant) of samples that are new.")
 @click.option("--age", help="Age of the specimen, e.g. '28 d'.")
 @click.option("--allow", multiple=True, metavar="GATE", help="Let this gate's refusal pass as a warning (repeatable).")
 @click.option("--reason", default="", help="Why it may pass; kept with the data.")
+@click.option("--visibility", type=click.Choice(["group", "institute", "public"]), help="Who may see it (group).")
+@click.option("--licence", help="Licence it is shared under, e.g. CC-BY-4.0.")
 @click.option("--supersedes", help="Uid of the measurement that this one replaces.")
 @click.option("--again", is_flag=True, help="Read a file again that is stored already; the old results are superseded.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), help="Seconds the parser of one file may take (60).")

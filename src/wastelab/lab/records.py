@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, select
+from sqlalchemy import ColumnElement, Connection, Integer, and_, or_, select
 from sqlalchemy import Double as SqlDouble
 
 from ..errors import LabError, UnknownNameError, suggest
+from ..instruments import vocabulary
 from . import filters as f
 from . import frames as fr
 from . import schema as s
@@ -82,7 +84,7 @@ def _referred(kind: Entity | None, column: str, table_name: str) -> tuple[str, s
 def search(
     store: Store, text: str, *, limit: int = 100, entity: f.Codes = None, viewer: str | None = None
 ) -> pd.DataFrame:
-    """Records in whose texts every word occurs, in any language and case.
+    """Records in whose texts every word occurs, in any language and case; ``"赤泥"`` also finds ``red_mud``.
 
     Parameters
     ----------
@@ -111,6 +113,7 @@ def search(
     words = text.lower().split()
     if not words:
         raise LabError("Nothing to search for; give at least one word.")
+    meant = [{word, vocabulary.waste_class(word)} - {""} for word in words]  # the class itself, where a word names one
     kinds = [e for e in ENTITIES.values() if e.search]
     names = f.listed(entity)
     for name in names or ():
@@ -123,7 +126,7 @@ def search(
                 continue
             label = kind.label if kind.table.c[kind.label].unique else "uid"
             where: list[ColumnElement[bool]] = [
-                s.search_text.c.entity == kind.name, *(f.like(w) for w in words), *_seen(conn, viewer, kind)
+                s.search_text.c.entity == kind.name, *(or_(*(f.like(w) for w in alike)) for alike in meant), *_seen(conn, viewer, kind)
             ]  # fmt: skip
             query = (
                 select(kind.table.c[label], s.search_text.c.text)
@@ -132,7 +135,7 @@ def search(
                 .order_by(s.search_text.c.entity_id)
                 .limit(limit - len(found))
             )
-            found += [(kind.name, row[0], _snippet(row[1], words[0])) for row in conn.execute(query)]
+            found += [(kind.name, row[0], _snippet(row[1], meant[0])) for row in conn.execute(query)]
     columns = list(zip(*found, strict=True)) if found else [(), (), ()]
     return pd.DataFrame({n: fr.texts(c) for n, c in zip(("entity", "code", "snippet"), columns, strict=True)})
 
@@ -144,9 +147,9 @@ def _seen(conn: Connection, viewer: str | None, kind: Entity) -> list[f.Conditio
     return f.visible(conn, viewer, kind.table)
 
 
-def _snippet(text: str, word: str, size: int = 60) -> str:
+def _snippet(text: str, words: Iterable[str], size: int = 60) -> str:
     flat = text.replace("\n", " · ")
-    at = max(flat.find(word), 0)
+    at = min((i for w in words if (i := flat.find(w)) >= 0), default=0)
     start = max(at - size // 3, 0)
     return ("…" if start else "") + flat[start : start + size] + ("…" if start + size < len(flat) else "")
 

@@ -1,0 +1,166 @@
+"""What a technician meets at the command line: remedies that work, words in Chinese, sharing, clear endings."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from wastelab.cli import main
+
+HEAD = (
+    "样品编号,固废类别,基准,SiO2 (%),Al2O3 (%),Fe2O3 (%),CaO (%),MgO (%),SO3 (%),Na2O (%),K2O (%),TiO2 (%),P2O5 (%),"
+    "烧失量 (%)\n"
+)
+ROW = "46.13,25.02,7.25,8.02,1.81,0.12,4.74,0.63,4.70,0.42,0.53\n"  # doi:10.1016/s0956-053x(00)00105-7
+SHEET = HEAD + "FA-01,粉煤灰,干基," + ROW
+
+
+def run(capsys, *args):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(a) for a in args])
+    out = capsys.readouterr()
+    return stopped.value.code, out.out, out.err
+
+
+@pytest.fixture
+def lab_dir(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WASTELAB_LANG", "en")
+    assert run(capsys, "init", "lab", "--user", "Li Wei")[0] == 0
+    monkeypatch.setenv("WASTELAB_LAB", "lab")
+    return tmp_path / "lab"
+
+
+@pytest.fixture
+def filled(lab_dir, capsys, tmp_path):
+    (tmp_path / "xrf.csv").write_text(SHEET, encoding="utf-8")
+    assert run(capsys, "upload", "xrf.csv", "--operator", "Li Wei")[0] == 0
+    return lab_dir
+
+
+def uid_of(capsys, code="FA-01"):
+    return json.loads(run(capsys, "show", code, "--json")[1])["measurements"][0]["measurement"]
+
+
+# -- registering
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_remedy_for_an_unknown_sample_can_be_typed_as_it_is_printed(lab_dir, capsys, tmp_path, lang):
+    import re
+    import shlex
+
+    (tmp_path / "x.csv").write_text(SHEET.replace("粉煤灰", "").replace("FA-01", "RM-15"), encoding="utf-8")
+    code, out, _ = run(capsys, "upload", "x.csv", "--lang", lang)
+    assert code == 1
+    command = shlex.split(re.search(r"wastelab (add sample [^)]*)\)", out)[1])
+    assert run(capsys, *command)[0] == 0
+    assert "RM-15" in run(capsys, "samples")[1]
+    assert "code=" not in run(capsys, "samples")[1]
+    assert run(capsys, "upload", "x.csv")[0] == 0
+
+
+def test_a_label_is_no_field(lab_dir, capsys):
+    code, _, err = run(capsys, "add", "sample", "code=RM-15", "waste_class=red_mud")
+    assert (code, "'code=RM-15' is no code" in err) == (2, True)
+    code, _, err = run(capsys, "add", "sample", "code=RM-15", "waste_class=red_mud", "--lang", "zh")
+    assert (code, "不是编号" in err) == (2, True)
+
+
+# -- words in Chinese
+def test_basis_and_class_are_taken_in_chinese(lab_dir, capsys, tmp_path):
+    (tmp_path / "x.csv").write_text(
+        SHEET.replace(",基准", "").replace(",干基", "").replace(",固废类别", "").replace(",粉煤灰", ""),
+        encoding="utf-8",
+    )
+    code, out, err = run(capsys, "upload", "x.csv", "--basis", "干基", "--class", "粉煤灰")
+    assert (code, err) == (0, "")
+    assert "FA-01" in run(capsys, "samples", "--class", "粉煤灰")[1]
+    assert "FA-01" not in run(capsys, "samples", "--class", "赤泥")[1]
+    shown = json.loads(run(capsys, "show", "FA-01", "--json")[1])
+    assert shown["measurements"][0]["basis"] == "dry"
+    code, _, err = run(capsys, "upload", "x.csv", "--basis", "湿润")
+    assert (code, "as_received" in err) == (2, True)
+    assert run(capsys, "bundle", "export", "b.zip", "--class", "粉煤灰", "--visibility", "group")[0] == 0
+    listed = run(capsys, "datasets", "list", "materials", "--waste-class", "赤泥")[1]
+    assert "red_mud/" in listed
+    assert "fly_ash/" not in listed
+
+
+def test_search_knows_the_chinese_name_of_a_class(filled, capsys):
+    for word in ("粉煤灰", "fly_ash", "FA-01", "粉煤灰 fa-01"):
+        assert "FA-01" in run(capsys, "search", word)[1], word
+    assert "FA-01" not in run(capsys, "search", "赤泥")[1]
+
+
+# -- what was retracted stays in sight
+def test_show_lists_what_was_retracted_and_its_history(filled, capsys):
+    uid = uid_of(capsys)
+    assert run(capsys, "retract", uid, "--by", "Wang Fang", "--reason", "wrong crucible")[0] == 0
+    body = json.loads(run(capsys, "show", "FA-01", "--history", "--json")[1])
+    assert [m["status"] for m in body["measurements"]] == ["retracted"]
+    events = [(e["entity"], e["change"], e["reason"]) for e in body["history"]]
+    assert ("measurement", "retracted", "wrong crucible") in events
+    assert ("sample", "insert", "") in events
+    assert [e["seq"] for e in body["history"]] == sorted(e["seq"] for e in body["history"])
+    _, out, _ = run(capsys, "show", "FA-01", "--history")
+    assert "retracted" in out
+    assert "wrong crucible" in out
+
+
+# -- sharing
+def test_what_is_shared_at_upload_leaves_in_a_bundle(lab_dir, capsys, tmp_path):
+    (tmp_path / "xrf.csv").write_text(SHEET, encoding="utf-8")
+    assert run(capsys, "upload", "xrf.csv", "--visibility", "public", "--licence", "CC-BY-4.0")[0] == 0
+    code, out, err = run(capsys, "bundle", "export", "b.zip", "--visibility", "public", "--json")
+    assert (code, err, json.loads(out)["records"]["measurement"]) == (0, "", 1)
+    record = json.loads(run(capsys, "show", "FA-01", "--json")[1])
+    assert (record["record"]["licence"], record["record"]["visibility"]) == ("CC-BY-4.0", "public")
+
+
+def test_an_empty_bundle_says_how_to_share(filled, capsys, tmp_path):
+    code, _, err = run(capsys, "bundle", "export", "b.zip")
+    assert code == 1
+    assert "wastelab change measurement" in err
+    code, out, err = run(capsys, "change", "sample", "FA-01", "visibility=public", "--reason", "published")
+    assert code == 0
+    code, _, err = run(capsys, "bundle", "export", "b2.zip")
+    assert (code, "no measurement" in err) == (0, True)
+    uid = uid_of(capsys)
+    assert run(capsys, "change", "measurement", uid, "visibility=public", "--reason", "published")[0] == 0
+    code, out, err = run(capsys, "bundle", "export", "b3.zip")
+    assert (code, err) == (0, "")
+    assert "{" not in out
+    run(capsys, "init", "other")
+    assert run(capsys, "bundle", "import", "b3.zip", "--lab", "other")[0] == 0
+
+
+def test_the_status_of_a_measurement_is_not_changed_by_the_way(filled, capsys):
+    uid = uid_of(capsys)
+    code, _, err = run(capsys, "change", "measurement", uid, "status=verified", "--reason", "quick")
+    assert (code, "wastelab approve" in err) == (2, True)
+    code, _, err = run(capsys, "change", "measurement", "nonsense", "visibility=public", "--reason", "x")
+    assert (code, "nonsense" in err) == (2, True)
+
+
+# -- consoles
+@pytest.mark.parametrize("encoding", ["cp1252", "gbk", "ascii"])
+def test_a_console_that_lacks_characters_gets_what_it_can_show(filled, tmp_path, encoding):
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "WASTELAB_LANG": "zh", "PYTHONUTF8": "0"}
+    for args in (["show", "FA-01"], ["gates"], ["samples"], ["show", "FA-99"]):
+        done = subprocess.run(
+            [sys.executable, "-c", "from wastelab.cli import main; main()", *args], env=env, capture_output=True
+        )
+        assert b"UnicodeEncodeError" not in done.stderr
+        assert done.returncode == (2 if args[-1] == "FA-99" else 0)
+        assert len(done.stdout + done.stderr) > 10
+
+
+def test_the_encoding_of_a_console_is_kept(monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit):
+        main(["gates", "--lang", "zh"])
+    out.flush()
+    assert (out.encoding, b"oxide_sum" in out.buffer.getvalue()) == ("cp1252", True)
