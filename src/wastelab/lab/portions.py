@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,19 +10,10 @@ from sqlalchemy import Connection, select
 from . import filters as f
 from . import frames as fr
 from . import schema as s
+from .steps import steps_of
 
 #: Steps after which a portion is no longer the same material.
 CHANGING = frozenset(("calcined", "washed", "leached", "blended", "sieved", "other"))
-
-
-def steps_of(process: str) -> set[str]:
-    """Names of the steps a sample went through."""
-    try:
-        data = json.loads(process) if process else []
-    except ValueError:
-        return {"other"}
-    items = data if isinstance(data, list) else [data]
-    return {str(i["step"]) for i in items if isinstance(i, dict) and i.get("step")}
 
 
 def history_of(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> Callable[[int], tuple[int, bool]]:

@@ -19,6 +19,7 @@ from ..errors import LabError, suggest
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES, canonical, entity, shape
+from .steps import check_process
 from .store import Store, from_json, uuid7
 
 ROLES = ("technician", "researcher", "reviewer", "manager", "admin")
@@ -159,6 +160,8 @@ def _check(name: str, key: str, value: Any, what: str) -> Any:
     choices = _CHOICES.get((name, key))
     if choices is not None and value not in choices:
         raise LabError(f"{what}: {key} = {value!r} is not one of {', '.join(choices)}.{suggest(str(value), choices)}")
+    if (name, key) == ("sample", "process") and value != "":
+        return canonical(check_process(value, f"{what}: process"))
     if key in _JSON and not isinstance(value, str):
         return canonical(value)
     if key in _DATES and value:
