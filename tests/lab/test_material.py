@@ -82,12 +82,14 @@ def test_a_class_has_the_spread_between_its_samples(lab: Lab) -> None:
 def test_weights(lab: Lab) -> None:
     for code, x in (("A", 10.0), ("B", 20.0), ("C", 40.0)):
         b.sample(lab, code, values={"SiO2": x})
-    found = material_spread(lab.store, "red_mud", weights={"A": 3.0, "B": 1.0})
+    found = material_spread(lab.store, "red_mud", weights={"A": 3.0, "B": 1.0, "C": 0.0})
+    assert found.n == 2
     assert found.material.composition["SiO2"] == pytest.approx(12.5)
     spread = (0.75 * 2.5**2 + 0.25 * 7.5**2) / (1 - 0.75**2 - 0.25**2)
     assert found.material.composition.sigma["SiO2"] == pytest.approx(math.sqrt(spread))
     assert found.covariance.loc["SiO2", "SiO2"] == pytest.approx(spread)
-    for weights, said in (({"D": 1.0}, "'D' is not among"), ({"A": -1.0}, "0 or more"), ({"A": 0.0}, "all zero")):
+    for weights, said in (({"D": 1.0}, "'D' is not among"), ({"A": -1.0}, "0 or more"),
+                          (dict.fromkeys("ABC", 0.0), "all zero")):  # fmt: skip
         with pytest.raises((UnknownNameError, LabError), match=said):
             material(lab.store, "red_mud", weights=weights)
 
@@ -210,3 +212,35 @@ def test_the_order_of_upload_does_not_matter(new_lab: Any) -> None:
     for other in made[1:]:
         assert dict(other) == pytest.approx(dict(made[0]), rel=1e-14)
         assert other.sigma == pytest.approx(made[0].sigma, rel=1e-12)
+
+
+def test_a_sample_of_weight_zero_does_not_enter(lab: Lab) -> None:
+    b.sample(lab, "A", values={"SiO2": 10.0})
+    b.sample(lab, "B", values={"SiO2": 20.0})
+    b.sample(lab, "R", values={"SiO2": 90.0, "TiO2": 5.0})
+    found = material_spread(lab.store, "red_mud", weights={"A": 1.0, "B": 1.0, "R": 0.0})
+    assert found.n == 2 and found.samples.index.tolist() == ["A", "B"]
+    assert found.material.composition["SiO2"] == 15.0 and "TiO2" not in found.material.composition
+    assert "Left out by a weight of zero: 1 (R)." in found.material.note
+    assert "mean of 2 of 2 samples of red_mud, XRF, 2 results" in found.material.oxide_sources["SiO2"].text
+
+
+def test_a_weight_names_every_sample_and_no_other(lab: Lab) -> None:
+    for code in ("A", "B", "C"):
+        b.sample(lab, code, values={"SiO2": 10.0})
+    b.sample(lab, "A-cal", parent="A", process={"step": "calcined"}, values={"SiO2": 50.0})
+    with pytest.raises(LabError, match=r"weights: 2 of 3 samples have none \(B, C\)"):
+        material(lab.store, "red_mud", weights={"A": 1.0})
+    with pytest.raises(LabError, match=r"'A-cal' .*treated"):
+        material(lab.store, "red_mud", weights={"A": 1.0, "B": 1.0, "C": 1.0, "A-cal": 1.0})
+    with pytest.raises(LabError, match=r"weights: A = 'x'"):
+        material(lab.store, "red_mud", weights={"A": "x", "B": 1.0, "C": 1.0})  # type: ignore[dict-item]
+
+
+def test_a_class_may_be_named_in_chinese(lab: Lab) -> None:
+    b.sample(lab, "A", values={"SiO2": 10.0})
+    b.sample(lab, "B", values={"SiO2": 20.0})
+    assert material(lab.store, "赤泥").composition["SiO2"] == 15.0
+    assert material(lab.store, "red mud").waste_class == "red_mud"
+    b.sample(lab, "赤泥", values={"SiO2": 60.0})  # a code goes before a word
+    assert material(lab.store, "赤泥").composition["SiO2"] == 60.0

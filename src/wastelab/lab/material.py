@@ -17,7 +17,8 @@ from sqlalchemy import Connection, select
 
 from ..chemistry import WASTE_CLASSES, Composition, Material, Quantity
 from ..chemistry.material import LEACHATE, UNITS, unit_of
-from ..errors import CompositionError, LabError, MissingDataError, UnknownNameError, suggest
+from ..errors import CompositionError, LabError, MissingDataError, suggest
+from ..instruments import vocabulary
 from ..provenance import Evidence, Source
 from . import contents as c
 from . import filters as f
@@ -25,7 +26,7 @@ from . import frames as fr
 from . import schema as s
 from .leachates import leachates
 from .portions import history_of
-from .spread import Component, component_of, covariance_of
+from .spread import Component, component_of, covariance_of, some, weighted
 from .store import Store
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def material_spread(
     assume_basis : str, optional
         Basis to assume where none is stated.
     weights : mapping of str to float, optional
-        Weight of each sample by code, e.g. tonnes of the part of the heap that it stands for; equal by default.
+        Weight of each sample by code, e.g. tonnes of the part of the heap that it stands for; equal by default. Every
+        sample needs one; those of weight zero are left out.
     status, verified_only, viewer
         See `query.measurements`.
     id : str, optional
@@ -172,6 +174,8 @@ class _Maker:
                     o["source"] = text.removeprefix("source:")
                 elif text in WASTE_CLASSES:
                     o["waste_class"] = text
+                elif (named := vocabulary.waste_class(text)) and not self._is_code(text):
+                    o["waste_class"] = named
                 else:
                     o["codes"] = text
             else:
@@ -192,6 +196,10 @@ class _Maker:
             o["waste_class"] = f.waste_class(o["waste_class"])
         parts = [o["waste_class"] or "", *(f"source:{x}" for x in f.listed(o["source"]) or ())]
         return " ".join(p for p in parts if p)
+
+    def _is_code(self, text: str) -> bool:
+        with self.store.read() as conn:
+            return conn.execute(select(s.sample.c.id).where(s.sample.c.code == text)).first() is not None
 
     def spread(self, *, covariance: bool = True) -> MaterialSpread:
         """The material, its samples, and their covariance."""
@@ -220,13 +228,17 @@ class _Maker:
             others = c.read(conn, where, _other, techniques=None, **common)
             rows = conn.execute(select(s.sample).where(*where).order_by(s.sample.c.id)).mappings().all()
             group, names = self._groups(conn, rows)
+            codes = [row["code"] for row in rows]
+            group, names, weights, left = weighted(self.options["weights"], codes, group, names)
+            if left:
+                self.notes.append(f"Left out by a weight of zero: {len(left)} ({some(left)}).")
             tables = [self._table(obs, group, len(names)) for obs in (oxides, others)]
             facts = self._facts(conn, [*oxides.measurement.tolist(), *others.measurement.tolist()])
             lab = self.store.meta(conn).get("name", "")
             keys = [row["id"] for row, n in zip(rows, group, strict=True) if n >= 0]
             leached = self._leached(conn, keys, measured)
             self.leachates = leachates(conn, keys, measured, lab) if leached else {}
-        return self._assemble(rows, names, group, (oxides, others), tables, facts, lab, leached, covariance)
+        return self._assemble(rows, names, group, weights, (oxides, others), tables, facts, lab, leached, covariance)
 
     # -- samples
     def _groups(self, conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> tuple[Any, list[str]]:
@@ -250,8 +262,7 @@ class _Maker:
                 names.append(row["code"])
             group[n] = roots[root]
         if left:
-            shown = ", ".join(left[:5]) + (" …" if len(left) > 5 else "")
-            self.notes.append(f"Left out as treated or as reference material: {len(left)} ({shown}).")
+            self.notes.append(f"Left out as treated or as reference material: {len(left)} ({some(left)}).")
         if not names:
             raise MissingDataError(f"Every sample of {self.label} was treated (calcined, washed …); name codes to use.")
         return group, names
@@ -299,13 +310,12 @@ class _Maker:
 
     # -- putting it together
     def _assemble(
-        self, rows: Any, names: list[str], group: Any, both: tuple[c.Observations, c.Observations],
+        self, rows: Any, names: list[str], group: Any, weights: Any, both: tuple[c.Observations, c.Observations],
         tables: list[c.Means], facts: dict[int, tuple[str, str, str, str, str]], lab: str, leached: str,
         covariance: bool,
     ) -> MaterialSpread:  # fmt: skip
         import pandas as pd
 
-        weights = self._weights(rows, group, len(names))
         parts: dict[str, Component] = {}
         columns: dict[str, Any] = {}
         dropped: dict[str, str] = {}
@@ -347,24 +357,6 @@ class _Maker:
             covariance_of(frame[order], weights) if covariance else pd.DataFrame(),
             len(names),
         )
-
-    def _weights(self, rows: Any, group: Any, size: int) -> Any:
-        """Weight of each sample; they sum to one."""
-        given = self.options["weights"]
-        if given is None:
-            return np.full(size, 1.0 / size)
-        by_code = {row["code"]: int(n) for row, n in zip(rows, group, strict=True)}
-        out = np.zeros(size)
-        for code, weight in given.items():
-            if code not in by_code:
-                raise UnknownNameError(f"weights: {code!r} is not among the samples.{suggest(code, by_code)}")
-            if not (np.isfinite(weight) and weight >= 0):
-                raise LabError(f"weights: {code} = {weight!r}: expected 0 or more.")
-            if by_code[code] >= 0:
-                out[by_code[code]] += weight
-        if out.sum() <= 0:
-            raise LabError("weights: they are all zero.")
-        return out / out.sum()
 
     def _missing(self, dropped: Mapping[str, str]) -> MissingDataError:
         what = self.single or self.label

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import LabError, UnknownNameError, suggest
 from . import contents as c
 
 if TYPE_CHECKING:
@@ -24,16 +26,74 @@ class Component:
     samples: int = 0
 
 
+def weighted(
+    given: Mapping[str, float] | None, codes: Sequence[str], group: Any, names: list[str]
+) -> tuple[Any, list[str], Any, list[str]]:
+    """Samples of a weight above zero: group of each code, names of groups, weights that sum to one, who is left out.
+
+    Parameters
+    ----------
+    given : mapping of str to float or None
+        Weight by code; equal ones if None.
+    codes : sequence of str
+        Every sample.
+    group : ndarray of int
+        Number of the group that each code counts as; -1 where it counts as none.
+    names : list of str
+        Of the groups.
+
+    Raises
+    ------
+    UnknownNameError
+        If a weight is of a sample that is not there.
+    LabError
+        If a weight is no number of 0 or more, belongs to a sample that does not count, or is missing.
+    """
+    if given is None:
+        return group, names, np.full(len(names), 1.0 / len(names)), []
+    by_code = dict(zip(codes, (int(n) for n in group), strict=True))
+    weights, named = np.zeros(len(names)), np.zeros(len(names), dtype=bool)
+    for code, weight in given.items():
+        if code not in by_code:
+            raise UnknownNameError(f"weights: {code!r} is not among the samples.{suggest(code, by_code)}")
+        try:
+            number = float(weight)
+        except (TypeError, ValueError):
+            number = np.nan
+        if not (np.isfinite(number) and number >= 0):
+            raise LabError(f"weights: {code} = {weight!r}: expected 0 or more.")
+        if by_code[code] >= 0:
+            weights[by_code[code]] += number
+            named[by_code[code]] = True
+        elif number > 0:
+            raise LabError(f"weights: {code!r} is left out as treated or as reference material; give it none.")
+    if not named.all():
+        none = [n for n, known in zip(names, named, strict=True) if not known]
+        raise LabError(
+            f"weights: {len(none)} of {len(names)} samples have none ({some(none)}); give every sample one, 0 to leave "
+            "it out."
+        )
+    if weights.sum() <= 0:
+        raise LabError("weights: they are all zero.")
+    kept = weights > 0
+    place = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # the last one for those that have no place
+    left = [n for n, used in zip(names, kept, strict=True) if not used]
+    counted = [n for n, used in zip(names, kept, strict=True) if used]
+    return place[group], counted, weights[kept] / weights.sum(), left
+
+
+def some(codes: Sequence[str]) -> str:
+    """The first few codes of a list."""
+    return ", ".join(codes[:5]) + (" …" if len(codes) > 5 else "")
+
+
 def component_of(means: c.Means, j: int, weights: Any) -> Component:
-    """Mean and spread of one component over the samples that have it."""
+    """Mean and spread of one component over the samples that have it; every weight is above zero."""
     value, error, minimum, flag = (
         a[:, j] for a in (means.value, means.error, means.minimum, means.flag)
     )  # fmt: skip
-    there = ~np.isnan(value) & (weights > 0)
-    if not there.any():
-        there = ~np.isnan(value)
-    w = weights[there] if weights[there].sum() > 0 else np.ones(int(there.sum()))
-    w = w / w.sum()
+    there = ~np.isnan(value)
+    w = weights[there] / weights[there].sum()
     x = value[there]
     mean = float(w @ x)
     below = c.FLAGS.index("below_detection")
