@@ -370,3 +370,72 @@ def test_method_sum_and_instrument_belong_to_the_analysis() -> None:
 def test_two_notes_are_both_kept() -> None:
     (found,) = read_text("样品,SiO2 (%),备注,说明", "A,18,first,second")
     assert found.fields["note"] == "first; second"
+
+
+def test_limits_and_verdicts_beside_transposed_results_are_no_samples() -> None:
+    (found,) = read_text(
+        "项目,指标,标准要求,赤泥1#,单项判定",
+        "SiO2 (%),,≤30,18.4,合格",
+        "CaO (%),≤20,≤20,12.7,合格",
+        "MgO (%),,5,1.1,合格",
+    )
+    assert (found.sample, numbers(found)) == ("赤泥1#", {"SiO2": 18.4, "CaO": 12.7, "MgO": 1.1})
+    assert [t.split(":")[0] for t in found.metadata["not_read"]] == [
+        "column B '指标'", "column C '标准要求'", "column E '单项判定'",
+    ]  # fmt: skip
+
+
+def test_the_limits_of_a_leaching_table_are_no_sample() -> None:
+    found = read_text(
+        "浸出毒性 HJ/T 299 (mg/L),,,,",
+        "项目,检出限,GB 5085.3限值,L-1,L-2", "Cu,0.01,100,0.05,ND", "Zn,0.01,100,0.2,0.3",
+    )  # fmt: skip
+    assert [(r.sample, numbers(r)) for r in found] == [
+        ("L-1", {"leachate_Cu": 0.05, "leachate_Zn": 0.2}), ("L-2", {"leachate_Cu": None, "leachate_Zn": 0.3}),
+    ]  # fmt: skip
+    assert values(found[1])["leachate_Cu"].lod == 0.01
+    assert any("GB 5085.3限值" in t for t in found[0].metadata["not_read"])
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("项目,单位,标准要求,检测结果,单项判定", "SiO2,%,≤30,18.4,合格"),
+        ("项目,指标,单位,结果,判定", "SiO2,30,%,18.4,合格"),
+    ],
+)
+def test_limits_and_verdicts_beside_long_results_are_not_read(head: str, row: str) -> None:
+    (found,) = read_text("样品编号：K-18,,,,", head, row)
+    assert (found.sample, numbers(found)) == ("K-18", {"SiO2": 18.4})
+    assert len(found.metadata["not_read"]) == 2
+
+
+def test_a_row_of_limits_in_a_wide_table_is_no_sample() -> None:
+    (found,) = read_text("样品,SiO2 (%),CaO (%)", "A,18,20", "标准限值,30,25")
+    assert found.sample == "A" and "标准限值" in found.metadata["not_read"][0]
+
+
+@pytest.mark.parametrize("cell", ["≤30", "≥ 30", "<=30", "不大于30", "不小于30"])
+def test_a_limit_among_results_is_refused_with_its_cell(cell: str) -> None:
+    with pytest.raises(InstrumentError, match=r"row 2, column B 'SiO2 \(%\)': .* looks like a limit of a standard"):
+        read_text("样品,SiO2 (%)", f"A,{cell}")
+
+
+def test_a_long_table_with_the_words_of_chinese_laboratories() -> None:
+    found = read_text(
+        "送检编号,分析项目,计量单位,分析结果", "K-18,SiO2,%,18.4", "K-18,CaO,%,12.7", "K-18,MgO,%,1.1", "K-19,SiO2,%,19"
+    )
+    assert [(r.sample, len(r.values)) for r in found] == [("K-18", 3), ("K-19", 1)]
+
+
+def test_a_long_table_with_unknown_heading_words_does_not_lose_its_sample_code() -> None:
+    with pytest.raises(SheetError) as caught:
+        read_text("来函号,科目甲,单位,数量结果值", "K-18,SiO2,%,18.4", "K-18,CaO,%,12.7", "K-18,MgO,%,1.1")
+    assert "row 2, column A: 'K-18' stands to the left of the quantities" in str(caught.value)
+    with pytest.raises(InstrumentError, match="'检测结果' is a word for results"):
+        read_text("科目甲,单位,检测结果", "SiO2,%,18.4", "CaO,%,12.7", "MgO,%,1.1")
+
+
+def test_numbers_of_rows_and_methods_beside_transposed_results() -> None:
+    (found,) = read_text("序号,项目,单位,检测方法,赤泥1#", "1,SiO2,%,GB/T 176,18.4", "2,CaO,%,GB/T 176,12.7")
+    assert (found.sample, found.method) == ("赤泥1#", "GB/T 176") and numbers(found)["CaO"] == 12.7

@@ -214,7 +214,7 @@ def check_width(context: Context, index: int, columns: Sequence[Column]) -> None
 def refuse_doubles(context: Context, columns: Sequence[Column]) -> None:
     seen: dict[tuple[str, ...], int] = {}
     for j, column in enumerate(columns):
-        if column.role in ("empty", "unknown", "meta") or not column.name:
+        if column.role in ("empty", "unknown", "meta", "beside") or not column.name:
             continue
         if column.role == "field" and column.name in ("note", "row_number"):
             continue
@@ -226,6 +226,17 @@ def refuse_doubles(context: Context, columns: Sequence[Column]) -> None:
                 say("sheet.heading_twice", heading=clean(column.heading), name=column.name, first=first),
             )
         seen.setdefault(key, j)
+
+
+def note_beside(context: Context, columns: Sequence[Column]) -> None:
+    """Say which columns of limits and verdicts were not read."""
+    for j, column in enumerate(columns):
+        if column.role == "beside":
+            context.not_read.append(f"{_place_of_heading(context.table, j)}: {BESIDE[column.name]}, not read")
+
+
+#: What stands beside results, in a report of what was not read.
+BESIDE = {"limit": "what a standard asks for", "verdict": "a verdict", "remark": "a remark"}
 
 
 def _place_of_heading(table: Table, j: int) -> str:

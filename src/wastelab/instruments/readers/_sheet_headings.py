@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ...errors import UnknownNameError
 from ...errors import nearest as nearest_name
 from ...i18n import Message, say
+from ...reference import find_files
+from ...reference.files import read_toml
 from .. import vocabulary
 from ..units import looks_like_unit, normalise, split_heading
 from ..vocabulary import Term
@@ -25,7 +27,7 @@ class Column:
 
     Attributes
     ----------
-    role : {"empty", "field", "quantity", "sigma", "relative_sigma", "lod", "meta", "unknown"}
+    role : {"empty", "field", "quantity", "sigma", "relative_sigma", "lod", "meta", "beside", "unknown"}
     name : str
         Field, quantity or metadata key; empty for an uncertainty that belongs to the quantity before it.
     term : Term or None
@@ -56,6 +58,38 @@ def clean(cell: object) -> str:
     return re.sub(r"\s+", " ", text).strip().strip("*").strip()
 
 
+@cache
+def _beside_words() -> Mapping[str, str]:
+    out: dict[str, str] = {}
+    for file in reversed(find_files("datasets", "vocabulary/fields.toml")):
+        for kind, words in read_toml(file).get("beside", {}).items():
+            out.update({vocabulary.fold(w): kind for w in words})
+    return out
+
+
+def beside(heading: str) -> str:
+    """``"limit"``, ``"verdict"`` or ``"remark"`` for what stands beside results in a report; else an empty string.
+
+    A longer heading counts where it ends or begins with a word of three or more characters (``"GB 5085.3 限值"``
+    with its word of two, too, where a standard is named).
+    """
+    text = clean(heading)
+    words = _beside_words()
+    for body in (text, split_heading(text)[0], re.sub(r"\s*[(\[].*[)\]]$", "", text)):
+        found = words.get(vocabulary.fold(body))
+        if found:
+            return found
+    folded = vocabulary.fold(text)
+    if "检出" in folded:
+        return ""
+    for word, kind in words.items():
+        enough = len(word) > 2 or (word in ("限值", "限量", "判定") or _STANDARDS.match(text) is not None)
+        if kind != "remark" and not word.isascii() and enough and (folded.endswith(word) or folded.startswith(word)):
+            return kind
+    return ""
+
+
+_STANDARDS = re.compile(r"(?:GB|HJ|JC|JG|DL|YB|EN|ISO|ASTM)[\s/T]*\d", re.I)
 _K = re.compile(r"[\s,;(\[]*k\s*=\s*(\d+(?:[.,]\d+)?)\s*[)\]]?")
 _STANDARD = (
     "u|uc|σ|sigma|s\\.?d\\.?|std\\.?(?: ?dev\\.?)?|stdev|standard uncertainty|standard deviation|±|\\+/-|"
@@ -90,6 +124,8 @@ def parse(heading: str) -> Column:
     direct = vocabulary.find(text)
     if direct is not None:
         return _aged(Column("quantity", heading, direct.name, direct))
+    if beside(text):
+        return Column("beside", heading, beside(text))
     if looks_like_unit(text):
         return Column("unknown", heading, text)
     body, k = text, None

@@ -15,10 +15,11 @@ from ._sheet_context import (
     Row,
     check_width,
     describe,
+    note_beside,
     refuse_doubles,
     refuse_unknown_in,
 )
-from ._sheet_headings import Column, clean, in_technique, nearest, parse
+from ._sheet_headings import Column, beside, clean, in_technique, nearest, parse
 from ._sheet_results import plain, reading_of, technique_of_value
 from ._sheet_tables import has_result
 from ._sheet_values import is_oxide, text_of
@@ -27,6 +28,12 @@ from ._sheet_values import is_oxide, text_of
 def read_long(context: Context) -> list[Reading]:
     table = context.table
     columns = [parse(h) for h in table.headings]
+    if sum(c.role == "field" and c.name == "quantity" for c in columns) > 1:  # 项目 | 指标 | 结果
+        columns = [
+            Column("beside", c.heading, beside(c.heading)) if c.name == "quantity" and beside(c.heading) else c
+            for c in columns
+        ]
+    note_beside(context, columns)
     at = {c.name: j for j, c in reversed(list(enumerate(columns))) if c.role == "field"}
     shown = at["quantity"], at["value"]
     refuse_doubles(context, columns)

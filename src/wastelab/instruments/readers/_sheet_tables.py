@@ -45,6 +45,8 @@ class Table:
         Index of the heading row (of the first column in a transposed table).
     first : int
         Index of the first column (of the first row in a transposed table).
+    unexplained : list of (row, column)
+        Of a transposed table: cells of the sheet to the left of its quantities whose column is not known.
     """
 
     grid: Grid
@@ -56,6 +58,7 @@ class Table:
     given_at: dict[str, str] = field(default_factory=dict)
     origin: int = 0
     first: int = 0
+    unexplained: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def sample_name(self) -> str:
@@ -134,7 +137,8 @@ def header_kind(row: Sequence[Cell], technique: str = "") -> str:
         return "wide"
     if technique == "QPA" and named and others and not numbers and "quantity" not in fields:
         return "wide"
-    first = next((c for c, cell in zip(found, row, strict=True) if cell is not None), None)
+    filled = [c for c, cell in zip(found, row, strict=True) if cell is not None]
+    first = next((c for c in filled if c.name != "row_number"), None)
     if first is not None and first.name == "quantity" and not quantities and not fields & {"value", "sample"}:
         return "transposed"
     return ""
@@ -279,9 +283,24 @@ def _transposed(grid: Grid, header: int | None, technique: str) -> Table | None:
             for _, r in table.rows:
                 r.pop()
         _footer_of_transposed(table)
+        table.unexplained = _left_of(rows, column, start, end)
         table.rows = [(j, r) for j, r in table.rows if any(c is not None for c in r)]
         return table
     return None
+
+
+def _left_of(rows: Sequence[list[Cell]], column: int, start: int, end: int) -> list[tuple[int, int]]:
+    """The first cell of each column left of the quantities that neither numbers the rows nor is a remark."""
+    out = []
+    for j in range(column):
+        head = parse(clean(rows[start][j])) if j < len(rows[start]) else Column("empty")
+        cells = [(i, rows[i][j]) for i in range(start + 1, end) if j < len(rows[i]) and rows[i][j] is not None]
+        numbered = head.role == "empty" and [text for _, c in cells if (text := clean(c))] == [
+            str(n) for n in range(1, len(cells) + 1)
+        ]
+        if cells and not numbered and head.name not in ("row_number", "note", "remark"):
+            out.append((cells[0][0], j))
+    return out
 
 
 _NOTE = re.compile(r"^(?:注|备注|说明|附注|note|notes|remark|remarks)\s*\d*\s*[:：.、]|^\*", re.I)

@@ -16,6 +16,8 @@ from ..vocabulary import Term
 from ._sheet_headings import Column, clean
 
 _PLUS_MINUS = re.compile(r"^(.*?)\s*(?:±|\+/-|\+-)\s*(.+)$")
+#: What a standard asks for; only ``<`` and ``ND`` say that something was not detected.
+_LIMIT = re.compile(r"(?:[≤≥≦≧⩽⩾]|<\s*=|>\s*=|不大于|不小于|不超过|不低于|不高于|不少于|大于等于|小于等于)\s*[\d.,]")
 _ABOUT = re.compile(r"^(?:~|≈|约|ca\.?\s|approx\.?\s|about\s)\s*")
 _AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(d|days?|天|日|h|hours?|小时|w|weeks?|周|min|分钟|months?|月)\.?", re.I)
 _AGE_UNITS = {"d": "d", "day": "d", "days": "d", "天": "d", "日": "d", "h": "h", "hour": "h", "hours": "h", "小时": "h",
@@ -121,6 +123,8 @@ def read_cell(cell: Cell, decimal: str) -> Raw:
         found = parse_cell(cell)
         return Raw(found.value, missing=found.missing)
     text = clean(cell)
+    if _LIMIT.match(text):
+        raise ValueError(say("sheet.looks_limit", cell=text))
     sigma = k = None
     body = text
     match = re.search(r"[\s(,;]*k\s*=\s*(\d+(?:[.,]\d+)?)\s*\)?\s*$", body, re.I)

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...i18n import say
+from .. import vocabulary
 from ..base import Reading, Value
 from ..sheets import Cell
 from ..units import looks_like_unit, normalise
 from ._sheet_context import (
+    BESIDE,
     COVERAGE,
     EXAMPLE,
     STATISTIC,
@@ -18,10 +20,11 @@ from ._sheet_context import (
     Row,
     check_width,
     describe,
+    note_beside,
     refuse_doubles,
     refuse_unknown_in,
 )
-from ._sheet_headings import Column, about_what, clean, in_technique, parse
+from ._sheet_headings import Column, about_what, beside, clean, in_technique, parse
 from ._sheet_results import split_row
 from ._sheet_tables import NAMING, has_result, is_units
 from ._sheet_values import is_analysis, is_oxide, read_cell, text_of
@@ -32,6 +35,10 @@ def read_wide(context: Context) -> list[Reading]:
     columns = [parse(h) for h in table.headings]
     if table.layout == "transposed":
         columns[0] = Column("field", table.headings[0], "sample")
+        for row_at, column_at in table.unexplained:
+            cell = text_of(table.grid.rows[row_at][column_at])
+            context.faults.add(table.grid.place(row_at, column_at), say("sheet.left_unexplained", cell=cell))
+    note_beside(context, columns)
     columns, limits, spreads, data = _special_rows(context, columns)
     _refuse_unknown(context, columns, data)
     oxides = any(is_oxide(c.name) for c in columns if c.role == "quantity")
@@ -93,7 +100,10 @@ def _special_rows(
                 + say("sheet.beyond_count", cells=len(row), headings=len(columns)),
             )
             continue
-        if not data and is_units(row, label):
+        if label and _beside_results(context, index, label, row):
+            continue
+        turned = table.layout == "transposed" and vocabulary.field(label) == "unit"
+        if (turned or not data) and is_units(row, label):
             columns = [_with_unit(context, c, row[j], table.where(index, j)) for j, c in enumerate(columns)]
         elif EXAMPLE.match(label) or EXAMPLE.match(first):
             context.not_read.append(f"{table.where(index)}: marked as an example and not read")
@@ -117,6 +127,30 @@ def _special_rows(
                 check_width(context, index, columns)
             data.append((index, row))
     return columns, limits, spreads, data
+
+
+def _beside_results(context: Context, index: int, label: str, row: Sequence[Cell]) -> bool:
+    """Whether a row (a column of a transposed table) holds limits, verdicts, remarks or methods, not a sample."""
+    table = context.table
+    kind = beside(label)
+    if kind and not (kind == "remark" and table.layout == "wide"):
+        context.not_read.append(f"{table.where(index)} {label!r}: {BESIDE[kind]}, not read")
+        return True
+    name = vocabulary.field(label)
+    if table.layout != "transposed" or name in ("", "unit", "lod", "uncertainty", "coverage"):
+        return False
+    cells = [c for c in row[1:] if c is not None and clean(c)]
+    if name in ("method", "instrument", "operator") and cells:
+        texts = list(dict.fromkeys(text_of(c) for c in cells))
+        if name == "method" and len(texts) == 1 and not context.method:
+            context.method = texts[0]
+        else:
+            context.not_read.append(f"{table.where(index)} {label!r}: {', '.join(texts)}")
+    elif any(has_result(c) for c in cells):
+        context.faults.add(table.where(index), say("sheet.head_no_sample", cell=label))
+    elif cells:
+        context.not_read.append(f"{table.where(index)} {label!r}: no numbers, not read")
+    return True
 
 
 def _with_unit(context: Context, column: Column, cell: Cell, where: str) -> Column:
