@@ -279,3 +279,35 @@ def test_an_empty_chart_and_one_of_the_certificate_are_drawn(lab: Lab, tmp_path:
     series(lab, NIST[:3])
     few = plot_control_chart(lab.control_chart("CRM-1", "SiO2"))
     assert "certificate" in few.axes[0].get_xlabel()
+
+
+def test_tables_without_rows_have_the_types_of_those_with_rows(lab: Lab) -> None:
+    empty = lab.control_chart("CRM-1", "SiO2")
+    assert len(empty) == 0 and len(duplicates_report(lab.store)) == 0
+    nothing = duplicates_report(lab.store)
+    series(lab, NIST)
+    measure(lab, "QC-1", 51.0, day(9), replicate=2)
+    full, pairs = lab.control_chart("CRM-1", "SiO2"), duplicates_report(lab.store)
+    assert len(pairs) == 1
+    for a, z in ((empty, full), (nothing, pairs)):
+        assert a.dtypes.to_dict() == z.dtypes.to_dict()
+        untyped = {n for n, t in z.dtypes.items() if t.kind == "O" and str(t) != "str"}
+        assert untyped <= {"within", "over"}  # None where there is no limit
+    assert full["value"].dtype == np.float64 and empty["value"].dtype == np.float64
+    with_none = calibration_status(lab.store)
+    assert (with_none.dtypes == calibration_status(lab.store, "2024-06-01").dtypes).all()
+    assert with_none["days_left"].dtype == np.float64 and with_none["in_service"].dtype == bool
+
+
+def test_an_impossible_oxide_has_no_chart(lab: Lab) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'SiO2'"):
+        lab.control_chart("CRM-1", "SiO9")
+
+
+def test_a_certified_value_is_converted_exactly(lab: Lab) -> None:
+    values = [{"quantity": "SiO2", "value": 0.21, "unit": "kg/kg", "sigma": 0.0007},
+              {"quantity": "MgO", "value": 1234.7, "unit": "mg/kg"}]  # fmt: skip
+    lab.add("reference_material", code="CRM-X", values=values)
+    found = lab.table("reference_value")
+    chosen = found[found["reference_material"] == "CRM-X"]
+    assert chosen["value"].tolist() == [21.0, 0.12347] and chosen["sigma"].tolist()[0] == 0.07

@@ -217,3 +217,21 @@ def test_unknown_kinds_are_said(lab: Lab) -> None:
     for ask in (table, lambda store, name: history(store, name, "x"), lambda s, n: search(s, "x", entity=n)):
         with pytest.raises(UnknownNameError, match="Did you mean 'sample'"):
             ask(lab.store, "samples")
+
+
+def test_search_shows_nothing_of_what_is_hidden(lab: Lab) -> None:
+    for name, group in (("Li", "A"), ("Chen", "B")):
+        lab.add("person", name=name, grp=group)
+    b.sample(lab, "S-1", grp="A", visibility="group", note="secret heap")
+    b.measure(lab, "S-1", values={"SiO2": 1.0}, visibility="public", note="secret result")
+    b.mix(lab, "M-1", {"raw/limestone": 1.0}, grp="A", visibility="group", note="secret mix")
+    lab.add("specimen", code="M-1-a", mix="M-1", note="secret prism")
+    b.measure(lab, "M-1-a", "strength", [b.value("compressive_strength", 30.0)], kind="specimen", basis="",
+              visibility="public", note="secret strength")  # fmt: skip
+    b.measure(lab, "M-1", "strength", [b.value("compressive_strength", 31.0)], kind="mix", basis="",
+              visibility="institute", note="secret trial")  # fmt: skip
+    seen = search(lab.store, "secret", viewer="Li")["entity"].tolist()
+    assert seen == ["sample", "mix", "specimen", "measurement", "measurement", "measurement"]
+    assert search(lab.store, "secret", viewer="Chen").empty
+    assert measurements(lab.store, viewer="Chen").empty
+    assert len(search(lab.store, "secret")) == 6

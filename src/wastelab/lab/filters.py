@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 from ..chemistry import WASTE_CLASSES
-from ..errors import LabError, UnknownNameError, suggest
+from ..errors import LabError, UnknownNameError, near, suggest
+from ..i18n import say
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES
@@ -70,9 +71,8 @@ def waste_class(name: str) -> str:
     """A waste class by its name, English or Chinese."""
     found = vocabulary.waste_class(name)
     if found not in WASTE_CLASSES:
-        raise UnknownNameError(
-            f"There is no waste class {name!r}.{suggest(name, WASTE_CLASSES)} Classes: {', '.join(WASTE_CLASSES)}."
-        )
+        known = say("error.classes", known=", ".join(WASTE_CLASSES))
+        raise UnknownNameError(say("error.no_class", label=name) + near(name, WASTE_CLASSES) + known)
     return found
 
 
@@ -144,6 +144,31 @@ def visible(conn: Connection, viewer: str | None, *tables: Any) -> list[Conditio
     ]
 
 
+def measurement_visible(conn: Connection, viewer: str | None) -> list[Condition]:
+    """Conditions that a person may see measurements: themselves, and the sample, mix or specimen they were made on."""
+    if viewer is None:
+        return []
+    m = s.measurement
+    hidden = [~c for c in visible(conn, viewer, s.sample, s.mix)]
+    owner = s.specimen.join(s.mix, s.specimen.c.mix_id == s.mix.c.id)
+    return [
+        *visible(conn, viewer, m),
+        or_(m.c.sample_id.is_(None), m.c.sample_id.not_in(select(s.sample.c.id).where(hidden[0]))),
+        or_(m.c.mix_id.is_(None), m.c.mix_id.not_in(select(s.mix.c.id).where(hidden[1]))),
+        or_(
+            m.c.specimen_id.is_(None),
+            m.c.specimen_id.not_in(select(s.specimen.c.id).select_from(owner).where(hidden[1])),
+        ),
+    ]
+
+
+def specimen_visible(conn: Connection, viewer: str | None) -> list[Condition]:
+    """Conditions that a person may see specimens: those of a mix that they may see."""
+    if viewer is None:
+        return []
+    return [s.specimen.c.mix_id.in_(select(s.mix.c.id).where(*visible(conn, viewer, s.mix)))]
+
+
 def is_one_of(column: Any, keys: Sequence[int]) -> Condition:
     """Condition that an integer key is in a list of any length."""
     found: Condition = column.in_(bindparam(None, [int(k) for k in keys], expanding=True, literal_execute=True))
@@ -166,10 +191,10 @@ def keys_of(conn: Connection, table: Any, codes: Sequence[str], what: str, label
     missing = [c for c in codes if c not in found]
     if missing:
         known = [row[0] for row in conn.execute(select(column).limit(20_000))]
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise UnknownNameError(
-            f"There is no {what} {missing[0]!r} in this laboratory{more}.{suggest(missing[0], known)}"
-        )
+        told = say(f"error.there_is_no+error.kind_{what}+error.named", label=missing[0])
+        if len(missing) > 1:
+            told += say("error.and_more", more=len(missing) - 1)
+        raise UnknownNameError(told + near(missing[0], known))
     return [found[c] for c in codes]
 
 
@@ -268,19 +293,7 @@ def measurement_conditions(
         where.append(m.c.operator.in_(_known(conn, m.c.operator, names, "operator")))
     where += [m.c.flags.contains(f'"{flag}"', autoescape=True) for flag in listed(flags) or ()]
     where += window(conn, m.c.measured_at, date_from, date_to, "date")
-    where += visible(conn, viewer, m)
-    if viewer is not None:
-        hidden = [~c for c in visible(conn, viewer, s.sample, s.mix)]
-        owner = s.specimen.join(s.mix, s.specimen.c.mix_id == s.mix.c.id)
-        where += [
-            or_(m.c.sample_id.is_(None), m.c.sample_id.not_in(select(s.sample.c.id).where(hidden[0]))),
-            or_(m.c.mix_id.is_(None), m.c.mix_id.not_in(select(s.mix.c.id).where(hidden[1]))),
-            or_(
-                m.c.specimen_id.is_(None),
-                m.c.specimen_id.not_in(select(s.specimen.c.id).select_from(owner).where(hidden[1])),
-            ),
-        ]
-    return where
+    return where + measurement_visible(conn, viewer)
 
 
 def _known(conn: Connection, column: Any, names: Sequence[str], what: str) -> Sequence[str]:

@@ -39,6 +39,9 @@ CHART_COLUMNS = (
 )  # fmt: skip
 
 
+_CHART_TEXTS = ("date", "sample", "instrument", "operator", "rules", "status", "uid")
+
+
 # -- control chart
 def control_chart(
     store: Store,
@@ -96,8 +99,6 @@ def control_chart(
     Limits from a certificate alone (certified value ± 2 and 3 of its standard uncertainty) leave the laboratory's own
     spread out and are therefore narrow.
     """
-    import pandas as pd
-
     if spread not in ("moving_range", "std"):
         raise LabError(f"spread = {spread!r} is not 'moving_range' or 'std'.")
     if baseline is not None and baseline < MIN_POINTS:
@@ -132,8 +133,7 @@ def control_chart(
             "upper_warning": mean + 2 * sigma, "upper_action": mean + 3 * sigma, "rules": rules, "status": r["status"],
             "uid": r["uid"],
         })  # fmt: skip
-    frame = pd.DataFrame(out, columns=list(CHART_COLUMNS))
-    frame["sigma"] = frame["sigma"].astype(float)
+    frame = _typed(out, CHART_COLUMNS, texts=_CHART_TEXTS)
     frame.attrs |= {
         "reference_material": material["code"], "quantity": term.name, "unit": term.unit, "certified": certified,
         "certified_sigma": u_certified, "certificate": material["certificate"], "supplier": material["supplier"],
@@ -143,6 +143,16 @@ def control_chart(
         "bias": float(values.mean()) - certified if len(values) else math.nan,
     }  # fmt: skip
     return frame
+
+
+def _typed(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], texts: Sequence[str], **others: str
+) -> pd.DataFrame:
+    """A table of texts, of columns of other types, and of floats, the same whether there are rows or not."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(columns))
+    return frame.astype({c: others.get(c, "str" if c in texts else "float64") for c in columns})
 
 
 def _certified(conn: Connection, material: int, quantity: str) -> tuple[float, float]:
@@ -264,8 +274,6 @@ def calibration_status(store: Store, at: str | date | None = None) -> pd.DataFra
         ``certificate``, ``performed_by`` and ``state``: ``valid``, ``due`` (ends within 30 days), ``expired``,
         ``failed`` (the newest calibration was not passed), ``open`` (no end stated), ``never``.
     """
-    import pandas as pd
-
     text = datetime.now(UTC).date().isoformat() if at is None else str(at)
     try:
         day = date.fromisoformat(text[:10])
@@ -291,7 +299,8 @@ def calibration_status(store: Store, at: str | date | None = None) -> pd.DataFra
         })  # fmt: skip
     columns = ["instrument", "technique", "in_service", "calibrated_at", "valid_until", "days_left", "certificate",
                "performed_by", "state"]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=columns)
+    texts = [c for c in columns if c not in ("in_service", "days_left")]
+    frame = _typed(rows, columns, texts, in_service="bool")
     frame.attrs["at"] = day.isoformat()
     return frame
 
@@ -343,8 +352,6 @@ def duplicates_report(store: Store, quantity: str | None = None) -> pd.DataFrame
     one day at one age and basis (repeatability conditions, ISO 5725-1), at least twice. Groups of n > 2 are compared
     with the limit times f(n)/f(2) of ISO 5725-6 (factors from memory, unverified).
     """
-    import pandas as pd
-
     name = None if quantity is None else (vocabulary.find(quantity) or vocabulary.term(quantity)).name
     groups = _replicates(store, name)
     kinds: dict[tuple[str, str, str, str], list[NDArray[np.float64]]] = {}
@@ -354,7 +361,11 @@ def duplicates_report(store: Store, quantity: str | None = None) -> pd.DataFrame
     rows = [_pooled(*kind, sets) for kind, sets in sorted(kinds.items())]
     columns = ["quantity", "unit", "technique", "method", "groups", "results", "dof", "mean", "s_r", "r", "r_rel",
                "limit", "limit_rel", "within", "over", "evidence", "source"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    counts = dict.fromkeys(("groups", "results", "dof"), "int64")
+    return _typed(
+        rows, columns, ("quantity", "unit", "technique", "method", "evidence", "source"), **counts, within="object",
+        over="object",
+    )  # fmt: skip
 
 
 def _replicates(store: Store, name: str | None) -> dict[tuple[str, ...], list[float]]:

@@ -141,10 +141,17 @@ def search(
 
 
 def _seen(conn: Connection, viewer: str | None, kind: Entity) -> list[f.Condition]:
-    """Condition that a person may see records of a kind; kinds without visibility are everybody's."""
-    if viewer is None or "visibility" not in kind.table.c:
+    """Condition that a person may see records of a kind, as every other question applies it.
+
+    A measurement is hidden with what it was made on, a specimen with its mix; kinds without visibility are everybody's.
+    """
+    if kind.name == "measurement":
+        return f.measurement_visible(conn, viewer)
+    if kind.name == "specimen":
+        return f.specimen_visible(conn, viewer)
+    if viewer is None:
         return []
-    return f.visible(conn, viewer, kind.table)
+    return f.visible(conn, viewer, *([kind.table] if "visibility" in kind.table.c else []))
 
 
 def _snippet(text: str, words: Iterable[str], size: int = 60) -> str:

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, select
 
 from ..chemistry import WASTE_CLASSES
-from ..errors import LabError, suggest
+from ..errors import LabError, near, suggest
+from ..i18n import say
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES, canonical, entity, shape
@@ -129,13 +130,15 @@ def prepare(act: Names, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         _inherit_class(act, record)
     for key in _REQUIRED.get(name, (kind.label, *(("waste_class",) if name == "sample" else ()))):
         if not record.get(key):
-            raise LabError(f"{what}: the field {key!r} is missing.")
+            raise LabError(
+                say(f"error.kind_{name}+error.field_missing", label=str(fields.get(kind.label, "")), field=key)
+            )
     label = record.get(kind.label)
     if isinstance(label, str):
         record[kind.label] = label = label.strip()
         unique = kind.table.c[kind.label].unique
         if unique and act.find(name, label) is not None:
-            raise LabError(f"{what} exists already; choose another {kind.label}, or use the one there is.")
+            raise LabError(say(f"error.kind_{name}+error.exists", label=label, field=kind.label))
     for key, value in list(record.items()):
         record[key] = _check(name, key, value, what)
     for child, columns in children:
@@ -159,7 +162,9 @@ def _inherit_class(act: Names, record: dict[str, Any]) -> None:
 def _check(name: str, key: str, value: Any, what: str) -> Any:
     choices = _CHOICES.get((name, key))
     if choices is not None and value not in choices:
-        raise LabError(f"{what}: {key} = {value!r} is not one of {', '.join(choices)}.{suggest(str(value), choices)}")
+        listed = ", ".join(choices)
+        told = say("error.one_of", what=f"{what}: {key}", value=str(value), known=listed)
+        raise LabError(told + near(str(value), choices))
     if (name, key) == ("sample", "process") and value != "":
         return canonical(check_process(value, f"{what}: process"))
     if key in _JSON and not isinstance(value, str):
@@ -198,14 +203,14 @@ def check_date(text: str, what: str) -> str:
 
     body = text.strip().removesuffix("Z")
     if not _DATE.match(body):
-        raise LabError(f"{what} = {text!r} is no date; write 2026-03-02 or 2026-03-02T14:05.")
+        raise LabError(say("error.no_date", what=what, text=text))
     padded = body.replace(" ", "T")
     try:
         datetime.fromisoformat(
             padded if len(padded) > 7 else (padded + "-01-01")[:10] if len(padded) == 4 else padded + "-01"
         )
     except ValueError as exc:
-        raise LabError(f"{what} = {text!r} does not exist ({exc}).") from None
+        raise LabError(say("error.no_such_date", what=what, text=text, detail=str(exc))) from None
     return text.strip().replace(" ", "T")
 
 
@@ -221,13 +226,13 @@ def _child(act: Names, name: str, child: Any, columns: Any, item: Any, what: str
     row = dict(item)
     if "quantity_id" in child.table.c:
         term = vocabulary.term(str(row.get("quantity", "")))
-        from ..instruments.units import factor
+        from ..instruments.units import factor, times
 
         scale = factor(str(row.get("unit", "")), term.unit)
         row["quantity"], row["unit"] = term.name, term.unit
         for key in ("value", "sigma"):
             if row.get(key) is not None:
-                row[key] = float(row[key]) * scale
+                row[key] = times(float(row[key]), scale)
     for column, target in child.refs.items():
         key = column.removesuffix("_id")
         if row.get(key):
@@ -250,10 +255,7 @@ def _check_mix(record: Mapping[str, Any], what: str) -> None:
     if not binder:
         raise LabError(f"{what}: no binder component; list what it was made of in 'components'.")
     if abs(sum(binder) - 1.0) > 1e-4 + 1e-9:  # 33.33 % three times is what people write
-        raise LabError(
-            f"{what}: the binder fractions sum to {sum(binder):.6g}, expected 1 (dry mass; water, activator and "
-            "aggregate have roles of their own, per kg of binder)."
-        )
+        raise LabError(say("error.binder_sum", what=what, total=sum(binder)))
 
 
 def change(store: Store, name: str, label: str, changes: Mapping[str, Any], *, reason: str) -> None:
@@ -276,7 +278,7 @@ def change(store: Store, name: str, label: str, changes: Mapping[str, Any], *, r
         If there is no such record.
     """
     if not reason.strip():
-        raise LabError("A change needs a reason; it is kept in the audit trail.")
+        raise LabError(say("error.change_reason"))
     kind = entity(name)
     with store.write(f"change {name}", reason=reason) as act:
         uid = act.uid(name, label)
@@ -313,16 +315,16 @@ def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = ""
     if status not in s.STATUSES:
         raise LabError(f"status {status!r} is not one of {', '.join(s.STATUSES)}.{suggest(status, s.STATUSES)}")
     if not by.strip():
-        raise LabError("Say who decides (by=…): it is part of the record.")
+        raise LabError(say("error.who_decides"))
     if status == "retracted" and not reason.strip():
-        raise LabError("A retraction needs a reason; it is kept with the measurement.")
+        raise LabError(say("error.retraction_reason"))
     with store.write(f"set {status}", reason=reason, actor=by) as act:
         table = s.measurement
         row = act.conn.execute(select(table).where(table.c.uid == uid)).mappings().first()
         if row is None:
-            raise LabError(f"There is no measurement {uid}; `wastelab show SAMPLE` lists them.")
+            raise LabError(say("error.no_measurement", uid=uid))
         if row["status"] == "retracted":
-            raise LabError(f"Measurement {uid} is retracted and stays so; record it again instead.")
+            raise LabError(say("error.stays_retracted", uid=uid))
         people = act.conn.execute(select(s.person.c.name, s.person.c.role, s.person.c.active)).all()
         if people:
             roles = {p[0]: p[1] for p in people if p[2]}
@@ -335,10 +337,7 @@ def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = ""
         flags = from_json(row["flags"]) or []
         if status == "verified" and row["operator"] and row["operator"] == by:
             if not reason.strip():
-                raise LabError(
-                    f"{by!r} measured this; somebody else should check it. If nobody can, say so in the reason: "
-                    "it is then flagged as a self-check."
-                )
+                raise LabError(say("error.self_check", by=by))
             flags = [*flags, "self_check"]
         changes: dict[str, Any] = {"status": status, "flags": canonical(flags) if flags else ""}
         if status == "verified":
