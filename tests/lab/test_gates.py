@@ -452,3 +452,56 @@ def _timed(checked: Draft, context: Context) -> float:
     start = time.perf_counter()
     run([checked], context)
     return time.perf_counter() - start
+
+
+# --- wet material
+WET = {k: round(0.79 * x, 3) for k, x in RED_MUD.items()}
+
+
+def wet(numbers: dict[str, float], moisture: float | None = None, basis: str = "as_received", **more: Any) -> Draft:
+    values = values_of(numbers, basis="as_received")
+    if moisture is not None:
+        values += values_of({"moisture": moisture}, basis=basis)
+    return draft("XRF", values, basis="as_received", **more)
+
+
+def test_an_analysis_of_wet_material_closes_with_its_moisture():
+    assert findings(wet(WET, 21.0)) == []
+    assert findings(wet(WET, 100.0 * 21.0 / 79.0, "dry")) == []  # on the dry mass
+    found = findings(wet(WET | {"Fe2O3": 4.0}, 21.0))
+    assert [(f.gate, f.severity) for f in found] == [("oxide_sum", "refuse")]
+    assert "oxide sum 81.3 wt%" in found[0].text()
+
+
+def test_the_moisture_may_be_another_result_of_the_sample():
+    other = draft("moisture", values_of({"moisture": 21.0}, basis="as_received"), basis="as_received")
+    assert findings(wet(WET), other) == []
+    other = draft("moisture", values_of({"moisture": 100.0 * 21.0 / 79.0}, basis="dry"), basis="dry")
+    assert findings(wet(WET), other) == []
+    printed = draft("XRF", [*wet(WET, 21.0).values], basis="as_received", metadata={"oxide_sum_printed": 99.68})
+    assert findings(printed) == []
+
+
+def test_a_wet_analysis_without_a_moisture_warns():
+    (found,) = findings(wet(WET))
+    assert (found.gate, found.severity, found.key) == ("oxide_sum", "warn", "gate.no_moisture")
+    assert "moisture is missing" in found.text() and "78.7" in found.text()
+    assert said(draft("XRF", WET)) == {"oxide_sum": "refuse"}  # dry: something else is missing
+
+
+def test_a_loss_that_holds_the_water_closes_by_itself():
+    numbers = {k: x for k, x in WET.items() if k != "LOI"} | {"LOI": WET["LOI"] + 21.0}
+    assert findings(wet(numbers, 21.0)) == []
+    assert findings(wet(numbers)) == []
+
+
+def test_a_dry_analysis_that_says_it_is_wet_is_found():
+    (found,) = findings(wet(RED_MUD, 21.0))
+    assert (found.gate, found.severity, found.key) == ("basis", "warn", "gate.closes_dry")
+    assert "120.6" in found.text()
+
+
+def test_a_normalised_analysis_is_judged_like_any_other():
+    for measured, expected in ((92.0, {"normalised": "warn"}), (96.0, {}), (104.0, {"normalised": "warn"})):
+        meta = {"normalised_to": 100.0, "measured_sum": measured}
+        assert said(draft("XRF", RED_MUD, metadata=meta)) == expected, measured

@@ -440,6 +440,73 @@ def test_only_one_living_result_of_the_same_technique_is_superseded(here: Lab) -
     assert "supersedes_retracted" in refusals(planned(here, xrf(), supersedes=old["uid"]))
 
 
+def test_only_a_result_of_the_same_sample_is_superseded(here: Lab) -> None:
+    here.ingest([xrf()], basis="dry")
+    (old,) = records(here)
+    made = planned(here, xrf("FA-01"), supersedes=old["uid"], reason="wrong bead", basis="dry")
+    (finding,) = [f for f in made.findings if f.severity == "refuse"]
+    assert finding.key == "receipt.supersedes_target" and made.superseded == []
+    assert "RM-01" in finding.text("en") and "FA-01" in finding.text("en") and "RM-01" in finding.text("zh")
+    with pytest.raises(UploadError, match="RM-01"):
+        here.ingest([xrf("FA-01")], supersedes=old["uid"], reason="wrong bead", basis="dry")
+    assert [m["status"] for m in records(here)] == ["draft"]
+    on_mix = Reading("XRF", values=xrf().values, sample="x", fields={"mix": "M-1"})
+    assert "supersedes_target" in refusals(planned(here, on_mix, supersedes=old["uid"], basis="dry"))
+    assert not refusals(planned(here, xrf("rm-01"), supersedes=old["uid"], basis="dry"))
+
+
+def test_a_verified_result_is_superseded_with_a_reason_and_by_those_who_may(here: Lab) -> None:
+    here.ingest([xrf()], basis="dry")
+    (old,) = records(here)
+    here.set_status(old["uid"], "verified", by="Wang Fang")
+    how: dict[str, Any] = {"supersedes": old["uid"], "basis": "dry"}
+    assert refusals(planned(here, xrf(), **how)) == ["supersedes_reason"]
+    assert not refusals(planned(here, xrf(), **how, reason="wrong dilution"))
+    here.add("person", name="Wang Fang", role="reviewer")
+    here.add("person", name="tester", role="technician")
+    made = planned(here, xrf(), **how, reason="wrong dilution")
+    (finding,) = [f for f in made.findings if f.severity == "refuse"]
+    assert finding.key == "receipt.supersedes_role" and "Wang Fang" in finding.text("en")
+    assert "tester" in finding.text("en") and "Wang Fang" in finding.text("zh")
+    with pytest.raises(UploadError, match="reviewer"):
+        here.ingest([xrf()], **how, reason="wrong dilution")
+    assert [m["status"] for m in records(here)] == ["verified"]
+    here.store.user = "Wang Fang"
+    here.ingest([xrf()], **how, reason="wrong dilution")
+    assert [m["status"] for m in records(here)] == ["retracted", "draft"]
+    # A draft is the technician's own to correct.
+    here.store.user = "tester"
+    here.ingest([xrf()], supersedes=records(here)[1]["uid"], basis="dry")
+    assert [m["status"] for m in records(here)] == ["retracted", "retracted", "draft"]
+
+
+def test_the_same_replicate_number_twice_is_remarked(here: Lab) -> None:
+    def remarked(*readings: Reading, **options: Any) -> list[str]:
+        found = planned(here, *readings, basis="dry", **options).findings
+        return [f.text() for f in found if f.key in ("receipt.replicate_taken", "receipt.replicate_twice")]
+
+    one = xrf(fields={"replicate": "1"}, where="row 2", measured_at="2026-03-02")
+    two = xrf(fields={"replicate": "平行1"}, where="row 3", measured_at="2026-03-02T10:00")
+    (said,) = remarked(one, two)
+    assert "row 3" in said and "row 2" in said and "replicate 1" in said
+    assert not remarked(one, xrf(fields={"replicate": "2"}, where="row 3"), xrf(where="row 4"))
+    assert here.ingest([one], basis="dry").ok
+    (old,) = records(here)
+    (said,) = remarked(two)
+    assert old["uid"] in said and "2026-03-02" in said
+    made = planned(here, two, basis="dry")
+    assert not refusals(made) and "replicate_number" in made.drafts[0].record["flags"]
+    # Another day, method, age or sample is another series; so is another part of the analysis, and a successor.
+    day = xrf(fields={"replicate": "1"}, measured_at="2026-03-09")
+    part = xrf("RM-01", Value("Cl", 0.1, "wt%"), fields={"replicate": "1"}, measured_at="2026-03-02")
+    for other in (day, part, xrf("FA-01", fields={"replicate": "1"}), xrf(fields={"replicate": "1"}, method="quick")):
+        assert not remarked(other)
+    assert not remarked(two, supersedes=old["uid"])
+    assert remarked(xrf(fields={"replicate": "1"}))  # no date: may well be the same
+    here.set_status(old["uid"], "retracted", by="Wang Fang", reason="wrong")
+    assert not remarked(two)
+
+
 # -- options
 
 
@@ -516,6 +583,45 @@ def test_a_refused_batch_leaves_nothing_and_those_before_it_stay(here: Lab) -> N
     assert "NEW-9" not in {r["code"] for r in records(here, "sample")}
 
 
+def test_one_reading_may_be_given_alone(here: Lab) -> None:
+    receipt = here.ingest(xrf(), basis="dry")
+    assert receipt.ok and len(receipt.measurements) == 1 == len(records(here))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (5, r"readings = 5: expected a Reading, or several"),
+        ("XRF", r"readings = 'XRF': expected a Reading"),
+        ([xrf(), {"SiO2": 3}], r"reading 2 = \{'SiO2': 3\}: expected a Reading.*0 readings"),
+        ([xrf(), [xrf()]], r"reading 2 = \[.*: expected a Reading"),
+        ([xrf(), None], r"reading 2 = None: expected a Reading"),
+        (None, r"readings = None: expected a Reading"),
+    ],
+)
+def test_what_is_no_reading_is_said(here: Lab, given: Any, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        here.ingest(given, basis="dry")
+    assert records(here) == []
+
+
+def test_a_source_of_readings_that_fails_says_what_is_stored(here: Lab) -> None:
+    def readings() -> Any:
+        for n in range(7):
+            yield xrf(f"N-{n}", fields={"waste_class": "red_mud"})
+        raise OSError("instrument unplugged")
+
+    with pytest.raises(
+        UploadError, match=r"after 7 readings.*instrument unplugged.*(\d) readings in (\d) batches before are stored"
+    ) as caught:
+        here.ingest(readings(), batch=2, basis="dry")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert f"{len(records(here))} readings in {len(records(here, 'upload'))} batches" in str(caught.value)
+    assert len(records(here)) == 6  # all whole batches that came before
+    with pytest.raises(UploadError, match=r"reading 3 = 5.*1 reading in 1 batch before are stored"):
+        here.ingest([xrf("N-0", where="a"), xrf("N-1", where="b"), 5], batch=1, basis="dry")  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize(
     "reading",
     [
@@ -569,3 +675,41 @@ def test_two_spellings_of_a_new_code_are_one_sample(here: Lab) -> None:
     made = planned(here, xrf("New-1", fields={"waste_class": "red_mud"}), xrf("NEW-1", where="row 3"))
     assert [r["code"] for r in made.samples] == ["New-1"] and not refusals(made)
     assert {d.code for d in made.drafts} == {"New-1"}
+
+
+def test_a_moisture_is_of_the_wet_material_whatever_the_basis_of_the_contents(here: Lab) -> None:
+    for how in ({"basis": "dry"}, {}):
+        reading = xrf(
+            "RM-01", Value("SiO2", 100.0, "wt%"), Value("moisture", 25.0, "wt%"),
+            fields={} if how else {"basis": "干基"},
+        )  # fmt: skip
+        found = {v.quantity: v.basis for v in planned(here, reading, **how).drafts[0].values}
+        assert found == {"SiO2": "dry", "moisture": "as_received"}
+        assert planned(here, reading, **how).drafts[0].record["basis"] == "dry"
+    stated = xrf("RM-01", Value("moisture", 25.0, "wt%", basis="dry"))
+    assert planned(here, stated, basis="dry").drafts[0].values[0].basis == "dry"
+    here.ingest([xrf("RM-01", *xrf().values, Value("moisture", 25.0, "wt%"))], basis="dry")
+    assert here.material("RM-01").composition.moisture == 25.0
+
+
+def test_a_number_below_detection_is_its_limit(here: Lab) -> None:
+    made = planned(
+        here,
+        xrf(
+            "RM-01", Value("MgO", 0.5, "wt%", sigma=0.1, k=2.0, flag="below_detection"),
+            Value("Cl", 30.0, "mg/kg", flag="below_detection", lod=50.0, text="30 <LOD"),
+            Value("P2O5", -0.002, "wt%", flag="below_detection"),
+        ),
+    )  # fmt: skip
+    found = {v.quantity: (v.value, v.sigma, v.k, v.lod, v.flag, v.text) for v in made.drafts[0].values}
+    assert found == {
+        "MgO": (None, None, None, 0.5, "below_detection", "printed 0.5 ± 0.1 wt%"),
+        "Cl": (None, None, None, 0.005, "below_detection", "30 <LOD; printed 30 mg/kg"),
+        "P2O5": (None, None, None, None, "below_detection", "printed -0.002 wt%"),
+    }
+
+
+def test_an_impossible_oxide_is_refused(here: Lab) -> None:
+    made = planned(here, xrf("RM-01", Value("SiO2", 60.0, "wt%"), Value("Fe2O4", 40.0, "wt%", where="C2")))
+    (finding,) = [f for f in made.findings if f.severity == "refuse"]
+    assert "Fe2O3" in finding.text() and "C2" in finding.text()

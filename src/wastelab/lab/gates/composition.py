@@ -1,7 +1,7 @@
 """Does a chemical analysis add up: sum of the oxides, printed sum, normalised analyses, basis, scale.
 
 Elements in a table without oxides are not summed: their oxygen was not measured. Components inside the loss on
-ignition (CO2, H2O, carbon) count only where no loss is given.
+ignition (CO2, H2O, carbon) count only where no loss is given. An analysis of wet material adds up with its moisture.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from ...chemistry.composition import CLOSURE, NOT_IN_SUM
 from ...instruments.vocabulary import element
 from ..drafts import Context, Draft, Finding, Gate
-from .facts import basis_of, numbers, technique
+from .facts import basis_of, facts, numbers, technique
 
 #: Outside of these a sum is refused [wt%].
 REFUSED = (90.0, 106.0)
@@ -109,6 +109,23 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
     if any(v.flag == "above_range" and v.value is None for v in draft.values):
         return
     loss = parts.get("LOI", 0.0)
+    if basis == "as_received" and not 0.9 <= total <= 1.06:
+        water = _moisture(draft, context)
+        if water is None and total < CLOSURE[0]:
+            yield draft.finding(
+                "oxide_sum", "warn", "gate.no_moisture", "gate.remedy_no_moisture", quantity="moisture", total=total,
+                low=CLOSURE[0],
+            )  # fmt: skip
+            return
+        if water and total < CLOSURE[0]:
+            parts["moisture"] = water
+            total += water
+        elif water and total <= CLOSURE[1] < total + water and loss < water:
+            yield draft.finding(
+                "basis", "warn", "gate.closes_dry", "gate.remedy_closes_dry", quantity="moisture", total=total,
+                moisture=water, wet=total + water,
+            )  # fmt: skip
+            return
     if CLOSURE[0] <= total <= CLOSURE[1]:
         return
     if 0.9 <= total <= 1.06:
@@ -130,6 +147,21 @@ def check(draft: Draft, context: Context) -> Iterator[Finding]:
             yield _sum(draft, values, parts, total, "refuse", "low")
     else:
         yield _sum(draft, values, parts, total, "refuse" if total < REFUSED[0] else "warn", "low")
+
+
+def _moisture(draft: Draft, context: Context) -> float | None:
+    """Moisture of the material as it was received [wt%]: of this analysis, else of the sample; None if not known."""
+    for v in draft.values:
+        if v.quantity == "moisture" and v.value is not None:
+            return _of_wet(v.value, v.basis)
+    known = facts(context)
+    found = known.analysis(draft, "moisture").get("moisture")
+    return None if found is None else _of_wet(found, known.analysis_basis(draft, "moisture"))
+
+
+def _of_wet(moisture: float, basis: str) -> float:
+    """A moisture as a share of the wet mass."""
+    return 100.0 * moisture / (100.0 + moisture) if basis == "dry" else moisture
 
 
 def _sum(
@@ -166,11 +198,11 @@ def _suspect(
 def _normalised(draft: Draft, total: float, measured: object, target: object) -> Iterator[Finding]:
     """An analysis scaled to a whole is judged by what was seen before it was scaled."""
     goal = float(target) if isinstance(target, int | float) else 100.0
-    if isinstance(measured, int | float) and abs(measured - goal) > 0.05 and measured < REFUSED[0]:
+    if isinstance(measured, int | float) and abs(measured - goal) > 0.05 and measured < CLOSURE[0]:
         yield draft.finding(
             "normalised", "warn", "gate.normalised", "gate.remedy_normalised", measured=float(measured), target=goal
         )
-    elif isinstance(measured, int | float) and measured > REFUSED[1]:
+    elif isinstance(measured, int | float) and measured > CLOSURE[1]:
         yield draft.finding(
             "normalised", "warn", "gate.normalised_high", "gate.remedy_sum", measured=float(measured), target=goal,
             high=CLOSURE[1],
@@ -190,6 +222,7 @@ def _printed(draft: Draft, values: Mapping[str, float], parts: Mapping[str, floa
     everything = sum(x for k, x in values.items() if _kind(k))
     unseen = sum(v.lod or 0.0 for v in draft.values if v.value is None)
     ways = {total, oxides, oxides + loss, total - parts.get("LOI", 0.0), total + loss, everything}
+    ways |= {total + values.get("moisture", 0.0)}
     if min(abs(printed - w) for w in ways) <= PRINTED or any(0 < printed - w <= unseen + PRINTED for w in ways):
         return
     yield draft.finding(
