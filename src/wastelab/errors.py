@@ -7,6 +7,10 @@ Anything a user can cause (a bad file, an unknown material, an impossible recipe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .i18n import Message
 
 
 class WastelabError(Exception):
@@ -14,8 +18,9 @@ class WastelabError(Exception):
 
     Parameters
     ----------
-    message : str
-        What is wrong, with where it stands, what was expected and what to do.
+    message : str or Message
+        What is wrong, with where it stands, what was expected and what to do; a `wastelab.i18n.Message` where there
+        is a text in every language.
     """
 
 
@@ -121,6 +126,14 @@ def suggest(name: str, known: object) -> str:
     """
     found = nearest(name, known)
     return f" Did you mean '{found}'?" if found else ""
+
+
+def near(name: str, known: object) -> Message:
+    """As `suggest`, in every language; empty where no name is near."""
+    from .i18n import Message, say
+
+    found = nearest(name, known)
+    return say("sheet.did_you_mean", near=found) if found else Message()
 
 
 def nearest(name: str, known: object) -> str:

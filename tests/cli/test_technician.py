@@ -74,7 +74,7 @@ def test_basis_and_class_are_taken_in_chinese(lab_dir, capsys, tmp_path):
         SHEET.replace(",基准", "").replace(",干基", "").replace(",固废类别", "").replace(",粉煤灰", ""),
         encoding="utf-8",
     )
-    code, out, err = run(capsys, "upload", "x.csv", "--basis", "干基", "--class", "粉煤灰")
+    code, _, err = run(capsys, "upload", "x.csv", "--basis", "干基", "--class", "粉煤灰")
     assert (code, err) == (0, "")
     assert "FA-01" in run(capsys, "samples", "--class", "粉煤灰")[1]
     assert "FA-01" not in run(capsys, "samples", "--class", "赤泥")[1]
@@ -164,3 +164,35 @@ def test_the_encoding_of_a_console_is_kept(monkeypatch):
         main(["gates", "--lang", "zh"])
     out.flush()
     assert (out.encoding, b"oxide_sum" in out.buffer.getvalue()) == ("cp1252", True)
+
+
+# -- errors in the language asked for
+@pytest.mark.parametrize(
+    "args, english, chinese",
+    [
+        (("samples", "--lab", "nowhere"), "There is no laboratory in nowhere", "nowhere 中没有实验室"),
+        (("upload", "xrf.csv", "--allow", "oxide_sum"), "give a reason", "须说明理由"),
+        (("upload", "xrf.csv", "--allow", "oxide_sun", "--reason", "x"), "you mean 'oxide_sum'", "是否应为“oxide_sum”"),
+        (("samples", "--class", "red_mudd"), "There is no waste class 'red_mudd'. Did", "没有固废类别“red_mudd”。是否"),
+        (("samples", "--source", "HEAP-9"), "There is no source 'HEAP-9' in", "没有来源“HEAP-9”"),
+        (("show", "FA-02"), "'FA-02' in this laboratory. Did you mean 'FA-01'?", "是否应为“FA-01”"),
+        (("add", "specimen", "P-1", "mix=M-9"), "There is no mix 'M-9'", "没有配比“M-9”"),
+        (("change", "instrument", "X-1", "note=a", "--reason", "b"), "There is no instrument 'X-1'", "没有仪器“X-1”"),
+        (("samples", "--from", "2026-13-45"), "does not exist", "没有这一天"),
+        (("samples", "--from", "morgen"), "is no date", "不是日期"),
+        (("add", "sample", "FA-01", "waste_class=fly_ash"), "sample 'FA-01' exists already", "样品“FA-01”已存在"),
+        (("add", "mix", "M-1", "components=FA-01=0.3"), "sum to 0.3, expected 1", "合计为 0.3,应为 1"),
+        (("add", "sample", "Z-1"), "sample 'Z-1': the field 'waste_class' is missing", "样品“Z-1”缺少字段"),
+        (("retract", "UID", "--by", "Wang", "--reason", " "), "A retraction needs a reason", "撤销须说明理由"),
+        (("retract", "UID", "--by", "Wang", "--reason", "x"), "There is no measurement UID", "没有检测 UID"),
+    ],
+)  # fmt: skip
+def test_errors_of_the_laboratory_speak_both_languages(filled, capsys, monkeypatch, args, english, chinese):
+    code, out, err = run(capsys, *args)
+    assert (code, out, err.startswith("Error: ")) == (2, "", True)
+    assert english in err
+    code, out, err = run(capsys, *args, "--lang", "zh")
+    assert (code, err.startswith("错误:")) == (2, True)
+    assert chinese in err
+    monkeypatch.setenv("WASTELAB_LANG", "zh_CN.UTF-8")
+    assert chinese in run(capsys, *args)[2]

@@ -11,10 +11,15 @@ import click
 if TYPE_CHECKING:
     from ..lab import Lab
 
+    _Choice = click.Choice[str]
+    _Type = click.ParamType[str]
+else:  # generic from click 8.2 on
+    _Choice, _Type = click.Choice, click.ParamType
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Basis(click.Choice[str]):
+class Basis(_Choice):
     """A basis of contents, also in the words people use (``"干基"``)."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -24,7 +29,7 @@ class Basis(click.Choice[str]):
         return super().convert(meant if meant in self.choices else value, param, ctx)
 
 
-class WasteClass(click.ParamType):
+class WasteClass(_Type):
     """A waste class, also in the words people use (``"赤泥"``); what is none is left to the library to refuse."""
 
     name = "class"
@@ -35,7 +40,7 @@ class WasteClass(click.ParamType):
         return waste_class(str(value)) or value
 
 
-class Day(click.ParamType):
+class Day(_Type):
     """A date as people write it (``2026/3/2``, ``2026年3月2日``); parts of one (``2026-03``) pass as they are."""
 
     name = "date"

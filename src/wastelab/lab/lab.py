@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import LabError
+from ..i18n import say
 from . import schema as s
 from .curves import BACKENDS
 from .engine import (
@@ -105,10 +106,7 @@ def open_lab(
     settings = root / "lab.toml"
     if not settings.is_file():
         if not create:
-            raise LabError(
-                f"There is no laboratory in {root} (no lab.toml). Make one with `wastelab init {root}` or "
-                "open_lab(…, create=True)."
-            )
+            raise LabError(say("error.no_laboratory", root=str(root)))
         _make(root, url, name, curves, user)
     return _open(root, url, user)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, literal, or_, select
 
-from ..errors import LabError, UnknownNameError, suggest
+from ..errors import LabError, UnknownNameError, near
+from ..i18n import say
 from . import contents as c
 from . import filters as f
 from . import frames as fr
@@ -137,15 +138,15 @@ def _find(conn: Connection, code: str) -> Node:
             if row is not None:
                 found.append((kind, int(row[0])))
         if len(found) > 1:
-            choices = " or ".join(f"{kind}:{label}" for kind, _ in found)
-            raise LabError(f"{label!r} is the code of several records; say which: {choices}.")
+            choices = " / ".join(f"{kind}:{label}" for kind, _ in found)
+            raise LabError(say("error.several", label=label, choices=choices))
         if found:
             return found[0]
     known: list[str] = []
     for kind in KINDS:
         body = s.metadata.tables[kind]
         known += [row[0] for row in conn.execute(select(body.c.code).limit(20_000))]
-    raise UnknownNameError(f"There is no {', '.join(KINDS)} {code!r} in this laboratory.{suggest(code, known)}")
+    raise UnknownNameError(say("error.nothing_named", label=code) + near(code, known))
 
 
 def _among(conn: Connection, query: Any, column: Any, keys: Iterable[int]) -> Iterator[tuple[Any, ...]]:

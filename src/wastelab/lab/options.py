@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..errors import LabError, UnknownNameError, suggest
+from ..errors import LabError, UnknownNameError, near, suggest
+from ..i18n import say
 from ..instruments import vocabulary
 from ..instruments.checks import storable
 from . import schema as s
@@ -90,19 +91,12 @@ class Options:
         gates = {"format", *(g.name for g in GATES)}
         for name in allow:
             if name not in gates:
-                raise LabError(
-                    f"allow = {name!r}: there is no such gate.{suggest(name, gates)} "
-                    f"`wastelab gates` lists them: {', '.join(sorted(gates))}."
-                )
+                listed = say("error.gates", gates=", ".join(sorted(gates)))
+                raise LabError(say("error.no_gate", gate=name) + near(name, gates) + listed)
             if not allowable(name):
-                raise LabError(
-                    f"allow = {name!r}: this gate never lets anything pass, because its data would be wrong in every "
-                    "table; correct the file."
-                )
+                raise LabError(say("error.never_gate", gate=name))
         if allow and not str(values.get("reason", "")).strip():
-            raise LabError(
-                f"allow = {', '.join(allow)}: give a reason (reason=…, --reason) why it may pass; it is kept."
-            )
+            raise LabError(say("error.allow_reason", gates=", ".join(allow)))
         return cls(**values)._checked()
 
     def _checked(self) -> Options:
@@ -115,7 +109,7 @@ class Options:
             values[name] = values[name].strip()
         targets = [k for k in ("sample", "mix", "specimen") if values[k]]
         if len(targets) > 1:
-            raise LabError(f"{' and '.join(targets)} are both given; give the one it was measured on.")
+            raise LabError(say("error.two_targets", names=" + ".join(targets)))
         if self.visibility not in s.VISIBILITIES:
             raise LabError(
                 f"visibility = {self.visibility!r} is not one of {', '.join(s.VISIBILITIES)}."
@@ -124,15 +118,16 @@ class Options:
         if self.basis:
             values["basis"] = vocabulary.basis(self.basis)
             if not values["basis"]:
-                raise LabError(f"basis = {self.basis!r} is not one of {', '.join(s.BASES[1:])}.")
+                raise LabError(say("error.one_of", what="basis", value=self.basis, known=", ".join(s.BASES[1:])))
         if self.waste_class:
             from ..chemistry import WASTE_CLASSES
 
             values["waste_class"] = vocabulary.waste_class(self.waste_class)
             if not values["waste_class"]:
+                known_classes = ", ".join(WASTE_CLASSES)
                 raise LabError(
-                    f"waste_class = {self.waste_class!r} is not one of {', '.join(WASTE_CLASSES)}."
-                    f"{suggest(self.waste_class, WASTE_CLASSES)}"
+                    say("error.one_of", what="waste_class", value=self.waste_class, known=known_classes)
+                    + near(self.waste_class, WASTE_CLASSES)
                 )
         if self.technique:
             try:
@@ -142,7 +137,7 @@ class Options:
         if self.measured_at:
             values["measured_at"] = check_date(self.measured_at, "measured_at")
         if self.age and age_days(self.age) is None:
-            raise LabError(f"age = {self.age!r}: write it with its unit, e.g. '28 d' or '24 h'.")
+            raise LabError(say("error.age", age=self.age))
         return Options(**values)
 
     @property

@@ -126,7 +126,8 @@ def search(
                 continue
             label = kind.label if kind.table.c[kind.label].unique else "uid"
             where: list[ColumnElement[bool]] = [
-                s.search_text.c.entity == kind.name, *(or_(*(f.like(w) for w in alike)) for alike in meant), *_seen(conn, viewer, kind)
+                s.search_text.c.entity == kind.name, *(or_(*(f.like(w) for w in alike)) for alike in meant),
+                *_seen(conn, viewer, kind),
             ]  # fmt: skip
             query = (
                 select(kind.table.c[label], s.search_text.c.text)

@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import IntegrityError, LabError, UnknownNameError, suggest
+from ..errors import IntegrityError, LabError, UnknownNameError, near
+from ..i18n import say
 from ..instruments.base import Variable
 from . import audit
 from . import schema as s
@@ -455,7 +456,7 @@ def find_uid(conn: Connection, name: str, label: str) -> str:
     if row is None:
         known: Iterable[str] = [r[0] for r in conn.execute(select(column).limit(20_000))]
         raise UnknownNameError(
-            f"There is no {name.replace('_', ' ')} {label!r} in this laboratory.{suggest(label, known)}"
+            say(f"error.there_is_no+error.kind_{name}+error.named", label=label) + near(label, known)
         )
     return str(row[0])
 
