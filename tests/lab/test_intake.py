@@ -104,7 +104,7 @@ def test_an_unknown_sample_is_refused_with_near_codes_and_remedies(here: Lab) ->
     assert finding.gate == "sample_identity"
     said = finding.text("en")
     assert "file.csv, row 2 (sample RM-O1)" in said and "near: RM-01" in said
-    assert "wastelab add sample code='RM-O1'" in said and "--class" in said
+    assert "wastelab add sample 'RM-O1'" in said and "--class" in said
     assert "相近的有:RM-01" in finding.text("zh")
     assert made.samples == []
 
@@ -518,7 +518,7 @@ def test_the_same_replicate_number_twice_is_remarked(here: Lab) -> None:
         ({"allow": ["oxide-sum"]}, "give a reason"),
         ({"allow": ["schema"], "reason": "x"}, "never lets anything pass"),
         ({"allow": "basis", "reason": "  "}, "give a reason"),
-        ({"sample": "A", "mix": "B"}, "sample and mix are both given"),
+        ({"sample": "A", "mix": "B"}, r"sample \+ mix are all given"),
         ({"visibility": "everybody"}, "visibility = 'everybody'"),
         ({"basis": "wettish"}, "basis = 'wettish'"),
         ({"waste_class": "mud"}, "waste_class = 'mud'"),

@@ -233,6 +233,30 @@ def test_again_says_where_a_person_had_retracted(here: Lab, sheet: Path) -> None
     assert "superseded" in receipt.measurements[1]["flags"] and "superseded" not in receipt.measurements[0]["flags"]
 
 
+def test_again_does_not_replace_verified_results_without_reason_and_right(here: Lab, sheet: Path) -> None:
+    first = one(here, sheet)
+    here.set_status(first.measurements[1]["uid"], "verified", by="王芳")
+    receipt = one(here, sheet, again=True)
+    assert receipt.outcome == "refused" and [m["status"] for m in rows(here)] == ["draft", "verified"]
+    (finding,) = [f for f in receipt.findings if f.severity == "refuse"]
+    assert finding.key == "receipt.supersedes_reason" and first.measurements[1]["uid"] in finding.text()
+    here.add("person", name="王芳", role="reviewer")
+    receipt = one(here, sheet, again=True, reason="newer reader")
+    assert receipt.outcome == "refused" and "王芳" in receipt.text("zh")
+    here.store.user = "王芳"
+    assert one(here, sheet, again=True, reason="newer reader").outcome == "stored"
+    assert [m["status"] for m in rows(here)] == ["retracted"] * 2 + ["draft"] * 2
+    assert not here.verify().problems
+
+
+@pytest.mark.parametrize("files", [5, None, [5], b"sheet.csv", ["a.csv", None]])
+def test_what_is_no_path_is_said(here: Lab, files: Any) -> None:
+    before = counts(here)
+    with pytest.raises(LabError, match=r"files.* = .*: expected a path, or several"):
+        here.upload(files)
+    assert counts(here) == before
+
+
 # -- refused
 
 

@@ -6,7 +6,7 @@ earlier result: a successor holds what its own file says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from .enroll import Enrolment, registers
 from .entities import Record, canonical, digest, load
 from .options import Options, age_days
 from .store import Act, Store, uuid7
+from .supersede import Old, compare_days, same_numbers, supersede
 from .targets import Codes, Target
 
 __all__ = ["Options", "Plan", "commit", "curve_bytes", "plan"]
@@ -75,18 +76,6 @@ class Plan:
     def refused(self) -> bool:
         """Whether anything forbids storing it."""
         return any(f.severity == "refuse" for f in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class Old:
-    """A stored measurement that is to be replaced."""
-
-    key: int
-    uid: str
-    place: str
-    technique: str
-    replicate: int
-    status: str
 
 
 class _Without(Context):
@@ -170,9 +159,10 @@ def plan(
     out.mixes, out.specimens, out.present = enrolment.mixes, enrolment.specimens, enrolment.present
     out.findings += [*enrolment.findings, *binder.findings]
     _number(conn, out.drafts, binder.targets)
-    _supersede(conn, out, replaces)
+    supersede(conn, out, replaces, store.user)
     without = frozenset(str(d.record["supersedes"]) for d in out.drafts if d.record["supersedes"])
     context = _Without(conn, out.drafts, without | {o.uid for o in replaces})
+    same_numbers(out.drafts, context)
     pass_ = frozenset(name for name in options.allow if allowable(name))
     for draft in out.drafts:
         for finding in run([draft], context):
@@ -289,15 +279,9 @@ class _Tools:
             query = query.where(table.c.instrument_id == key).order_by(table.c.calibrated_at.desc(), table.c.id.desc())
             self._calibrations[key] = list(self.conn.execute(query))
         for uid, since, until, result in self._calibrations[key]:
-            if result == "pass" and _day(since, at) <= 0 and (not until or _day(until, at) >= 0):
+            if result == "pass" and compare_days(since, at) <= 0 and (not until or compare_days(until, at) >= 0):
                 return str(uid)
         return None
-
-
-def _day(date: str, at: str) -> int:
-    """-1, 0 or 1 as a date is before, on or after another; compared as far as both go, a day at most."""
-    size = min(len(date), len(at), 10)
-    return (date[:size] > at[:size]) - (date[:size] < at[:size])
 
 
 def _draft(
@@ -400,59 +384,3 @@ def _number(conn: Connection, drafts: Sequence[Draft], targets: Sequence[Target]
         if not draft.record["replicate"]:
             taken[name] = taken.get(name, 0) + 1
             draft.record["replicate"] = taken[name]
-
-
-def _supersede(conn: Connection, plan: Plan, replaces: Sequence[Old]) -> None:
-    """Point new results to those they replace, and note which are to be retracted."""
-    if plan.options.supersedes:
-        old = _named(conn, plan)
-        replaces = [old] if old else []
-    rest = list(replaces)
-    for draft in plan.drafts:
-        if not rest:
-            break
-        same = [o for o in rest if o.technique == draft.record["technique"]]
-        old = next((o for o in same if o.place == draft.record["place"]), None)
-        if old is None and plan.options.supersedes and same:
-            old = same[0]
-        if old is None:
-            continue
-        rest.remove(old)
-        draft.record["supersedes"] = old.uid
-        draft.record["replicate"] = old.replicate
-        if old.status == "retracted":
-            draft.findings.append(
-                draft.finding("superseded", "warn", "receipt.was_retracted", "receipt.retract_again", uid=old.uid)
-            )
-    plan.superseded = [o.key for o in replaces if o.status != "retracted"]
-
-
-def _named(conn: Connection, plan: Plan) -> Old | None:
-    """The measurement that the options say is replaced; a finding where it cannot be."""
-    uid = plan.options.supersedes
-    old = next(iter(stored(conn, s.measurement.c.uid == uid)), None)
-    techniques = {d.record["technique"] for d in plan.drafts}
-    key = ""
-    if old is None:
-        key = "receipt.supersedes_unknown"
-    elif old.status == "retracted":
-        key = "receipt.supersedes_retracted"
-    elif len(plan.drafts) != 1:
-        key = "receipt.supersedes_several"
-    elif techniques != {old.technique}:
-        key = "receipt.supersedes_technique"
-    if not key:
-        return old
-    values: Mapping[str, object] = {
-        "uid": uid, "count": len(plan.drafts), "technique": old.technique if old else "",
-        "found": ", ".join(sorted(techniques)),
-    }  # fmt: skip
-    plan.findings.append(Finding("schema", "refuse", key, values=values, file=plan.file))
-    return None
-
-
-def stored(conn: Connection, where: Any) -> list[Old]:
-    """Stored measurements that fit a condition, oldest first."""
-    m = s.measurement
-    query = select(m.c.id, m.c.uid, m.c.place, m.c.technique, m.c.replicate, m.c.status).where(where).order_by(m.c.id)
-    return [Old(*row) for row in conn.execute(query)]

@@ -11,7 +11,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ from ..instruments.places import quotation
 from . import schema as s
 from .drafts import Finding
 from .entities import canonical
-from .intake import Curve, Old, Plan, commit, curve_bytes, curve_of, plan, stored
+from .intake import Curve, Plan, commit, curve_bytes, curve_of, plan
 from .options import Options
 from .receipts import Receipt, finding_of, summary
 from .store import Act, Store, uuid7
+from .supersede import Old, stored
 from .targets import Codes
 
 __all__ = ["Options", "Receipt", "ingest", "upload"]
@@ -84,7 +84,7 @@ def upload(
         are stored).
     """
     opts = Options.of(options)
-    jobs = list(_listed([files] if isinstance(files, str | Path) else files))
+    jobs = list(_listed(_paths(files)))
     receipts = []
     for done, (path, passed_over) in enumerate(jobs):
         if progress:
@@ -98,9 +98,24 @@ def upload(
     return receipts
 
 
-def _listed(files: Iterable[str | Path]) -> Iterator[tuple[Path, str]]:
+def _paths(files: str | Path | Iterable[str | Path]) -> list[Path]:
+    """What was given, as paths."""
+    if isinstance(files, str | Path):
+        return [Path(files)]
+    several: object = files
+    if isinstance(several, bytes) or not isinstance(several, Iterable):
+        raise LabError(f"files = {several!r:.80}: expected a path, or several; nothing was done.")
+    out = []
+    for number, file in enumerate(files):
+        if not isinstance(file, str | Path):
+            raise LabError(f"files[{number}] = {file!r:.80}: expected a path, or several; nothing was done.")
+        out.append(Path(file))
+    return out
+
+
+def _listed(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     """Each file, with the reason why it is passed over, if it is."""
-    for path in map(Path, files):
+    for path in files:
         if not path.is_dir():
             yield path, "skipped_system" if _no_measurement(path.name) else ""
             continue
@@ -309,7 +324,7 @@ def _duplicate(conn: Connection, before: Mapping[str, Any], name: str, sha: str,
 
 def ingest(
     store: Store,
-    readings: Iterable[Reading],
+    readings: Reading | Iterable[Reading],
     *,
     batch: int = 20,
     progress: Progress | None = None,
@@ -320,7 +335,7 @@ def ingest(
     Parameters
     ----------
     store : Store
-    readings : iterable of Reading
+    readings : Reading or iterable of Reading
         ``Reading.sample`` names the sample; ``Reading.fields["waste_class"]`` makes it if it is new. Readings of one
         sample that follow each other are stored together.
     batch : int
@@ -338,45 +353,82 @@ def ingest(
     Raises
     ------
     UploadError
-        If a batch is refused: nothing of it is stored; those before it are.
+        If a batch is refused: nothing of it is stored; those before it are. Likewise if the iterable fails or gives
+        something that is no reading; the error says how many are stored.
     """
     opts = Options.of(options)
     if batch < 1:
         raise LabError(f"batch = {batch}: expected 1 or more samples per act.")
     codes = Codes()
-    done = 0
+    done = count = 0
     uid = event = reader = ""
     measurements: list[Mapping[str, Any]] = []
     samples: list[str] = []
     made_too: dict[str, list[str]] = {"mix": [], "specimen": []}
     present: dict[str, list[str]] = {}
     findings: list[Finding] = []
+    source = _source(readings)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="wastelab-encode") as pool:
-        for part, curves in _encoded(store, pool, _batches(readings, batch), opts):
-            with store.write("ingest", reason=opts.reason) as act:
-                uid = uuid7()
-                made = plan(store, act.conn, part, "", opts, upload_uid=uid, curves=curves, codes=codes)
-                if made.refused:
-                    raise UploadError(_refusal(made, done, len(part)))
-                receipt = _receipt(made, "", "stored", uid, part)
-                _insert(act, receipt, opts, part[0].file or "ingest")
-                commit(act, made)
-            event = act.event
-            reader = reader or receipt.reader
-            measurements += receipt.measurements
-            samples += receipt.new_samples
-            made_too["mix"] += receipt.new_mixes
-            made_too["specimen"] += receipt.new_specimens
-            for kind, known in receipt.present.items():
-                present.setdefault(kind, []).extend(known)
-            findings += receipt.findings
-            done += len(part)
-            if progress:
-                progress(done, 0, part[-1].sample)
+        try:
+            for part, curves in _encoded(store, pool, _batches(source, batch), opts):
+                with store.write("ingest", reason=opts.reason) as act:
+                    uid = uuid7()
+                    made = plan(store, act.conn, part, "", opts, upload_uid=uid, curves=curves, codes=codes)
+                    if made.refused:
+                        raise UploadError(_refusal(made, done, len(part)))
+                    receipt = _receipt(made, "", "stored", uid, part)
+                    _insert(act, receipt, opts, part[0].file or "ingest")
+                    commit(act, made)
+                event = act.event
+                reader = reader or receipt.reader
+                measurements += receipt.measurements
+                samples += receipt.new_samples
+                made_too["mix"] += receipt.new_mixes
+                made_too["specimen"] += receipt.new_specimens
+                for kind, known in receipt.present.items():
+                    present.setdefault(kind, []).extend(known)
+                findings += receipt.findings
+                done += len(part)
+                count += 1
+                if progress:
+                    progress(done, 0, part[-1].sample)
+        except _SourceError as exc:
+            stored = f"{done} reading{'s' * (done != 1)} in {count} batch{'es' * (count != 1)}"
+            raise UploadError(f"{exc}; {stored} before are stored, nothing else.") from exc.__cause__
     return Receipt(
         "", "", "stored", uid, event, tuple(measurements), tuple(samples), tuple(findings), reader=reader,
         new_mixes=tuple(made_too["mix"]), new_specimens=tuple(made_too["specimen"]), present=present,
     )  # fmt: skip
+
+
+class _SourceError(Exception):
+    """What gives the readings failed, or gave something else."""
+
+
+def _source(readings: Reading | Iterable[Reading]) -> Iterator[Reading]:
+    """Readings one by one, each known to be one."""
+    if isinstance(readings, Reading):
+        readings = [readings]
+    if isinstance(readings, str | bytes | Mapping) or not isinstance(readings, Iterable):
+        raise LabError(f"readings = {readings!r:.80}: expected a Reading, or several; nothing was done.")
+    return _one_by_one(readings)
+
+
+def _one_by_one(readings: Iterable[Reading]) -> Iterator[Reading]:
+    given, number, end = iter(readings), 0, object()
+    while True:
+        try:
+            reading: object = next(given, end)
+        except Exception as exc:  # it is not ours
+            raise _SourceError(
+                f"after {number} readings, what gives them failed ({type(exc).__name__}: {exc})"
+            ) from exc
+        if reading is end:
+            return
+        number += 1
+        if not isinstance(reading, Reading):
+            raise _SourceError(f"reading {number} = {reading!r:.80}: expected a Reading")
+        yield reading
 
 
 def _batches(readings: Iterable[Reading], size: int) -> Iterator[list[Reading]]:
@@ -400,12 +452,23 @@ def _encoded(
 ) -> Iterator[tuple[list[Reading], list[Curve | None]]]:
     """Batches with their curves; the next two are being encoded while one is being stored."""
     ahead: deque[tuple[list[Reading], list[Future[Curve | None]]]] = deque()
-    for part in chain(batches, (None, None)):
+    failed: _SourceError | None = None
+    more = True
+    while more or ahead:
+        part = None
+        if more:
+            try:
+                part = next(batches, None)
+            except _SourceError as exc:  # what came whole before is stored first
+                failed = exc
+            more = part is not None
         if part is not None:
             ahead.append((part, [pool.submit(curve_of, store, r, options) for r in part]))
-        if len(ahead) > 2 or (part is None and ahead):
+        if len(ahead) > 2 or (not more and ahead):
             ready, futures = ahead.popleft()
             yield ready, [f.result() for f in futures]
+    if failed is not None:
+        raise failed
 
 
 def _refusal(made: Plan, done: int, count: int) -> str:
