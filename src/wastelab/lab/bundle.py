@@ -432,9 +432,9 @@ def _merge(act: Act, bundle: Bundle, plan: _Plan) -> None:
             if act.put_raw(bundle.read(f"raw/{sha}"), row["filename"]) != sha:
                 raise IntegrityError(f"{bundle.file}: raw/{sha} changed while it was imported; nothing was stored.")
         elif act.conn.execute(select(s.raw.c.sha256).where(s.raw.c.sha256 == sha)).first() is None:
-            act.conn.execute(insert(s.raw), {"sha256": sha, "size": row["size"], "filename": row["filename"],
-                                             "received_at": act.at, "quarantined": 2})  # fmt: skip
-            act.note("raw", sha, "absent", sha)
+            known = {"sha256": sha, "size": row["size"], "filename": row["filename"], "received_at": act.at}
+            act.conn.execute(insert(s.raw), {**known, "quarantined": 2})
+            act.note("raw", sha, "absent", audit.raw_digest(**known))
     for sha in sorted({r["curve_sha"] for r in plan.new["measurement"]} - {None, ""}):
         data = bundle.read(f"curves/{sha}")
         keep = act.put_curves if data.startswith(_HDF5) else lambda items: BlobCurves().put(act.conn, items)
