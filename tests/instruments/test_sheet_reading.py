@@ -9,7 +9,9 @@ from table_samples import LONG, TRANSPOSED, WIDE, numbers, read_text, rewritten,
 
 from wastelab.errors import InstrumentError
 from wastelab.instruments import read_bytes
+from wastelab.instruments.places import where_text
 from wastelab.instruments.sheets import SheetError
+from wastelab.lab.drafts import Finding
 
 
 def test_wide_sheet_in_chinese() -> None:
@@ -439,3 +441,40 @@ def test_a_long_table_with_unknown_heading_words_does_not_lose_its_sample_code()
 def test_numbers_of_rows_and_methods_beside_transposed_results() -> None:
     (found,) = read_text("序号,项目,单位,检测方法,赤泥1#", "1,SiO2,%,GB/T 176,18.4", "2,CaO,%,GB/T 176,12.7")
     assert (found.sample, found.method) == ("赤泥1#", "GB/T 176") and numbers(found)["CaO"] == 12.7
+
+
+def test_the_example_of_a_template_does_not_decide_the_decimal_mark() -> None:
+    (found,) = read_text("sample;SiO2 (%);Cl (%)", "example;18.4;<0.01", "A;18,4;<0,02")
+    assert numbers(found) == {"SiO2": 18.4, "Cl": None} and values(found)["Cl"].lod == 0.02
+
+
+def test_mixed_marks_name_two_cells_in_both_languages() -> None:
+    with pytest.raises(InstrumentError, match=r"'18,4' in row 2, column B; '12\.7' in row 3, column C") as caught:
+        read_text("sample;SiO2 (%);CaO (%)", "A;18,4;", "B;;12.7")
+    said = Finding("reader", "refuse", caught.value.key, values=caught.value.values, file="x.csv").text("zh")
+    assert said == "x.csv:小数逗号与小数点混用(第 2 行,B 列为“18,4”;第 3 行,C 列为“12.7”);请一律用小数点。"
+    with pytest.raises(InstrumentError, match=r"row 2, column C: '1,234,567' has marks between thousands"):
+        read_text("sample;SiO2 (%);CaO (%)", "A;18;1,234,567")
+    with pytest.raises(InstrumentError, match=r"row 2, column B: '1,234' could be 1\.234 or 1234"):
+        read_text("sample;SiO2 (%)", "A;1,234")
+
+
+def test_a_text_that_is_no_place_stays_as_it_is() -> None:
+    assert where_text("18,4", "zh") == "18,4"
+    assert where_text("row 2, column B", "zh") == "第 2 行,B 列"
+
+
+def test_a_code_that_became_a_date_is_refused() -> None:
+    when = datetime.datetime(2026, 3, 2)
+    for sheet in ([["样品编号", "SiO2 (%)"], [when, 18.4]], [["项目", when], ["SiO2 (%)", 18.4], ["CaO (%)", 12]]):
+        with pytest.raises(InstrumentError, match=r"'2026-03-02' is a date, not a code.*column as text"):
+            read_bytes(workbook({"XRF": sheet}), "x.xlsx")
+    with pytest.raises(InstrumentError, match="row 2, column A '样品编号': '2-Mar' is a date"):
+        read_text("样品编号,SiO2 (%)", "2-Mar,18.4")
+    with pytest.raises(InstrumentError, match="row 2, column A '样品编号': '2026-03-02' is a date"):
+        read_bytes(workbook({"样品": [["样品编号", "固废类别"], [when, "赤泥"]]}), "x.xlsx")
+
+
+def test_a_blank_workbook_is_said_to_be_empty() -> None:
+    with pytest.raises(InstrumentError, match="is empty"):
+        read_bytes(workbook({"Sheet1": []}), "x.xlsx")

@@ -39,7 +39,7 @@ _FORMS = tuple(
         ("at_header", r"file header(?=[ ,]|$)"),
     )
 )
-_REST = re.compile(r"[^,]+|,")
+_REST = re.compile(r".+?(?=, |$)", re.S)
 
 
 def where_text(where: str, lang: str = DEFAULT) -> str:

@@ -26,6 +26,8 @@ Cell = str | int | float | datetime | None
 #: How many faulty cells one error lists.
 MAX_LISTED = 20
 SEPARATORS = ("\t", ";", ",", "|")
+#: The first cell of a row that shows how to fill in a sheet.
+EXAMPLE = re.compile(r"^\W*(?:示例|样例|例如|填写示例|example|e\.g\.)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,35 +281,41 @@ _GROUPED = re.compile(
 
 
 def decimal_of(source: Source, grid: Grid) -> str:
-    """The decimal mark of the numbers written as text; one for the whole sheet.
+    """The decimal mark of the numbers written as text; one for the whole sheet, rows of examples not counted.
 
     Raises
     ------
     InstrumentError
         If marks are mixed, if there are marks between thousands, or if ``"1,234"`` could be either.
     """
-    where = f"sheet '{grid.name}'" if grid.name else ""
-    texts = [cell for row in grid.rows for cell in row if isinstance(cell, str)]
-    numbers = [t for t in texts if len(t) < 40 and t[0] in "<>≤≥~≈=+-0123456789 " and _NUMBERLIKE.fullmatch(t)]
-    bodies = [re.sub(r"^[<>≤≥~≈=\s]+", "", t) for t in numbers]
-    bodies = [m[0] for m in (re.match(r"[+-]?[\d.,]+", b) for b in bodies) if m]
-    for body in bodies:
+    bodies: dict[str, str] = {}
+    for i, row in enumerate(grid.rows):
+        if EXAMPLE.match(str(next((c for c in row if c is not None), ""))):
+            continue
+        for j, cell in enumerate(row):
+            if not isinstance(cell, str) or len(cell) >= 40 or cell[0] not in "<>≤≥~≈=+-0123456789 ":
+                continue
+            if _NUMBERLIKE.fullmatch(cell):
+                match = re.match(r"[+-]?[\d.,]+", re.sub(r"^[<>≤≥~≈=\s]+", "", cell))
+                if match:
+                    bodies.setdefault(match[0], grid.place(i, j))
+    for body, place in bodies.items():
         if _GROUPED.fullmatch(body):
             plain = re.sub("[.,](?=[0-9]{3}(?:[.,]|$))", "", body)
-            raise source.fail(say("sheet.marks_thousands", cell=body, likely=plain), where)
+            raise source.fail(say("sheet.marks_thousands", cell=body, likely=plain), place)
     try:
-        mark = decimal_mark(bodies)
+        mark = decimal_mark(list(bodies))
     except ValueError as exc:
         comma = next(b for b in bodies if re.fullmatch(r"[+-]?\d*,\d+", b))
         point = next(b for b in bodies if re.fullmatch(r"[+-]?\d*\.\d+", b))
-        said = said_by(exc) + say("sheet.marks_examples", first=comma, second=point)
-        raise source.fail(said, where) from None
+        said = say("sheet.marks_examples", comma=comma, place=bodies[comma], point=point, first=bodies[point])
+        raise source.fail(said_by(exc) + said) from None
     if mark == ",":
         with_comma = [b for b in bodies if "," in b]
         if all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", b) for b in with_comma):
             body = with_comma[0]
-            said = say("sheet.marks_unclear", cell=body, first=body.replace(",", "."), second=body.replace(",", ""))
-            raise source.fail(said, where)
+            point, whole = body.replace(",", "."), body.replace(",", "")
+            raise source.fail(say("sheet.marks_unclear", cell=body, decimal=point, whole=whole), bodies[body])
     return mark
 
 

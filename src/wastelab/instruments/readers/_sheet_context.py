@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ...i18n import said_by, say
@@ -17,7 +18,6 @@ from ._sheet_headings import Column, clean, nearest, parse, technique_of
 from ._sheet_tables import Table, has_result
 from ._sheet_values import Cellwork, Faults, age_of, is_analysis, read_cell, text_of
 
-EXAMPLE = re.compile(r"^\W*(?:示例|样例|例如|填写示例|example|e\.g\.)", re.I)
 STATISTIC = re.compile(
     r"^(?:平均值?|均值|算术平均值?|mean|average|avg\.?|标准差|标准偏差|std\.?|stdev|sd|rsd|变异系数|极差|最大值?|最小值?|max\.?|min\.?|"
     r"合计|总计|total|sum)(?:\s*\(.*\))?$",
@@ -27,6 +27,8 @@ _STANDARD = re.compile(
     r"(?<![A-Za-z])(?:GB(?:\s?[/-]\s?T)?|HJ(?:\s?[/-]?\s?T)?|JGJ|JG(?:/T)?|JC(?:/T)?|DL(?:/T)?|YB(?:/T)?|EN|ISO|ASTM|EPA|DIN|BS)[\s_-]*"
     r"[A-Z]?\s?\d{2,5}(?:\.\d+)?(?:-\d{1,4})*"
 )
+CODES = frozenset(("sample", "sample_name", "specimen", "mix", "parent"))
+_SHORT_DATE = re.compile(r"\d{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.I)
 _OWN_COLUMN = frozenset(
     ("sample", "operator", "method", "instrument", "measured_at", "basis", "technique", "unit", "coverage", "quantity",
      "value", "uncertainty", "lod", "row_number")
@@ -153,6 +155,9 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
     ]
     for name, cell, where, column in cells:
         text = text_of(cell)
+        if name in CODES and is_spoiled(cell):
+            faults.add(where, say("sheet.code_date", cell=text) + say("sheet.stop"))
+            continue
         if name in ("measured_at", *_DATES):
             try:
                 text = parse_date(cell)
@@ -200,6 +205,11 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
     if out.index in table.grid.hidden_rows and table.layout != "transposed":
         out.metadata["hidden_row"] = True
     return out
+
+
+def is_spoiled(cell: Cell) -> bool:
+    """True for a code that a spreadsheet program turned into a date: ``3-2`` into 2 March."""
+    return isinstance(cell, datetime) or (isinstance(cell, str) and _SHORT_DATE.fullmatch(cell.strip()) is not None)
 
 
 def check_width(context: Context, index: int, columns: Sequence[Column]) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from ...i18n import say
 from ..base import Reading, Value
-from ..sheets import Cell
+from ..sheets import EXAMPLE, Cell
 from ._sheet_context import (
-    EXAMPLE,
     STATISTIC,
     Context,
     Row,

@@ -13,10 +13,10 @@ from typing import Any
 from ...i18n import Message, said_by, say
 from .. import vocabulary
 from ..base import Completeness, Reading
-from ..sheets import Cell, Grid
+from ..sheets import EXAMPLE, Cell, Grid
 from ..text import parse_date
 from ..units import split_heading
-from ._sheet_context import EXAMPLE, STATISTIC
+from ._sheet_context import CODES, STATISTIC, is_spoiled
 from ._sheet_headings import clean, parse
 from ._sheet_register_cells import curing_of, dimensions_of, mass_of, ratio_of, share_of
 from ._sheet_tables import SEARCH, Table, is_number, table_at
@@ -254,6 +254,8 @@ def _cell(name: str, cell: Cell, unit: str, decimal: str) -> str:
     """
     if name in _DATES:
         return parse_date(cell)
+    if name in CODES and is_spoiled(cell):
+        raise ValueError(say("sheet.code_date", cell=text_of(cell)))
     if name == "mass":
         return mass_of(cell, unit, decimal)
     if name == "share":

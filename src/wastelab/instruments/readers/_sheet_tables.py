@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from .. import vocabulary
@@ -122,8 +123,7 @@ def is_result(cell: Cell) -> bool:
 
 def header_kind(row: Sequence[Cell], technique: str = "") -> str:
     """``"wide"``, ``"long"``, ``"transposed"`` or ``""``: whether a row is the heading of a table."""
-    texts = [c for c in row if isinstance(c, str)]
-    if len(texts) < 2:
+    if sum(isinstance(c, str | datetime) for c in row) < 2:
         return ""
     found = _heads(row)
     fields = {c.name for c in found if c.role == "field"}

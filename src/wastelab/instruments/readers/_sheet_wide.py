@@ -9,12 +9,11 @@ from dataclasses import replace
 from ...i18n import say
 from .. import vocabulary
 from ..base import Reading, Value
-from ..sheets import Cell
+from ..sheets import EXAMPLE, Cell
 from ..units import looks_like_unit, normalise
 from ._sheet_context import (
     BESIDE,
     COVERAGE,
-    EXAMPLE,
     STATISTIC,
     Context,
     Row,

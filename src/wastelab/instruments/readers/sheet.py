@@ -110,6 +110,8 @@ def _read(source: Source) -> list[Reading]:
                 readings += read_table(table, decimal, faults, complete)
     if faults.found:
         raise SheetError(source.name, faults.found)
+    if not any(c is not None for grid in grids for row in grid.rows for c in row):
+        raise source.fail(say("sheet.blank"))
     if not readings and not registered:
         raise source.fail(say("sheet.no_result"))
     return [*registered, *_number_replicates(readings, [s for s in skipped if s])]
