@@ -39,14 +39,14 @@ def filled(lab_dir, capsys, tmp_path):
 def test_upload_show_search_and_verify(filled, capsys):
     code, out, _ = run(capsys, "samples", "--json")
     assert code == 0
-    assert [s["code"] for s in json.loads(out)] == ["FA-01"]
+    assert [s["code"] for s in json.loads(out)["samples"]] == ["FA-01"]
     code, out, _ = run(capsys, "show", "FA-01", "--json", "--values", "--history")
     body = json.loads(out)
     assert (code, body["kind"], body["record"]["waste_class"]) == (0, "sample", "fly_ash")
     assert {v["quantity"]: v["value"] for v in body["values"]}["SiO2"] == 46.13
     assert body["history"][0]["action"] == "upload"
     code, out, _ = run(capsys, "search", "FA-01", "--json")
-    assert (code, json.loads(out)[0]["code"]) == (0, "FA-01")
+    assert (code, json.loads(out)["results"][0]["code"]) == (0, "FA-01")
     code, out, _ = run(capsys, "verify", "--json")
     assert (code, json.loads(out)["ok"]) == (0, True)
 
@@ -62,7 +62,7 @@ def test_a_refused_sheet_says_why_and_leaves_nothing(lab_dir, capsys, tmp_path):
     assert code == 1
     assert "119.37" in out or "119.4" in out
     assert "FA-01" in out
-    assert json.loads(run(capsys, "samples", "--json")[1]) == []
+    assert json.loads(run(capsys, "samples", "--json")[1]) == {"samples": []}
     code, out, _ = run(capsys, "upload", "bad.csv", "--allow", "oxide_sum", "--json")
     assert code == 2  # a reason is missing
     code, out, _ = run(capsys, "upload", "bad.csv", "--allow", "nonsense", "--reason", "x")
@@ -105,7 +105,9 @@ def test_backup_bundle_and_export(filled, capsys, tmp_path):
     assert code == 0
     run(capsys, "init", "other")
     assert run(capsys, "bundle", "import", "all.zip", "--lab", "other")[0] == 0
-    assert [s["code"] for s in json.loads(run(capsys, "samples", "--lab", "other", "--json")[1])] == ["FA-01"]
+    assert [s["code"] for s in json.loads(run(capsys, "samples", "--lab", "other", "--json")[1])["samples"]] == [
+        "FA-01"
+    ]
     code, out, _ = run(capsys, "export", "tables", "--format", "csv", "--format", "xlsx", "--json")
     assert code == 0
     assert all((tmp_path / f).is_file() for f in json.loads(out)["files"])

@@ -196,3 +196,126 @@ def test_errors_of_the_laboratory_speak_both_languages(filled, capsys, monkeypat
     assert chinese in err
     monkeypatch.setenv("WASTELAB_LANG", "zh_CN.UTF-8")
     assert chinese in run(capsys, *args)[2]
+
+
+# -- tables
+def test_tables_speak_chinese_and_json_does_not(filled, capsys):
+    _, out, _ = run(capsys, "samples", "--lang", "zh")
+    assert "编号" in out
+    assert "粉煤灰" in out
+    assert "fly_ash" not in out
+    assert "waste_class" not in out
+    _, out, _ = run(capsys, "show", "FA-01", "--lang", "zh", "--values", "--history")
+    for word in ("样品 FA-01", "草稿", "干基", "状态", "操作", "上传"):
+        assert word in out
+    for code in ("draft", "insert", "fly_ash", "measured_at"):
+        assert code not in out
+    _, out, _ = run(capsys, "search", "FA-01", "--lang", "zh")
+    assert "类型" in out
+    assert "样品" in out
+    assert set(json.loads(run(capsys, "search", "FA-01", "--lang", "zh", "--json")[1])["results"][0]) == {
+        "entity", "code", "snippet",
+    }  # fmt: skip
+    listed = json.loads(run(capsys, "samples", "--json", "--lang", "zh")[1])
+    assert listed["samples"][0]["waste_class"] == "fly_ash"
+
+
+def test_the_account_speaks_chinese(lab_dir, capsys):
+    run(capsys, "ledger", "yard", "N1", "kind=shed")
+    code, _, err = run(capsys, "ledger", "batch", "B-1", "赤泥", "2026/3/2", "--yard", "N1", "--mass", "3 t")
+    assert (code, err) == (0, "")
+    _, out, _ = run(capsys, "ledger", "entries", "--lang", "zh")
+    for word in ("接收", "批次", "2026-03-02"):
+        assert word in out
+    _, out, _ = run(capsys, "ledger", "balance", "--lang", "zh")
+    assert "赤泥" in out
+    code, _, err = run(capsys, "ledger", "receive", "B-1", "-2 t", "2026-03-03")
+    assert (code, "masses are above zero" in err) == (2, True)
+    code, _, err = run(capsys, "ledger", "batch", "B-2", "赤泥", "2026-03-02", "--yard", "N1", "--mass", "-2 t")
+    assert (code, "above zero" in err) == (2, True)
+
+
+def test_every_list_is_one_json_object(filled, capsys):
+    for args, key in (
+        (("samples",), "samples"),
+        (("search", "FA-01"), "results"),
+        (("formats",), "formats"),
+        (("quality", "calibrations"), "calibrations"),
+        (("quality", "repeatability"), "repeatability"),
+        (("ledger", "entries"), "entries"),
+        (("ledger", "balance"), "balance"),
+        (("ledger", "storage"), "storage"),
+        (("ledger", "trace", "FA-01"), "trace"),
+    ):
+        code, out, _ = run(capsys, *args, "--json")
+        assert (code, isinstance(json.loads(out)[key], list)) == (0, True), args
+
+
+def test_flags_are_names(lab_dir, capsys, tmp_path):
+    (tmp_path / "x.csv").write_text(SHEET.replace(",基准", "").replace(",干基", ""), encoding="utf-8")
+    code, out, _ = run(capsys, "upload", "x.csv", "--allow", "basis", "--reason", "from the report")
+    assert code == 0, out
+    flags = json.loads(run(capsys, "show", "FA-01", "--json")[1])["measurements"][0]["flags"]
+    assert "basis" in flags
+    _, out, _ = run(capsys, "show", "FA-01")
+    assert '["' not in out
+    assert "basis" in out
+
+
+def test_many_samples_are_cut_on_the_screen_only(lab_dir, capsys):
+    from wastelab.lab import open_lab
+
+    with open_lab("lab") as lab:
+        for number in range(203):
+            lab.add("sample", code=f"RM-{number:03d}", waste_class="red_mud")
+    _, out, _ = run(capsys, "samples")
+    assert "3 more; --limit 203 shows all" in out
+    assert ("RM-199" in out, "RM-200" in out) == (True, False)
+    assert "RM-202" in run(capsys, "samples", "--limit", "203")[1]
+    assert len(json.loads(run(capsys, "samples", "--json")[1])["samples"]) == 203
+
+
+# -- nothing there
+def test_what_is_not_there_is_said(lab_dir, capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(capsys, "upload", "empty")
+    assert (code, out, "No file was found in empty" in err) == (1, "", True)
+    assert "没有文件" in run(capsys, "upload", "empty", "--lang", "zh")[2]
+    code, _, err = run(capsys, "upload", "missing.csv")
+    assert (code, "There is no missing.csv" in err) == (2, True)
+    (tmp_path / "xrf.csv").write_text(SHEET, encoding="utf-8")
+    code, out, _ = run(capsys, "upload", "missing.csv", "xrf.csv")
+    assert (code, "missing.csv" in out) == (1, True)
+    code, out, _ = run(capsys, "quality", "calibrations")
+    assert (code, "No instrument is registered" in out) == (0, True)
+    code, out, _ = run(capsys, "quality", "repeatability")
+    assert (code, "no replicates" in out) == (0, True)
+
+
+@pytest.mark.parametrize("text", ["2026/3/2", "2026.3.2", "2026年3月2日", "2026-03-02"])
+def test_dates_as_people_write_them(lab_dir, capsys, text):
+    assert run(capsys, "add", "sample", "S-1", "waste_class=red_mud", f"collected_at={text}")[0] == 0
+    assert json.loads(run(capsys, "samples", "--json")[1])["samples"][0]["collected_at"] == "2026-03-02"
+    assert "S-1" in run(capsys, "samples", "--from", text, "--to", text)[1]
+    assert "S-1" in run(capsys, "samples", "--from", "2026-03")[1]
+
+
+def test_examples_are_not_wrapped(capsys):
+    def commands(group, path=()):
+        import click
+
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            if isinstance(command, click.Group):
+                yield from commands(command, (*path, name))
+            else:
+                yield (*path, name), command
+
+    from wastelab.cli import cli
+
+    for path, command in commands(cli):
+        written = [" ".join(line.split()) for line in (command.help or "").splitlines() if "Example:" in line]
+        _, out, _ = run(capsys, *path, "--help")
+        shown = [" ".join(line.split()) for line in out.splitlines()]
+        for example in written:
+            assert example in shown, path

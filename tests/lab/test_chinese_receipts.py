@@ -124,3 +124,20 @@ def test_files_that_cannot_be_read(here: Lab, tmp_path: Path, name: str, content
     chinese = refused(here, tmp_path, name, content).text("zh")
     assert said in chinese
     assert english_words(chinese.replace(str(tmp_path), ""), name) == []
+
+
+def test_a_list_that_was_cut_says_at_least() -> None:
+    from wastelab.lab.drafts import Finding
+    from wastelab.lab.receipts import Receipt
+
+    def receipt(count: int) -> Receipt:
+        found = tuple(
+            Finding("format", "refuse", "sheet.no_heading", values={"cell": "5"}, file="a.csv", where=f"row {n}")
+            for n in range(count)
+        )
+        return Receipt("a.csv", "0" * 64, "refused", findings=found)
+
+    assert "另有199处相同" not in receipt(200).text("zh")
+    assert "另有至少199处相同" in receipt(200).text("zh")
+    assert "and at least 199 more places" in receipt(200).text("en")
+    assert "另有2处相同" in receipt(3).text("zh")

@@ -552,15 +552,15 @@ def test_the_account_from_the_command_line(tmp_path: Path) -> None:
     _, out = run(root, "stocktake", "N1", "21 t", "2024-04-10", "--lang", "en")
     assert out.strip() == "N1: measured 21 t, book 21 t, error +0 t (+0.00 %)."
     _, out = run(root, "balance", "--json")
-    assert {r["yard"]: r["stock_wet_t"] for r in json.loads(out)} == {"N1": 21.0, "S2": 6.0}
+    assert {r["yard"]: r["stock_wet_t"] for r in json.loads(out)["balance"]} == {"N1": 21.0, "S2": 6.0}
     _, out = run(root, "entries", "--kind", "sold", "--json")
-    assert [r["counterparty"] for r in json.loads(out)] == ["Brick works"]
+    assert [r["counterparty"] for r in json.loads(out)["entries"]] == ["Brick works"]
     code, out = run(root, "storage", "--at", "2026-01-01", "--lang", "zh")
     assert code == 1 and "凭记忆" in out
     code, out = run(root, "storage", "--at", "2024-05-01", "--json")
-    assert code == 0 and {r["evidence"] for r in json.loads(out)} == {"memory"}
+    assert code == 0 and {r["evidence"] for r in json.loads(out)["storage"]} == {"memory"}
     _, out = run(root, "trace", "B-1", "--direction", "forward", "--json")
-    assert "clinker" in {r["code"] for r in json.loads(out)}
+    assert "clinker" in {r["code"] for r in json.loads(out)["trace"]}
     _, out = run(root, "export", str(tmp_path / "a.xlsx"), "--json")
     assert Path(json.loads(out)["files"][0]).is_file()
     _, out = run(root, "export", str(tmp_path / "csv"))

@@ -158,7 +158,7 @@ def test_names(plant: Lab) -> None:
     with pytest.raises(UnknownNameError, match="direction = 'sideways'"):
         plant.lineage("RM-1", "sideways")
     b.sample(plant, "M-2", "raw")
-    with pytest.raises(LabError, match="mix:M-2 or sample:M-2"):
+    with pytest.raises(LabError, match="mix:M-2 / sample:M-2"):
         plant.lineage("M-2")
     assert plant.lineage("mix:M-2", "down")["entity"].tolist() == ["mix"]
     uid = plant.samples(codes="RM-1")["uid"].iloc[0]

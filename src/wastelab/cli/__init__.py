@@ -7,6 +7,7 @@ stderr, results to stdout; ``--json`` prints one JSON object.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from importlib import import_module
 
@@ -83,6 +84,12 @@ def main(argv: list[str] | None = None) -> None:
     except click.exceptions.Abort:
         click.echo(tr("cli.interrupted", language), err=True)
         sys.exit(130)
+    except click.NoSuchOption as exc:
+        if re.match(r"-[\d.]", exc.option_name):  # a number below zero was taken for an option
+            click.echo(tr("cli.error", language, message=tr("cli.below_zero", language)), err=True)
+        else:
+            exc.show()
+        sys.exit(2)
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)

@@ -100,11 +100,32 @@ def pairs(items: tuple[str, ...]) -> dict[str, str]:
     return out
 
 
-def show_table(table: Any, as_json: bool, *, empty: str = "") -> None:
-    """Print a DataFrame as JSON records or as a table for people."""
+def show_table(
+    table: Any,
+    as_json: bool,
+    *,
+    key: str = "results",
+    lang: str | None = None,
+    empty: str = "",
+    most: int | None = None,
+) -> None:
+    """Print a DataFrame: as one JSON object that holds its rows under `key`, or as a table for people.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    as_json : bool
+    key : str
+    lang : str, optional
+        Language of headings and codes; JSON keeps the English ones.
+    empty : str
+        What is said if there is no row.
+    most : int, optional
+        Rows that are shown to people at most.
+    """
+    frame = table.reset_index() if table.index.name else table
     if as_json:
-        frame = table.reset_index() if table.index.name else table
-        click.echo(frame.to_json(orient="records", force_ascii=False, date_format="iso"))
+        click.echo(f'{{"{key}":{frame.to_json(orient="records", force_ascii=False, date_format="iso")}}}')
         return
     if len(table) == 0:
         click.echo(empty)
@@ -113,19 +134,28 @@ def show_table(table: Any, as_json: bool, *, empty: str = "") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..i18n import pick_language, tr
+    from ._words import heading, words
+
+    language = pick_language(lang)
     out = Console(highlight=False)
     if not out.is_terminal:
         out = Console(highlight=False, width=200)
-    frame = table.reset_index() if table.index.name else table
+    rest = max(len(frame) - most, 0) if most else 0
+    frame = frame.head(most) if rest else frame
     frame = frame[
         [c for c in frame.columns if any(_cell(x) for x in frame[c])]
     ]  # what is empty throughout says nothing
     view = Table(box=box.SIMPLE)
-    for name in frame.columns:
-        view.add_column(str(name), overflow="fold", justify="right" if frame[name].dtype.kind in "if" else "left")
+    names = [str(c) for c in frame.columns]
+    for name in names:
+        right = frame[name].dtype.kind in "if"
+        view.add_column(heading(name, language), overflow="fold", justify="right" if right else "left")
     for row in frame.itertuples(index=False):
-        view.add_row(*(_cell(x) for x in row))
+        view.add_row(*(_cell(words(name, x, language)) for name, x in zip(names, row, strict=True)))
     out.print(view)
+    if rest:
+        click.echo(tr("cli.more_rows", language, count=rest, all=rest + len(frame)))
 
 
 def _cell(x: object) -> str:

@@ -21,6 +21,7 @@ from ._lab import Basis
 def blend(parts: tuple[str, ...], basis: str, wet: bool, as_json: bool, lang: str | None) -> int:
     """Blend PARTS (material=share) and show what results.
 
+    \b
     Example:  wastelab blend red_mud/bayer-diasporic=30% raw/limestone=70% --basis ignited
     """
     from rich import box

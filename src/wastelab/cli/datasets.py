@@ -27,6 +27,7 @@ def datasets() -> None:
 def list_(collection: str | None, waste_class: str | None, as_json: bool, lang: str | None) -> int:
     """List the collections, or the entries of COLLECTION.
 
+    \b
     Example:  wastelab datasets list materials --waste-class red_mud
     """
     language = pick_language(lang)
@@ -54,6 +55,7 @@ def list_(collection: str | None, waste_class: str | None, as_json: bool, lang: 
 def show(name: str, as_json: bool, lang: str | None) -> int:
     """Show one entry: a material id, a factor id or category, or a standard.
 
+    \b
     Example:  wastelab datasets show red_mud/bayer-diasporic
     """
     from ..reference import factors, material, materials

@@ -20,6 +20,7 @@ from ._lab import show_table
 def read(file: str, item: int | None, csv_file: Path | None, as_json: bool, lang: str | None) -> int:
     """Read an instrument FILE and say what is in it.
 
+    \b
     Example:  wastelab read pattern.xrdml --csv pattern.csv
     """
     from ..instruments import read_all
@@ -76,11 +77,12 @@ def _summary(r: object) -> dict[str, object]:
 def formats(as_json: bool) -> int:
     """List the instrument formats that can be read.
 
+    \b
     Example:  wastelab formats
     """
     from ..instruments import formats as table
 
-    show_table(table(), as_json)
+    show_table(table(), as_json, key="formats")
     return 0
 
 
@@ -93,6 +95,7 @@ def formats(as_json: bool) -> int:
 def template(kind: str | None, file: Path | None, rows: int, overwrite: bool, lang: str | None) -> int:
     """Write a spreadsheet to fill in and upload; without KIND, list the kinds.
 
+    \b
     Example:  wastelab template xrf --lang zh
     """
     from ..lab.templates import template_kinds, write_template
@@ -114,6 +117,7 @@ def template(kind: str | None, file: Path | None, rows: int, overwrite: bool, la
 def gates(as_json: bool, lang: str | None) -> int:
     """List the checks every upload passes, and which of them --allow can let pass.
 
+    \b
     Example:  wastelab gates
     """
     from ..lab.gates import GATES

@@ -23,6 +23,7 @@ import click
 def init(folder: str, name: str, url: str | None, curves: str, user: str | None, as_json: bool) -> int:
     """Make a laboratory in FOLDER (or say what is there already).
 
+    \b
     Example:  wastelab init mylab --name "Solid waste laboratory"
     """
     from ..lab import open_lab

@@ -35,6 +35,7 @@ def judge(
 ) -> int:
     """Judge PROPERTIES (name=value) against GRADE ("standard/grade").
 
+    \b
     Example:  wastelab judge "GB 6566-2010/main_structure" I_Ra=0.8 I_gamma=1.2
 
     A value may carry a unit ("SO3=3.2 %") or be below detection ("leachate_Cu=<0.01 mg/L").

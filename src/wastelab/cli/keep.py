@@ -18,6 +18,7 @@ from ._lab import WasteClass, lab_options, open_for
 def verify(expect: str | None, quick: bool, lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """Prove that nothing was lost, changed or left half done: hashes, audit chain, orphans, schema.
 
+    \b
     Example:  wastelab verify --lab mylab
 
     Exit code 0: clean; 1: problems; 2: it cannot be read at all.
@@ -34,6 +35,7 @@ def verify(expect: str | None, quick: bool, lab_dir: str, user: str | None, as_j
 def backup(folder: Path, lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """Copy the whole laboratory into FOLDER while it is in use; the copy is a laboratory of its own.
 
+    \b
     Example:  wastelab backup /media/usb/backups --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -51,6 +53,7 @@ def migrate(
 ) -> int:  # fmt: skip
     """Move the catalogue to PostgreSQL: copy, hash again, verify, and only then switch.
 
+    \b
     Example:  wastelab migrate --to postgresql://lab@localhost/wastelab --lab mylab
     """
     from ..lab.transfer import transfer
@@ -90,6 +93,7 @@ def bundle_export(
 ) -> int:  # fmt: skip
     """Write FILE (.zip) with records, raw files, curves and their audit trail.
 
+    \b
     Example:  wastelab bundle export red_mud.zip --class red_mud --visibility public --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -120,6 +124,7 @@ def bundle_import(
 ) -> int:
     """Verify FILE and merge it: all of it, or none.
 
+    \b
     Example:  wastelab bundle import red_mud.zip --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -145,6 +150,7 @@ def export(
 ) -> int:  # fmt: skip
     """Write samples, values, compositions, mixes and audit trail as tables into FOLDER.
 
+    \b
     Example:  wastelab export tables --format xlsx --lab mylab
     """
     with open_for(lab_dir, user) as lab:

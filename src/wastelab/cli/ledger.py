@@ -125,6 +125,7 @@ def batch(
 def link(batch: str, samples: tuple[str, ...], lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """Say that SAMPLES of the catalogue were taken from BATCH.
 
+    \b
     Example:  wastelab ledger link RM-26-03 RM-XY-03 --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -146,6 +147,7 @@ def link(batch: str, samples: tuple[str, ...], lab_dir: str, user: str | None, a
 def receive(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH came in.
 
+    \b
     Example:  wastelab ledger receive RM-26-03 '31.8 t' 2026-03-03 --moisture '30 %' --document WB-0412 --lab mylab
     """
     return _move("received", batch, mass, at, options)
@@ -160,6 +162,7 @@ def receive(batch: str, mass: str, at: str, **options: Any) -> int:
 def transfer(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH went from one yard to another.
 
+    \b
     Example:  wastelab ledger transfer RM-26-03 '10 t' 2026-03-05 --from N1 --to S2 --lab mylab
     """
     return _move("transferred", batch, mass, at, options)
@@ -174,6 +177,7 @@ def transfer(batch: str, mass: str, at: str, **options: Any) -> int:
 def use(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH was used here.
 
+    \b
     Example:  wastelab ledger use RM-26-03 '2.4 t' 2026-03-20 --mix M-07 --product clinker --quantity '6 t'
     """
     return _move("used", batch, mass, at, options)
@@ -188,6 +192,7 @@ def use(batch: str, mass: str, at: str, **options: Any) -> int:
 def return_(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH came back unused (--to YARD) or went back to its producer (--from YARD).
 
+    \b
     Example:  wastelab ledger return RM-26-03 '0.3 t' 2026-03-21 --to N1 --lab mylab
     """
     return _move("returned", batch, mass, at, options)
@@ -202,6 +207,7 @@ def return_(batch: str, mass: str, at: str, **options: Any) -> int:
 def dispose(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH was disposed of.
 
+    \b
     Example:  wastelab ledger dispose RM-26-03 '5 t' 2026-04-02 --counterparty 'Landfill East' --lab mylab
     """
     return _move("disposed", batch, mass, at, options)
@@ -216,6 +222,7 @@ def dispose(batch: str, mass: str, at: str, **options: Any) -> int:
 def sell(batch: str, mass: str, at: str, **options: Any) -> int:
     """Material of BATCH was given to somebody who uses it.
 
+    \b
     Example:  wastelab ledger sell RM-26-03 '10 t' 2026-04-03 --counterparty 'Brick works' --lab mylab
     """
     return _move("sold", batch, mass, at, options)
@@ -231,6 +238,7 @@ def sell(batch: str, mass: str, at: str, **options: Any) -> int:
 def adjust(batch: str, mass: str, at: str, **options: Any) -> int:
     """Correct the book of BATCH to what was found: more (--to YARD) or less (--from YARD) by MASS.
 
+    \b
     Example:  wastelab ledger adjust RM-26-03 '0.4 t' 2026-04-10 --from N1 --moisture '100 %' --reason dried --lab mylab
     """
     return _move("adjusted", batch, mass, at, options)
@@ -254,6 +262,7 @@ def reverse(
 ) -> int:
     """Undo movement UID by an entry that counts against it.
 
+    \b
     Example:  wastelab ledger reverse 01a20e80-cec7-74b7-8b69-57ff94360d2d --reason 'wrong batch' --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -279,6 +288,7 @@ def stocktake(
 ) -> int:  # fmt: skip
     """Record what was found in YARD beside the book, which stays as it is (see `adjust`).
 
+    \b
     Example:  wastelab ledger stocktake N1 '21.9 t' 2026-04-10 --class red_mud --method survey --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -311,6 +321,7 @@ def entries(
 ) -> int:
     """List movements by date.
 
+    \b
     Example:  wastelab ledger entries --batch RM-26-03 --from 2026-03-01 --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -319,7 +330,7 @@ def entries(
         shown = ["uid", "at", "kind", "batch", "mass_t", "moisture", "dry_t", "yard_from", "yard_to", "mix", "product",
                  "counterparty", "document", "reason"]  # fmt: skip
         table = table[shown]
-    show_table(table, as_json, empty=tr("ledger.nothing", pick_language(lang)))
+    show_table(table, as_json, key="entries", lang=lang, empty=tr("ledger.nothing", pick_language(lang)))
     return 0
 
 
@@ -344,11 +355,12 @@ def balance(
 ) -> int:
     """Mass in, out and in stock, wet and dry.
 
+    \b
     Example:  wastelab ledger balance --at 2026-03-31 --by waste_class --lab mylab
     """
     with open_for(lab_dir, user) as lab:
         table = lab.ledger.balance(at, by)
-    show_table(table, as_json, empty=tr("ledger.nothing", pick_language(lang)))
+    show_table(table, as_json, key="balance", lang=lang, empty=tr("ledger.nothing", pick_language(lang)))
     return 0
 
 
@@ -368,6 +380,7 @@ def storage(
 ) -> int:
     """Years the stock lasts, age of the oldest, and whether it lies too long.
 
+    \b
     Example:  wastelab ledger storage --basis dry --lab mylab
 
     Exit code 0: nothing lies longer than the guide; 1: something does; 2: wrong input.
@@ -378,9 +391,9 @@ def storage(
         table = lab.ledger.storage(at, basis=basis, by=by)
     language = pick_language(lang)
     if as_json:
-        show_table(table, True)
+        show_table(table, True, key="storage")
     else:
-        show_table(table.drop(columns=["source"]), False, empty=tr("ledger.nothing", language))
+        show_table(table.drop(columns=["source"]), False, lang=language, empty=tr("ledger.nothing", language))
         guides = {name: guide for name in dict.fromkeys(table["waste_class"]) if (guide := storage_guide(name))}
         for name, guide in guides.items():
             text = guide.text_zh if language == "zh" and guide.text_zh else guide.source.text
@@ -407,11 +420,13 @@ def trace(
 ) -> int:
     """From a specimen, mix or sample back to heaps, or from a heap, batch or yard forward to products.
 
+    \b
     Example:  wastelab ledger trace M-07 --direction back --lab mylab
     """
     with open_for(lab_dir, user) as lab:
         table = lab.ledger.trace(code, direction)
-    show_table(table if as_json else table.drop(columns=["uid", "joint"]), as_json)
+    shown = table if as_json else table.drop(columns=["uid", "joint"])
+    show_table(shown, as_json, key="trace", lang=lang, empty=tr("cli.no_trace", pick_language(lang)))
     return 0
 
 
@@ -423,6 +438,7 @@ def export(target: Path, lab_dir: str, user: str | None, as_json: bool, lang: st
 
     Headings are Chinese unless --lang says otherwise.
 
+    \b
     Example:  wastelab ledger export 台账-2026.xlsx --lab mylab
     """
     language = lang or "zh"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..i18n import pick_language, tr
 from ._lab import Day, lab_options, open_for, show_table
 
 
@@ -32,6 +33,7 @@ def chart(
 ) -> int:  # fmt: skip
     """Control chart of a QUANTITY measured on a REFERENCE_MATERIAL.
 
+    \b
     Example:  wastelab quality chart GBW-07401 SiO2 --plot chart.png --lab mylab
     """
     with open_for(lab_dir, user) as lab:
@@ -40,7 +42,6 @@ def chart(
             baseline=baseline,
         )  # fmt: skip
     if plot is not None:
-        from ..i18n import pick_language
         from ..plotting.control_chart import plot_control_chart
 
         plot_control_chart(table, plot, lang=pick_language(lang))
@@ -49,10 +50,14 @@ def chart(
         click.echo(json.dumps({**body, "results": json.loads(table.to_json(orient="records", date_format="iso"))},
                               ensure_ascii=False))  # fmt: skip
         return 0
+    from ._words import heading
+
     for name, value in table.attrs.items():
         if value is not None and value != "":
-            click.echo(f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}")
-    show_table(table, False)
+            colon = ":" if pick_language(lang) == "zh" else ": "
+            said = heading(str(name), pick_language(lang))
+            click.echo(f"{said}{colon}{value:g}" if isinstance(value, float) else f"{said}{colon}{value}")
+    show_table(table, False, lang=lang)
     return 0
 
 
@@ -61,13 +66,15 @@ def chart(
 def calibrations(lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """State of every instrument's calibration.
 
+    \b
     Example:  wastelab quality calibrations --lab mylab
     """
     from ..lab.quality import calibration_status
 
     with open_for(lab_dir, user) as lab:
         table = calibration_status(lab.store)
-    show_table(table, as_json)
+    empty = tr("cli.no_calibrations", pick_language(lang))
+    show_table(table, as_json, key="calibrations", lang=lang, empty=empty)
     return 0
 
 
@@ -77,11 +84,12 @@ def calibrations(lab_dir: str, user: str | None, as_json: bool, lang: str | None
 def repeatability(quantity: str | None, lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """Pooled repeatability from replicates, beside the limit of the test method.
 
+    \b
     Example:  wastelab quality repeatability --lab mylab
     """
     from ..lab.quality import duplicates_report
 
     with open_for(lab_dir, user) as lab:
         table = duplicates_report(lab.store, quantity)
-    show_table(table, as_json)
+    show_table(table, as_json, key="repeatability", lang=lang, empty=tr("cli.no_replicates", pick_language(lang)))
     return 0

@@ -13,6 +13,7 @@ import click
 def recipes(name: str | None, as_json: bool) -> int:
     """List the shipped recipes, or print the text of recipe NAME (copy it and change it).
 
+    \b
     Example:  wastelab recipes red_mud_bye_clinker > my_recipe.toml
     """
     from ..screening import load_recipe, shipped_recipes

@@ -18,6 +18,7 @@ from ..i18n import pick_language
 def report(study: Path, out: Path | None, as_json: bool, lang: str | None) -> int:
     """Write report.html, figures and CSV tables of STUDY (study.nc, or the folder it lies in).
 
+    \b
     Example:  wastelab report out/red_mud --lang zh
     """
     from ..screening import Study

@@ -7,6 +7,9 @@ import click
 from ..i18n import pick_language, tr
 from ._lab import Day, WasteClass, lab_options, open_for, show_table
 
+#: Samples on the screen unless --limit says otherwise.
+_MOST = 200
+
 
 @click.command()
 @click.option("--class", "waste_class", type=WasteClass(), help="Only this waste class.")
@@ -14,7 +17,7 @@ from ._lab import Day, WasteClass, lab_options, open_for, show_table
 @click.option("--from", "collected_from", type=Day(), help="Collected on or after this date.")
 @click.option("--to", "collected_to", type=Day(), help="Collected on or before this date.")
 @click.option("--text", help="Only samples whose texts hold these words.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many (200 on the screen).")
 @lab_options
 def samples(
     waste_class: str | None, source: str | None, collected_from: str | None, collected_to: str | None, text: str | None,
@@ -22,6 +25,7 @@ def samples(
 ) -> int:  # fmt: skip
     """List the samples.
 
+    \b
     Example:  wastelab samples --lab mylab --class red_mud --from 2026-01-01
     """
     with open_for(lab_dir, user) as lab:
@@ -29,7 +33,9 @@ def samples(
             waste_class=waste_class, source=source, collected_from=collected_from, collected_to=collected_to, text=text,
             limit=limit,
         )  # fmt: skip
-    show_table(table, as_json, empty=tr("lab.no_samples", pick_language(lang)))
+    language = pick_language(lang)
+    most = None if limit else _MOST
+    show_table(table, as_json, key="samples", lang=language, empty=tr("lab.no_samples", language), most=most)
     return 0
 
 
@@ -40,9 +46,10 @@ def samples(
 def search(text: str, limit: int, lab_dir: str, user: str | None, as_json: bool, lang: str | None) -> int:
     """Search samples, sources, mixes and measurements for words, Chinese or English.
 
+    \b
     Example:  wastelab search 赤泥 --lab mylab
     """
     with open_for(lab_dir, user) as lab:
         table = lab.search(text, limit=limit)
-    show_table(table, as_json, empty=tr("lab.nothing_found", pick_language(lang), text=text))
+    show_table(table, as_json, lang=lang, empty=tr("lab.nothing_found", pick_language(lang), text=text))
     return 0

@@ -38,6 +38,7 @@ def screen(
 ) -> int:
     """Screen RECIPE (a file, or the name of a shipped recipe) over its whole lattice.
 
+    \b
     Example:  wastelab screen red_mud_bye_clinker --out out/red_mud
     Example:  wastelab screen red_mud_bye_clinker --lab mylab --use red_mud=lab:RM-XY-03
 

@@ -36,13 +36,16 @@ def show(
 ) -> int:
     """Show CODE: its record, its measurements, where it came from and what became of it.
 
+    \b
     Example:  wastelab show RM-XY-03 --lab mylab
     """
+    from ._words import heading, words
+
     language = pick_language(lang)
     with open_for(lab_dir, user) as lab:
         lineage = lab.lineage(code)
-        here = lineage[lineage["code"] == code]
-        kind = str(here["entity"].iloc[0]) if len(here) else "sample"
+        here = lineage[lineage["level"] == 0].iloc[0]  # the code may have been given as "mix:A-1", or as a uid
+        kind, code = str(here["entity"]), str(here["code"])
         measurements = lab.measurements(status="all", **{kind: code}) if kind in ("sample", "mix", "specimen") else None
         values = lab.values(status="all", **{kind: code}) if with_values and measurements is not None else None
         uids = [] if measurements is None else [str(u) for u in measurements.reset_index()["measurement"]]
@@ -68,15 +71,22 @@ def show(
                 body[name] = json.loads(frame.to_json(orient="records", force_ascii=False))
         click.echo(json.dumps(body, ensure_ascii=False))
         return 0
-    click.echo(f"{kind} {code}")
+    click.echo(f"{words('entity', kind, language)} {code}")
     for name, value in fields.items():
-        click.echo(f"  {name:18s} {value}")
+        click.echo(f"  {_padded(heading(name, language))} {words(name, value, language)}")
     for key, table in (("measurements", measurements), ("values", values), ("lineage", lineage), ("history", events)):
         if table is not None and len(table):
             frame = table.reset_index() if table.index.name else table
             click.echo(tr(f"lab.{key}", language))
-            show_table(frame[[c for c in _SHOWN[key] if c in frame.columns]], False)
+            show_table(frame[[c for c in _SHOWN[key] if c in frame.columns]], False, lang=language)
     return 0
+
+
+def _padded(name: str, width: int = 18) -> str:
+    """A name filled up to a width on the screen, where a Chinese character takes two columns."""
+    from rich.cells import cell_len
+
+    return name + " " * max(width - cell_len(name), 0)
 
 
 def _history(lab: Lab, kind: str, code: str, measurements: list[str]) -> pd.DataFrame:

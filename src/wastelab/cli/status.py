@@ -19,6 +19,7 @@ def approve(
 ) -> int:
     """Mark measurements as verified by a second person.
 
+    \b
     Example:  wastelab approve 01a20e65-1488-7f90-a3c0-c32915247a4e --by "Wang Fang" --lab mylab
     """
     return _set(uids, "verified", by, reason, lab_dir, user, as_json)
@@ -34,6 +35,7 @@ def retract(
 ) -> int:
     """Retract measurements: they stay readable, but nothing uses them any more.
 
+    \b
     Example:  wastelab retract 01a20e65-1488-7f90-a3c0-c32915247a4e --by "Wang Fang" --reason "wrong crucible"
     """
     return _set(uids, "retracted", by, reason, lab_dir, user, as_json)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ..i18n import pick_language
+from ..errors import LabError
+from ..i18n import pick_language, say, tr
 from ._lab import Basis, Day, WasteClass, lab_options, open_for
 
 
@@ -52,6 +54,7 @@ def upload(
 ) -> int:
     """Upload FILES (or folders): each is kept for ever, read, checked and stored, or refused as a whole.
 
+    \b
     Example:  wastelab upload xrf_2026_03.xlsx --lab mylab --operator "Li Wei"
     Example:  wastelab upload pattern.xrdml --lab mylab --sample RM-XY-03
 
@@ -64,6 +67,8 @@ def upload(
     options["create_samples"] = options.get("waste_class") is not None
     given = {k: v for k, v in options.items() if v is not None}
     err = Console(stderr=True, highlight=False)
+    if not any(Path(f).exists() for f in files):
+        raise LabError(say("cli.no_path", names=", ".join(files)))
     with open_for(lab_dir, user) as lab, Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err, transient=True,
         disable=not err.is_terminal,
@@ -79,4 +84,7 @@ def upload(
     else:
         for receipt in receipts:
             click.echo(receipt.text(language))
+    if all(r.outcome == "skipped" for r in receipts):
+        click.echo(tr("cli.no_file", language, names=", ".join(files)), err=True)
+        return 1
     return 0 if all(r.ok for r in receipts) else 1

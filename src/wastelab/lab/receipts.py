@@ -12,6 +12,8 @@ from .drafts import Draft, Finding
 Outcome = Literal["stored", "duplicate", "refused", "dry_run", "skipped"]
 #: Most measurements and findings that `Receipt.text` lists one by one.
 MOST_LINES = 30
+#: A file with so many faults may have more: reading lists no further ones.
+CAPPED = 200
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Receipt:
                 groups.setdefault(said, {})[sentence] = f.severity
         for alike in list(groups.values())[:MOST_LINES]:
             sentence, severity = next(iter(alike.items()))
-            more = tr("receipt.alike", lang, count=len(alike) - 1) if len(alike) > 1 else ""
+            key = "receipt.alike_least" if len(self.findings) >= CAPPED else "receipt.alike"
+            more = tr(key, lang, count=len(alike) - 1) if len(alike) > 1 else ""
             lines.append(f"  {tr(f'receipt.{severity}', lang)}{colon}{sentence}{more}")
         lines += self._more(len(groups), lang)
         lines += [f"  {line}" for line in self._hints(lang)]

@@ -106,8 +106,9 @@ def _duplicate(draft: Draft, context: Context, known: Facts) -> Iterator[Finding
         theirs = tuple(sorted((k, x) for k, (x, _) in e.values.items() if x is not None))
         if theirs == mine and e.age_days == age_of(draft):
             yield draft.finding(
-                "duplicate_data", "warn", "gate.duplicate_stored", "gate.remedy_duplicate",
-                technique=draft.record["technique"], other=e.uid, date=e.measured_at or "?", replicate=e.replicate,
+                "duplicate_data", "warn", "gate.duplicate_stored" if e.measured_at else "gate.duplicate_undated",
+                "gate.remedy_duplicate",
+                technique=draft.record["technique"], other=e.uid, date=e.measured_at, replicate=e.replicate,
             )  # fmt: skip
             return
 
