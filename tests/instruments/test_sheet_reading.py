@@ -478,3 +478,94 @@ def test_a_code_that_became_a_date_is_refused() -> None:
 def test_a_blank_workbook_is_said_to_be_empty() -> None:
     with pytest.raises(InstrumentError, match="is empty"):
         read_bytes(workbook({"Sheet1": []}), "x.xlsx")
+
+
+def test_a_percent_sign_after_the_name_is_its_unit() -> None:
+    (found,) = read_text("样品,SiO2%,MgO％,灼减%,Fe2O3 %", "A,18.4,1.1,6.8,28.3")
+    assert numbers(found) == {"SiO2": 18.4, "MgO": 1.1, "LOI": 6.8, "Fe2O3": 28.3}
+    (phases,) = read_text("物相定量", "样品,石英%,赤铁矿%,加藤石%", "A,4.1,24.5,10")
+    assert numbers(phases) == {"phase:quartz": 4.1, "phase:hematite": 24.5, "phase:katoite": 10.0}
+
+
+@pytest.mark.parametrize("word", ["Ig", "Ig.loss", "I.L.", "灼烧减量", "灼失量"])
+def test_words_for_the_loss_on_ignition(word: str) -> None:
+    (found,) = read_text(f"样品,SiO2 (%),{word} (%)", "A,18.4,6.8")
+    assert numbers(found)["LOI"] == 6.8
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("拜耳法赤泥", "red_mud"), ("粒化高炉矿渣", "smelting_slag"), ("高钙粉煤灰", "fly_ash"), ("铜尾矿", "tailings")],
+)
+def test_words_for_classes(word: str, code: str) -> None:
+    assert read_text("样品,固废类别,SiO2 (%)", f"A,{word},18")[0].fields["waste_class"] == code
+
+
+def test_calculated_rows_are_warned_of() -> None:
+    found = read_text("样品,SiO2 (%)", "A,18", "B,19", "平均值,18.5", "合计,37")
+    assert all(r.warnings == ("2 rows calculated from others not read: 平均值 (row 4), 合计 (row 5)",) for r in found)
+    (one,) = read_text("样品,项目,结果,单位", "A,SiO2,18,%", "平均值,SiO2,18,%")
+    assert one.warnings == ("1 row calculated from others not read: 平均值 (row 3)",)
+
+
+def test_a_marked_number_keeps_its_mark() -> None:
+    (found,) = read_text("样品,SiO2 (%),CaO (%)", "A,18.4*,12.7")
+    assert [(v.value, v.text) for v in found.values] == [(18.4, "18.4*"), (12.7, "")]
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [
+        ("min", "2:25"),
+        ("min", "2h25min"),
+        ("h:min", "2:25"),
+        ("min", "2小时25分"),
+        ("min", "2：25"),
+        ("h:min", "2:25:00"),
+    ],
+)
+def test_setting_times_in_hours_and_minutes(heading: str, cell: str) -> None:
+    (found,) = read_text(f"配比,初凝时间({heading})", f"M-01,{cell}")
+    (value,) = found.values
+    assert (value.quantity, value.value, value.unit) == ("initial_setting", 145.0, "min") and value.text.startswith(
+        cell[:1]
+    )
+
+
+def test_setting_times_that_could_be_anything_are_refused() -> None:
+    with pytest.raises(InstrumentError, match=r"'2\.25' is no time in hours and minutes"):
+        read_text("配比,初凝时间(h:min)", "M-01,2.25")
+    with pytest.raises(InstrumentError, match="looks like hours and minutes; if so, write 145 min"):
+        read_text("配比,初凝时间(h)", "M-01,2:25")
+
+
+def test_an_excel_time_is_hours_and_minutes() -> None:
+    data = workbook({"凝结时间": [["配比", "初凝时间 (min)", "终凝时间 (min)"], ["M-01", datetime.time(2, 25), 210]]})
+    (found,) = read_bytes(data, "x.xlsx")
+    assert numbers(found) == {"initial_setting": 145.0, "final_setting": 210.0}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("样品,基准,SiO2 (%)", "A,空干基,18"),
+        ("样品,SiO2 (空干基)", "A,18"),
+        ("化学成分 (空气干燥基),", "样品,SiO2 (%)", "A,18"),
+    ],
+)
+def test_the_air_dried_basis_is_refused_with_the_conversion(lines: tuple[str, ...]) -> None:
+    with pytest.raises(InstrumentError, match=r"dry = air-dried x 100 / \(100 - M\)"):
+        read_text(*lines)
+
+
+def test_a_leaching_method_says_that_results_are_of_the_leachate() -> None:
+    for lines in (
+        ("样品,方法,Cu (mg/L),Pb (mg/L)", "A,HJ/T 299-2007,0.05,0.1"),
+        ("检测依据 HJ/T 299-2007,,,", "样品,操作者,Cu (mg/L),Pb (mg/L)", "A,Li,0.05,0.1"),
+    ):
+        (found,) = read_text(*lines)
+        assert (found.technique, numbers(found)) == ("leaching", {"leachate_Cu": 0.05, "leachate_Pb": 0.1})
+    with pytest.raises(InstrumentError, match="Results of a leaching test are concentrations in the leachate, in mg/L"):
+        read_text("样品,方法,Cu (mg/kg)", "A,HJ/T 299,52")
+    (total,) = read_text("样品,方法,Cu (mg/kg)", "A,HJ 781,52")
+    assert numbers(total) == {"metal:Cu": 52.0}

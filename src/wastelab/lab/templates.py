@@ -129,7 +129,7 @@ _KINDS: dict[str, Kind] = {
         "I_Ra": 1.1, "I_gamma": 1.9, "note": "",
     }, _SAMPLE, True),
     "phases": Kind("QPA", {
-        **_fields("sample", "waste_class", "measured_at", "operator", "instrument", "method", method="Rietveld"),
+        **_fields("sample", "waste_class", *_COMMON, method="Rietveld", instrument=""),
         **{f"phase:{p}": "" for p in _PHASES},
         "phase:quartz": 4.1, "phase:hematite": 24.5, "phase:amorphous": 71.4, "note": "",
     }, _SAMPLE),

@@ -14,7 +14,7 @@ from ..base import Completeness
 from ..sheets import Cell
 from ..text import parse_date
 from ..units import looks_like_unit, normalise
-from ._sheet_headings import Column, clean, nearest, parse, technique_of
+from ._sheet_headings import AIR_DRIED, Column, clean, nearest, parse, technique_of
 from ._sheet_tables import Table, has_result
 from ._sheet_values import Cellwork, Faults, age_of, is_analysis, read_cell, text_of
 
@@ -52,6 +52,7 @@ class Context:
     basis: str
     not_read: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    calculated: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -97,6 +98,8 @@ def context_of(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
             for m in re.findall(r"(?:^|[\s/])(wt\.?%|%|mg/kg|mg/L|MPa)(?=$|[\s|,;)])", f"{title} {table.grid.name}")
         }
         unit = said.pop() if len(said) == 1 else ""
+    if technique in ("", "metals") and any(is_leaching(m) for m in _STANDARD.findall(f"{table.grid.name} | {title}")):
+        technique = "leaching"
     match = COVERAGE.search(title)
     k = float(match[1]) if match else None
     if "coverage" in given:
@@ -104,6 +107,9 @@ def context_of(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
     methods = list(dict.fromkeys(_tidy(m) for m in _STANDARD.findall(f"{table.grid.name} | {title}")))
     method = text_of(given["method"]) if "method" in given else (methods[0] if len(methods) == 1 else "")
     heads = [parse(h) for h in table.headings]
+    for j, head in enumerate(heads):
+        if head.basis == "air_dried":
+            faults.add(table.grid.place(*table.at(table.origin, j)), say("sheet.air_dried", cell=clean(head.heading)))
     share = (
         "%" in title
         or "%" in table.grid.name
@@ -119,6 +125,8 @@ def context_of(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
     if table.title:
         metadata["title"] = list(table.title)
     parts = [p.strip() for m in re.findall(r"[(\[]([^()\[\]]{1,30})[)\]]", title) for p in re.split(r"[,;，、]", m)]
+    if AIR_DRIED.search(title):
+        faults.add(table.grid.place(table.origin), say("sheet.air_dried", cell=AIR_DRIED.findall(title)[0]))
     bases = {vocabulary.basis(p) for p in (*parts, *table.title)} - {""}
     basis = bases.pop() if len(bases) == 1 else ""
     return Context(table, faults, work, complete, technique, method, k, title, basis, [], metadata)
@@ -127,6 +135,18 @@ def context_of(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
 def _tidy(standard: str) -> str:
     text = re.sub(r"\s+", " ", standard.replace("_", " ")).strip()
     return re.sub(r"^HJ\s?[/-]?\s?T[\s-]*", "HJ/T ", re.sub(r"^GB\s?[/-]\s?T[\s-]*", "GB/T ", text))
+
+
+def is_leaching(method: str) -> bool:
+    """True for the number of a leaching test: it says that a result is of the leachate, not of the solid."""
+    body = vocabulary.fold(_tidy(method))
+    for known in vocabulary.techniques()["leaching"].methods:
+        rest = body.removeprefix(vocabulary.fold(known))
+        if rest != body and not rest[:1].isdigit():
+            return True
+        if rest != body and re.fullmatch(r"(?:19|20)\d\d.*", rest):
+            return True
+    return False
 
 
 def _number(cell: Cell, decimal: str, where: str, faults: Faults) -> float | None:
@@ -167,7 +187,9 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
         if name == "basis":
             text = vocabulary.basis(text)
             if not text:
-                faults.add(where, say("sheet.no_basis", cell=text_of(cell)))
+                shown = text_of(cell)
+                airy = AIR_DRIED.search(shown) or shown.lower() in ("ad", "a.d.")
+                faults.add(where, say("sheet.air_dried" if airy else "sheet.no_basis", cell=shown))
                 continue
             out.basis = text
         elif name == "age":
@@ -199,12 +221,21 @@ def describe(context: Context, columns: Sequence[Column], index: int, row: Seque
             out.fields[name] = (
                 f"{text} {column.unit}" if column.unit and has_result(cell) and not text.endswith(column.unit) else text
             )
+    if out.technique in ("", "metals") and is_leaching(out.method):
+        out.technique = "leaching"
     if not out.sample:
         out.sample = out.fields.get("specimen", "") or out.fields.get("mix", "") or out.fields.pop("sample_name", "")
     out.basis = out.basis or context.basis
     if out.index in table.grid.hidden_rows and table.layout != "transposed":
         out.metadata["hidden_row"] = True
     return out
+
+
+def note_calculated(context: Context, index: int, label: str) -> None:
+    """Note a row that is calculated from others."""
+    where = context.table.where(index)
+    context.not_read.append(f"{where}: {label!r} is calculated from other rows and was not read")
+    context.calculated.append(f"{label} ({where.rsplit(', ', 1)[-1]})")
 
 
 def is_spoiled(cell: Cell) -> bool:

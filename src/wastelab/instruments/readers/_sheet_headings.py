@@ -175,14 +175,20 @@ def _strip(text: str) -> tuple[str, str, str]:
         if found:
             text, unit = name, unit or found
             continue
+        if len(text) > 1 and text.endswith("%"):
+            text, unit = text[:-1].rstrip(), unit or "%"
+            continue
         match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", text)
         inside = match[1].strip() if match else ""
-        if match and vocabulary.basis(inside):
-            text, basis = text[: match.start()].strip(), vocabulary.basis(inside)
+        if match and _basis(inside):
+            text, basis = text[: match.start()].strip(), _basis(inside)
+            continue
+        if match and CLOCK_HEADING.fullmatch(inside):
+            text, unit = text[: match.start()].strip(), unit or CLOCK
             continue
         parts = re.split(r"[,;，、]", inside)
         if match and len(parts) > 1:
-            kinds = [(looks_like_unit(p), vocabulary.basis(p.strip()), p.strip()) for p in parts]
+            kinds = [(looks_like_unit(p), _basis(p.strip()), p.strip()) for p in parts]
             if all(u or b or p in ("质量分数", "mass fraction", "by mass") for u, b, p in kinds):
                 unit = unit or next((normalise(p) for u, _, p in kinds if u), "")
                 basis = basis or next((b for _, b, _ in kinds if b), "")
@@ -190,12 +196,25 @@ def _strip(text: str) -> tuple[str, str, str]:
                 continue
         for mark in (",", " ", "_", "-"):
             head, found_mark, tail = text.rpartition(mark)
-            if found_mark and vocabulary.basis(tail.strip()) and head.strip():
-                text, basis = head.strip(" ,_-"), vocabulary.basis(tail.strip())
+            if found_mark and _basis(tail.strip()) and head.strip():
+                text, basis = head.strip(" ,_-"), _basis(tail.strip())
                 break
         else:
             break
     return text.strip(" ,;/:"), unit, basis
+
+
+#: The basis of the analysis sample as it is weighed; no basis that is kept.
+AIR_DRIED = re.compile(r"空干基|空气干燥基|分析基|风干基|air[- ]?dr(?:y|ied)", re.I)
+
+
+def _basis(text: str) -> str:
+    return vocabulary.basis(text) or ("air_dried" if AIR_DRIED.fullmatch(text.strip()) else "")
+
+
+#: Unit of times of day and durations written with a colon.
+CLOCK = "h:min"
+CLOCK_HEADING = re.compile(r"(?:h{1,2}|时|小时)\s*:\s*(?:min|m{1,2}|分|分钟)", re.I)
 
 
 def _quantity(text: str) -> Term | None:

@@ -15,6 +15,7 @@ from ._sheet_context import (
     check_width,
     describe,
     note_beside,
+    note_calculated,
     refuse_doubles,
     refuse_unknown_in,
 )
@@ -52,7 +53,7 @@ def read_long(context: Context) -> list[Reading]:
             continue
         label = clean(row[shown[0]])
         if STATISTIC.match(first) and STATISTIC.match(label) is None:
-            context.not_read.append(f"{table.where(index)}: {first!r} is calculated from other rows and was not read")
+            note_calculated(context, index, first)
             continue
         if table.grid.kind == "csv":
             check_width(context, index, columns)

@@ -19,6 +19,10 @@ def read_table(table: Table, decimal: str, faults: Faults, complete: tuple[Compl
     warnings = [complete[1]] if complete[1] else []
     if context.not_read:
         context.metadata["not_read"] = context.not_read
+    if context.calculated:
+        count = len(context.calculated)
+        rows = f"{count} {table.sample_name}{'s' if count > 1 else ''}"
+        warnings.append(f"{rows} calculated from others not read: {', '.join(context.calculated)}")
     if table.grid.hidden:
         warnings.append(f"sheet '{table.grid.name}' is hidden; it was read all the same")
     return [

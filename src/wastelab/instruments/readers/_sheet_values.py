@@ -13,7 +13,7 @@ from ..sheets import Cell, Problem
 from ..text import parse_cell, parse_date, parse_number
 from ..units import factor, normalise, times
 from ..vocabulary import Term
-from ._sheet_headings import Column, clean
+from ._sheet_headings import CLOCK, Column, clean
 
 _PLUS_MINUS = re.compile(r"^(.*?)\s*(?:±|\+/-|\+-)\s*(.+)$")
 #: What a standard asks for; only ``<`` and ``ND`` say that something was not detected.
@@ -22,6 +22,8 @@ _ABOUT = re.compile(r"^(?:~|≈|约|ca\.?\s|approx\.?\s|about\s)\s*")
 _AGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(d|days?|天|日|h|hours?|小时|w|weeks?|周|min|分钟|months?|月)\.?", re.I)
 _AGE_UNITS = {"d": "d", "day": "d", "days": "d", "天": "d", "日": "d", "h": "h", "hour": "h", "hours": "h", "小时": "h",
               "min": "min", "分钟": "min"}  # fmt: skip
+_CLOCK = re.compile(r"(\d{1,3})\s*:\s*([0-5]\d)(?::00)?")
+_HOURS = re.compile(r"(\d{1,3})\s*(?:h|hours?|hrs?|小时|时)\s*(?:([0-5]?\d)\s*(?:min|m|分钟|分)?)?", re.I)
 #: Terms whose number may stand without a unit because a whole analysis says what it is.
 _SHARE = "wt%"
 
@@ -71,6 +73,27 @@ def age_of(cell: Cell, unit: str = "") -> str:
     if mark in ("月", "month", "months"):
         raise ValueError(say("sheet.age_months", cell=text))
     return f"{number:g} {_AGE_UNITS[mark]}"
+
+
+def minutes_of(cell: Cell, unit: str) -> str:
+    """``2:25``, ``2h25min`` or ``2小时25分`` as ``"145 min"``; an empty string for what is no hours and minutes.
+
+    Raises
+    ------
+    ValueError
+        If the heading asks for hours and minutes and the cell is a bare number.
+    """
+    text = clean(text_of(cell)).replace("：", ":")
+    match = _HOURS.fullmatch(text) or (_CLOCK.fullmatch(text) if unit in ("", "min", CLOCK) else None)
+    if match:
+        return f"{60 * int(match[1]) + int(match[2] or 0)} min"
+    if unit == CLOCK and re.fullmatch(r"[\d.,]+", text):
+        raise ValueError(say("sheet.no_clock", cell=text))
+    if _CLOCK.fullmatch(text):
+        raise ValueError(
+            say("sheet.clock_unit", cell=text, minutes=60 * int(text.split(":")[0]) + int(text.split(":")[1]))
+        )
+    return ""
 
 
 def convert(number: float, unit: str, term: Term) -> float:
@@ -158,7 +181,10 @@ def read_cell(cell: Cell, decimal: str) -> Raw:
     if estimated and found.flag:
         raise ValueError(say("sheet.estimate_and_limit", cell=text))
     flag = "estimated" if estimated and found.value is not None else found.flag
-    plain = found.value is not None and not flag and not unit and k is None
+    marked = str(cell).strip().strip("*＊") != str(cell).strip()  # 18.4*: a remark at the foot may say what it means
+    if marked:
+        text = " ".join(str(cell).split())
+    plain = found.value is not None and not flag and not unit and k is None and not marked
     return Raw(found.value, flag, found.lod, None, k, unit, "" if plain else text, found.missing)
 
 
@@ -207,7 +233,12 @@ class Cellwork:
         """The value of a cell; None where it was not measured or a fault was noted."""
         term = column.term
         assert term is not None
+        printed = ""
         try:
+            if term.unit == "min" and not isinstance(cell, datetime):
+                minutes = minutes_of(cell, column.unit)
+                if minutes:
+                    printed, cell = text_of(cell), minutes
             raw = read_cell(cell, self.decimal)
         except ValueError as exc:
             expected = "sheet.expect_number" if term.unit == "1" else "sheet.expect_number_in"
@@ -233,7 +264,7 @@ class Cellwork:
             said = say("sheet.cell_unit", cell=text_of(cell), cell_unit=unit) + said_by(exc)
             self.faults.add(where, said + _mg_per_litre(unit, term))
             return None
-        notes = [raw.text or (f"{text_of(cell)} {unit}" if factor(unit, term.unit) != 1.0 else "")]
+        notes = [printed or raw.text or (f"{text_of(cell)} {unit}" if factor(unit, term.unit) != 1.0 else "")]
         coverage = raw.k if raw.k is not None else (k if spread is not None else None)
         if spread is not None:
             spread, note = _standard(spread, coverage, False)
@@ -316,6 +347,8 @@ def _standard(spread: float, k: float | None, expanded: bool) -> tuple[float, st
 
 def _mg_per_litre(unit: str, term: Term) -> Message:
     liquid = unit in ("mg/L", "ug/L") and term.unit in ("wt%", "mg/kg")
+    if term.unit == "mg/L" and unit in ("mg/kg", "ug/kg", "g/kg", "%", "wt%"):
+        return say("sheet.leached_solid")
     return say("sheet.leachate") if liquid else Message()
 
 

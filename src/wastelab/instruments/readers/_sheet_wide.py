@@ -20,6 +20,7 @@ from ._sheet_context import (
     check_width,
     describe,
     note_beside,
+    note_calculated,
     refuse_doubles,
     refuse_unknown_in,
 )
@@ -120,7 +121,7 @@ def _special_rows(
             )  # fmt: skip
             spreads = {j: (kind, row[j], table.where(index, j)) for j in range(len(columns)) if row[j] is not None}
         elif STATISTIC.match(label):
-            context.not_read.append(f"{table.where(index)}: {label!r} is calculated from other rows and was not read")
+            note_calculated(context, index, label)
         else:
             if table.grid.kind == "csv" and table.layout == "wide":
                 check_width(context, index, columns)
