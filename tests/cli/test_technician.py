@@ -319,3 +319,24 @@ def test_examples_are_not_wrapped(capsys):
         shown = [" ".join(line.split()) for line in out.splitlines()]
         for example in written:
             assert example in shown, path
+
+
+def test_short_answers_speak_chinese(lab_dir, capsys, monkeypatch):
+    monkeypatch.setenv("WASTELAB_LANG", "zh")
+    assert "尚无内容" in run(capsys, "init", "lab")[1]
+    assert run(capsys, "add", "sample", "S-1", "waste_class=赤泥")[1].startswith("样品 S-1")
+    assert "样品: 1" in run(capsys, "init", "lab")[1]
+    run(capsys, "add", "instrument", "X-1", "technique=XRF")
+    assert "是" in run(capsys, "quality", "calibrations")[1]
+    code, out, err = run(capsys, "bundle", "export", "b.zip", "--visibility", "group")
+    assert (code, err, "样品 1" in out) == (0, "", True)  # nothing was withheld
+    code, out, err = run(capsys, "bundle", "export", "c.zip")
+    assert (code, "未导出任何内容" in err, "未导出:" in out) == (1, True, True)
+
+
+def test_equal_numbers_without_a_date_are_said_to_have_none(filled, capsys, tmp_path):
+    (tmp_path / "copy.csv").write_text(SHEET + "\n\n", encoding="utf-8")
+    code, out, _ = run(capsys, "upload", "copy.csv")
+    assert code == 0
+    assert "no date; replicate 1" in out
+    assert "of ?" not in out

@@ -25,6 +25,8 @@ def words(column: str, value: object, lang: str) -> object:
     """A cell as people read it: lists instead of JSON, codes in words."""
     if isinstance(value, str) and value[:1] in ("[", "{"):
         return _plain(column, value, lang)
+    if type(value).__name__ in ("bool", "bool_"):  # Python's and NumPy's
+        return _known("word", "yes" if value else "no", lang) if lang != DEFAULT else value
     if lang == DEFAULT or not isinstance(value, str) or not value:
         return value
     if column in ("waste_class", "kind"):

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from ..errors import LabError
-from ..i18n import say
+from ..i18n import pick_language, say
 from ._lab import day, lab_options, open_for, pairs
+from ._words import words
 
 #: Fields that hold dates.
 _DATES = {"collected_at", "received_at", "disposed_at", "calibrated_at", "valid_until", "made_at", "cast_at", "started"}
@@ -46,7 +47,7 @@ def add(
     click.echo(
         json.dumps({"kind": kind, "label": label, "uid": uid}, ensure_ascii=False)
         if as_json
-        else f"{kind} {label}  {uid}"
+        else f"{words('entity', kind, pick_language(lang))} {label}  {uid}"
     )
     return 0
 
@@ -72,7 +73,11 @@ def change(
         raise LabError(say("cli.decided", names=", ".join(sorted(given.keys() & _DECIDED))))
     with open_for(lab_dir, user) as lab:
         lab.change(kind, label, reason=reason, **given)
-    click.echo(json.dumps({"kind": kind, "label": label}, ensure_ascii=False) if as_json else f"{kind} {label}")
+    click.echo(
+        json.dumps({"kind": kind, "label": label}, ensure_ascii=False)
+        if as_json
+        else f"{words('entity', kind, pick_language(lang))} {label}"
+    )
     return 0
 
 

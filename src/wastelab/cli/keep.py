@@ -103,14 +103,26 @@ def bundle_export(
     language = pick_language(lang)
     click.echo(json.dumps(result, ensure_ascii=False, default=str) if as_json else _lines(result, language))
     records = result["records"]
+    from ._words import words
+
     empty = not any(records.get(kind) for kind in ("sample", "mix", "specimen", "measurement", "source"))
     seen = ", ".join(visibility)
     if empty:
         click.echo(tr("cli.bundle_empty", language, visibility=seen), err=True)
         return 1
     for kind, label in (("sample", "CODE"), ("measurement", "UID")):
-        if not records.get(kind):
-            click.echo(tr("cli.bundle_part", language, kind=kind, label=label, visibility=seen), err=True)
+        if not records.get(kind) and result["withheld"].get(kind):
+            click.echo(
+                tr(
+                    "cli.bundle_part",
+                    language,
+                    kind=kind,
+                    label=label,
+                    visibility=seen,
+                    what=words("entity", kind, language),
+                ),
+                err=True,
+            )
     return 0
 
 
@@ -161,14 +173,16 @@ def export(
 
 def _lines(result: dict[str, object], language: str) -> str:
     """What went or came, a line each: names beside figures instead of what programs read."""
+    from ._words import heading, words
+
     out = []
     for name, value in result.items():
         if isinstance(value, dict):
-            said = ", ".join(f"{k} {v}" for k, v in value.items() if v not in (0, "", None))
+            said = ", ".join(f"{words('entity', k, language)} {v}" for k, v in value.items() if v not in (0, "", None))
         elif isinstance(value, list | tuple | set):
             said = ", ".join(str(v) for v in value)
         else:
             said = "" if value is None else str(value)
         if said:
-            out.append(f"{name.replace('_', ' ')}{':' if language == 'zh' else ': '}{said}")
+            out.append(f"{heading(name, language).replace('_', ' ')}{':' if language == 'zh' else ': '}{said}")
     return "\n".join(out)

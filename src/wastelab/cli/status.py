@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ..i18n import pick_language
 from ._lab import lab_options, open_for
 
 
@@ -22,7 +23,7 @@ def approve(
     \b
     Example:  wastelab approve 01a20e65-1488-7f90-a3c0-c32915247a4e --by "Wang Fang" --lab mylab
     """
-    return _set(uids, "verified", by, reason, lab_dir, user, as_json)
+    return _set(uids, "verified", by, reason, lab_dir, user, as_json, lang)
 
 
 @click.command()
@@ -38,18 +39,21 @@ def retract(
     \b
     Example:  wastelab retract 01a20e65-1488-7f90-a3c0-c32915247a4e --by "Wang Fang" --reason "wrong crucible"
     """
-    return _set(uids, "retracted", by, reason, lab_dir, user, as_json)
+    return _set(uids, "retracted", by, reason, lab_dir, user, as_json, lang)
 
 
 def _set(
-    uids: tuple[str, ...], status: str, by: str, reason: str, lab_dir: str, user: str | None, as_json: bool
-) -> int:
+    uids: tuple[str, ...], status: str, by: str, reason: str, lab_dir: str, user: str | None, as_json: bool,
+    lang: str | None,
+) -> int:  # fmt: skip
+    from ._words import words
+
     with open_for(lab_dir, user) as lab:
         for uid in uids:
             lab.set_status(uid, status, by=by, reason=reason)
     click.echo(
         json.dumps({"status": status, "measurements": list(uids)})
         if as_json
-        else "\n".join(f"{status}  {u}" for u in uids)
+        else "\n".join(f"{words('status', status, pick_language(lang))}  {u}" for u in uids)
     )
     return 0
