@@ -709,3 +709,26 @@ def test_the_laboratory_can_be_opened_again_and_knows_the_file(here: Lab, sheet:
     here.close()
     with open_lab(here.store.root) as lab:
         assert one(lab, sheet).earlier == first.upload
+
+
+def test_a_leaching_method_is_kept_as_the_vocabulary_writes_it(lab, tmp_path):
+    lab.add("sample", code="SYN-1", waste_class="red_mud")
+    file = tmp_path / "浸出.csv"
+    file.write_text("样品编号,浸出方法,Cu (mg/L)\nSYN-1,HJT299-2007,0.05\n", encoding="utf-8")
+    (receipt,) = lab.upload(file, in_process=True)
+    assert receipt.outcome == "stored", receipt.text("en")
+    (row,) = lab.values(quantity="leachate_Cu", method="HJ/T 299").to_dict("records")
+    assert row["value"] == 0.05
+    conditions = lab.table("measurement")["conditions"].iloc[0]
+    assert "HJT299-2007" in str(conditions)
+
+
+def test_a_sheet_that_names_another_sample_is_not_stored_on_the_one_asked_for(lab, tmp_path):
+    lab.add("sample", code="SYN-1", waste_class="red_mud")
+    file = tmp_path / "mud.csv"
+    file.write_text("样品编号,基准,SiO2 (%),Al2O3 (%),LOI (%)\nOTHER-9,干基,60,30,9\n", encoding="utf-8")
+    (receipt,) = lab.upload(file, in_process=True, sample="SYN-1")
+    assert receipt.outcome == "refused"
+    assert "OTHER-9" in receipt.text("en")
+    assert "OTHER-9" in receipt.text("zh")
+    assert len(lab.measurements()) == 0

@@ -23,6 +23,8 @@ from .store import uuid7
 from .targets import KINDS, Codes, Sources, Target, fold, lookup
 
 #: Columns of a sheet that describe a sample; where it is registered already they are kept with the measurement.
+#: Readers of sheets, in which a person wrote the sample's code; an instrument's own name of a sample is a note.
+SHEETS = frozenset(("sheet",))
 SAMPLE_FIELDS = ("waste_class", "source", "parent", "process", "collected_at")
 _STEPS = {"原样": "as_received", "缩分": "split", "烘干": "dried", "干燥": "dried", "粉磨": "ground", "磨细": "ground",
           "研磨": "ground", "筛分": "sieved", "过筛": "sieved", "煅烧": "calcined", "焙烧": "calcined",
@@ -307,6 +309,15 @@ class Binder:
                 )
             )
         elif names and kind == "sample" and fold(names[0]) != fold(code):
+            if any(r.reader in SHEETS and r.sample.strip() for r in readings):  # a sheet says whose result it is
+                values = {"name": names[0], "code": code}
+                self.findings.append(
+                    Finding(
+                        "sample_identity", "refuse", "receipt.sheet_sample", "receipt.drop_option", values, self.file,
+                        "", code,
+                    )
+                )  # fmt: skip
+                return
             other = self._existing(("sample",), names[0])
             if other is not None and other.code != code:
                 values = {"name": other.code, "code": code}

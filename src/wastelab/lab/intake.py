@@ -22,6 +22,7 @@ from .convert import Converted, conditions, convert, date_of, replicate_of, tech
 from .drafts import Context, Draft, Earlier, Finding
 from .enroll import Enrolment, registers
 from .entities import Record, canonical, digest, load
+from .gates.leaching import canonical_method
 from .options import Options, age_days
 from .store import Act, Store, uuid7
 from .supersede import Old, compare_days, same_numbers, supersede
@@ -314,7 +315,7 @@ def _draft(
     days = age_days(age) if age else None
     if age and days is None:
         draft.findings.append(draft.finding("schema", "refuse", "receipt.age", "receipt.age_remedy", age=age))
-    method = options.method or reading.method
+    method = canonical_method(technique, options.method or reading.method)
     draft.record = {
         "uid": uuid7(),
         "sample": None, "mix": None, "specimen": None, target.kind: target.uid,

@@ -39,6 +39,22 @@ def known_method(code: str, text: str) -> bool:
     return any(written.startswith(m) or m in written for m in map(_plain, kind.methods))
 
 
+def canonical_method(code: str, text: str) -> str:
+    """The method as the vocabulary writes it where the technique needs one (``"HJT299-2007"`` gives ``"HJ/T 299"``).
+
+    What the vocabulary does not know, and methods of other techniques, stay as they are written.
+    """
+    kind = technique(code)
+    if kind is None or not kind.needs_method or not text.strip():
+        return text
+    written = _plain(text)
+    for alias, method in _ALIASES.items():
+        if written.startswith(alias):
+            written = method + written[len(alias) :]
+    known = [m for m in kind.methods if written.startswith(_plain(m)) or _plain(m) in written]
+    return max(known, key=len) if known else text
+
+
 def check(draft: Draft, context: Context) -> Iterator[Finding]:
     """Refuse results whose technique needs a method that is not given."""
     code = draft.record["technique"]

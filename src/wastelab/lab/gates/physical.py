@@ -70,7 +70,7 @@ def _phases(draft: Draft, context: Context, values: dict[str, float]) -> list[pl
 
 
 _NAMES = (
-    ("swapped_columns", "Two main oxides swapped (SiO2 and Al2O3, SiO2 and CaO)", "主要氧化物两列互换(SiO2 与 Al2O3、SiO2 与 CaO)"),
+    ("swapped_columns", "Two main oxides swapped (SiO2 with Al2O3 or CaO)", "主要氧化物两列互换(SiO2 与 Al2O3 或 CaO)"),
     ("shifted_column", "A value that slipped into the neighbouring column", "数值错入相邻列"),
     ("mix_shares", "Shares of a mix typed into oxide columns", "配比填入了氧化物列"),
     ("particle_size", "Particle size of a powder in the wrong unit", "粉体粒径单位错误"),
