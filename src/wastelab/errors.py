@@ -7,10 +7,6 @@ Anything a user can cause (a bad file, an unknown material, an impossible recipe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .i18n import Message
 
 
 class WastelabError(Exception):
@@ -126,14 +122,6 @@ def suggest(name: str, known: object) -> str:
     """
     found = nearest(name, known)
     return f" Did you mean '{found}'?" if found else ""
-
-
-def near(name: str, known: object) -> Message:
-    """As `suggest`, in every language; empty where no name is near."""
-    from .i18n import Message, say
-
-    found = nearest(name, known)
-    return say("sheet.did_you_mean", near=found) if found else Message()
 
 
 def nearest(name: str, known: object) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+from .errors import nearest
+
 DEFAULT = "en"
 
 
@@ -96,3 +98,9 @@ def said_by(error: BaseException) -> Message:
     """What an error says, where its text is a `Message`; else its English text as a quotation."""
     first = error.args[0] if error.args else ""
     return first if isinstance(first, Message) else say("sheet.quoted", detail=str(error))
+
+
+def near(name: str, known: object) -> Message:
+    """A question whether the nearest of `known` names was meant; empty where none is near."""
+    found = nearest(name, known)
+    return say("sheet.did_you_mean", near=found) if found else Message()

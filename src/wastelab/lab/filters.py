@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 from ..chemistry import WASTE_CLASSES
-from ..errors import LabError, UnknownNameError, near, suggest
-from ..i18n import say
+from ..errors import LabError, UnknownNameError, suggest
+from ..i18n import near, say
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, literal, or_, select
 
-from ..errors import LabError, UnknownNameError, near
-from ..i18n import say
+from ..errors import LabError, UnknownNameError
+from ..i18n import near, say
 from . import contents as c
 from . import filters as f
 from . import frames as fr

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..errors import LabError, UnknownNameError, near, suggest
-from ..i18n import say
+from ..errors import LabError, UnknownNameError, suggest
+from ..i18n import near, say
 from ..instruments import vocabulary
 from ..instruments.checks import storable
 from . import schema as s

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, select
 
 from ..chemistry import WASTE_CLASSES
-from ..errors import LabError, near, suggest
-from ..i18n import say
+from ..errors import LabError, suggest
+from ..i18n import near, say
 from ..instruments import vocabulary
 from . import schema as s
 from .entities import ENTITIES, canonical, entity, shape

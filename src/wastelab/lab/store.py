@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import IntegrityError, LabError, UnknownNameError, near
-from ..i18n import say
+from ..errors import IntegrityError, LabError, UnknownNameError
+from ..i18n import near, say
 from ..instruments.base import Variable
 from . import audit
 from . import schema as s
