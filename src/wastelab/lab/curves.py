@@ -33,6 +33,7 @@ _FREE_BYTES, _RATIO, _MOST_BYTES = 128 * 2**20, 1100, 2**31
 #: Most variables or attributes, and bytes of an attribute.
 _MOST_NAMES, _MOST_TEXT = 1000, 2**16
 _SCALES = {"DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+_SCALE = "DIMENSION_SCALE"
 _DEFLATE, _SHUFFLE = 1, 2
 _FILTERS = ([_SHUFFLE, _DEFLATE], [_DEFLATE])
 _DAMAGE = (OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError,
@@ -204,14 +205,13 @@ def from_hdf5(data: bytes) -> tuple[dict[str, Variable], dict[str, str]]:
             items = {name: _member(file, name) for name in names}
             left = _most(len(data))
             out: dict[str, Variable] = {}
+            texts = {name: _texts(item) for name, item in items.items()}
+            axes = _axes(items, [name for name, about in texts.items() if about.get("CLASS") == _SCALE])
             for name, item in items.items():
-                about = _texts(item)
+                about = texts[name]
                 if about.get("NAME", "").startswith("This is a netCDF dimension"):
                     continue
-                if about.get("CLASS") == "DIMENSION_SCALE":
-                    dims: tuple[str, ...] = (name,)
-                else:
-                    dims = tuple(d[0].name.lstrip("/") if len(d) else "" for d in item.dims)
+                dims = (name,) if about.get("CLASS") == _SCALE else tuple(axes[name])
                 left -= item.size * item.dtype.itemsize
                 if left < 0:
                     raise ValueError(f"variable {name!r} is larger than the file can hold")
@@ -219,6 +219,29 @@ def from_hdf5(data: bytes) -> tuple[dict[str, Variable], dict[str, str]]:
     except _DAMAGE as exc:
         raise IntegrityError(f"a stored curve is damaged ({str(exc) or type(exc).__name__:.200}).") from None
     return _sound(_ordered(out)), attrs
+
+
+def _axes(items: Mapping[str, Any], scales: Sequence[str]) -> dict[str, list[str]]:
+    """Names of the dimensions of each data set, from what its scales say that they stand on.
+
+    A data set names its scales too, but through a heap without checksums: where that is damaged, HDF5 may never end.
+    """
+    from h5py import h5a, h5r
+
+    names = {item.id: name for name, item in items.items()}
+    out = {name: [""] * item.ndim for name, item in items.items()}
+    for scale in scales:
+        owner = items[scale].id
+        if not h5a.exists(owner, b"REFERENCE_LIST"):
+            continue
+        found = h5a.open(owner, b"REFERENCE_LIST")
+        if found.dtype.names != ("dataset", "dimension") or math.prod(found.shape) > _MOST_NAMES:
+            raise ValueError(f"axis {scale!r} does not say what it stands on")
+        rows = np.empty(found.shape, found.dtype)
+        found.read(rows)
+        for reference, number in rows.ravel():
+            out[names[h5r.dereference(reference, owner)]][int(number)] = scale
+    return out
 
 
 def _most(size: int) -> int:
@@ -250,17 +273,23 @@ def _member(file: Any, name: str) -> Any:
 
 
 def _texts(owner: Any) -> dict[str, str]:
-    """Text attributes; those of the dimension scales, which are references, are left to h5py."""
+    """Text attributes; those of the dimension scales, which are references, are left out."""
+    from h5py import h5a
+
     out: dict[str, str] = {}
-    if len(owner.attrs) > _MOST_NAMES:
-        raise ValueError(f"{len(owner.attrs)} attributes")
-    for key in owner.attrs:
+    count = h5a.get_num_attrs(owner.id)
+    if count > _MOST_NAMES:
+        raise ValueError(f"{count} attributes")
+    for number in range(count):
+        found = h5a.open(owner.id, index=number)
+        key = found.name.decode()
         if key in _SCALES:
             continue
-        kind = owner.attrs.get_id(key)
-        if kind.shape != () or kind.dtype.kind != "S" or kind.dtype.itemsize > _MOST_TEXT:
+        if found.shape != () or found.dtype.kind != "S" or found.dtype.itemsize > _MOST_TEXT:
             raise ValueError(f"attribute {key!r} is no short text")
-        out[key] = _text(owner.attrs[key])
+        body = np.empty((), found.dtype)
+        found.read(body)
+        out[key] = bytes(body[()]).decode()
     return out
 
 
@@ -319,10 +348,6 @@ def _ordered(variables: dict[str, Variable]) -> dict[str, Variable]:
     """Axes first."""
     axes = {k: v for k, v in variables.items() if v.dims == (k,)}
     return axes | {k: v for k, v in variables.items() if k not in axes}
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def decode(data: bytes) -> tuple[dict[str, Variable], dict[str, str]]:
