@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import InstrumentError, SeveralReadingsError, UnknownFormatError, UnknownNameError, suggest
 from ..i18n import say
 from .base import Reader, Reading, Source, failure, stamp
+from .disguises import disguise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +81,9 @@ def detect(source: Source | str | Path) -> Reader:
     found = source if isinstance(source, Source) else Source.open(source)
     for _, reader in _ranked(found):
         return reader
+    is_what = disguise(found)
+    if is_what:
+        raise failure(found.name, is_what, kind=UnknownFormatError)
     start = found.data[:24]
     shown = start.decode("ascii", "replace") if all(32 <= b < 127 or b in b"\r\n\t" for b in start) else start.hex(" ")
     raise failure(

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from ..errors import InstrumentError
 from ..i18n import DEFAULT, Message, said_by, say
 from .base import Source
+from .disguises import disguise
 from .text import decimal_mark
 from .workbooks import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
 
@@ -188,12 +189,14 @@ def open_grids(source: Source, known: Callable[[str], bool], words: Sequence[str
     found = _opened.get(source)
     if found is None:
         kind = container(source.data)
+        if kind in ("xlsx", "ods", "xls") and (said := disguise(source)):
+            raise source.fail(said)
         if kind == "xls":
             found = _old_workbook(source)
         elif kind in ("xlsx", "ods"):
             found = _workbook(source, kind)
-        elif kind:
-            raise source.fail(say("sheet.book_archive"))
+        elif kind or disguise(source):
+            raise source.fail(disguise(source) or say("sheet.book_archive"))
         else:
             found = [_text_grid(source, known, words)]
         _opened[source] = found
