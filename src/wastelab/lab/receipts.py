@@ -12,6 +12,8 @@ from .drafts import Draft, Finding
 Outcome = Literal["stored", "duplicate", "refused", "dry_run", "skipped"]
 #: Most measurements and findings that `Receipt.text` lists one by one.
 MOST_LINES = 30
+#: Most remarks of the reader that it lists.
+MOST_NOTES = 8
 #: A file with so many faults may have more: reading lists no further ones.
 CAPPED = 200
 
@@ -102,6 +104,8 @@ class Receipt:
         if self.outcome != "refused":
             lines += [f"  {self._line(m, lang)}" for m in self.measurements[:MOST_LINES]]
             lines += self._more(len(self.measurements), lang)
+        notes = list(dict.fromkeys(note for m in self.measurements for note in m.get("notes", ())))
+        lines += [f"  {tr('receipt.reader_note', lang, note=note)}" for note in notes[:MOST_NOTES]]
         groups: dict[str, dict[str, str]] = {}  # what is said: each whole sentence, with its severity
         printed: set[str] = set()
         for f in sorted(self.findings, key=lambda f: f.severity):  # refusals first; a sentence of two gates once
@@ -203,4 +207,5 @@ def summary(draft: Draft) -> dict[str, Any]:
         "uid": r["uid"], "sample": draft.code, "target": draft.target, "technique": r["technique"],
         "n_values": len(draft.values), "n_points": int(points), "status": r["status"], "flags": flags,
         "completeness": r["completeness"], "replicate": r["replicate"],
+        "notes": list(draft.reading.warnings)[:MOST_NOTES],
     }  # fmt: skip
