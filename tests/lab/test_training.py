@@ -216,7 +216,10 @@ def test_reference_materials_and_unknown_parts(lab: Lab) -> None:
     b.mix(lab, "REF", {"raw/limestone": 0.7, "raw/portland-clinker": 0.3}, water_binder=None,
           more=[{"material": "raw/water", "fraction": 0.5, "role": "water"}])  # fmt: skip
     b.mix(lab, "HALF", {"raw/limestone": 0.7, "NEW": 0.3})
-    b.mix(lab, "ODD", {"raw/limestone": 0.5, "raw/no-such-card": 0.5})
+    with lab.store.write("as a bundle brings it") as act:  # a card of another laboratory cannot be named here
+        act.insert("mix", {"code": "ODD", "water_binder": 0.4, "components": [
+            {"material": "raw/limestone", "fraction": 0.5}, {"material": "raw/no-such-card", "fraction": 0.5},
+        ]})  # fmt: skip
     for code in ("REF", "HALF", "ODD"):
         b.strengths(lab, code, [5.0])
     frame = lab.training_table("compressive_strength").set_index("mix")

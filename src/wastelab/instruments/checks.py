@@ -101,6 +101,13 @@ def variable_fault(name: str, var: Variable, lengths: dict[str, int]) -> str:
     return ""
 
 
+def _huge(number: float | np.integer | np.floating) -> bool:
+    try:
+        return abs(float(number)) > 1e300  # a float32 has no 1e300 to be compared with
+    except OverflowError:
+        return True
+
+
 def value_fault(v: Value) -> str:
     """What is wrong with the form of one value."""
     if not all(isinstance(t, str) for t in (v.quantity, v.unit, v.flag, v.basis, v.text, v.where)):
@@ -108,7 +115,7 @@ def value_fault(v: Value) -> str:
     for number in (v.value, v.sigma, v.k, v.lod):
         if number is None:
             continue
-        if isinstance(number, bool) or not isinstance(number, int | float | np.number) or abs(number) > 1e300:
+        if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating) or _huge(number):
             return f"a number of {v.quantity!r} is {number!r:.40}"
     if v.flag not in FLAGS or v.basis not in BASES:
         return f"flag {v.flag!r} or basis {v.basis!r} of {v.quantity!r} does not exist"

@@ -6,7 +6,6 @@ their old value in the audit trail; everything else is superseded.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, select
 
 from ..chemistry import WASTE_CLASSES
-from ..errors import LabError, suggest
+from ..errors import LabError, UnknownNameError, suggest
 from ..i18n import near, say
 from ..instruments import vocabulary
 from . import schema as s
-from .entities import ENTITIES, canonical, entity, shape
+from .entities import ENTITIES, Entity, canonical, entity, shape
+from .fields import finite, plain_text, reason_text, structured, whole, without_numpy
 from .steps import check_process
-from .store import Store, from_json, uuid7
+from .store import Act, Store, from_json, uuid7
 
 ROLES = ("technician", "researcher", "reviewer", "manager", "admin")
 SOURCE_KINDS = ("heap", "plant", "pond", "silo", "mine", "supplier", "other")
@@ -37,6 +37,10 @@ PROCESS_STEPS = (
     "blended",
     "other",
 )
+#: How long a code or name may be.
+LONGEST_CODE = 100
+#: What `change` does not touch, though it may change: there is another way, with rules of its own.
+_GUARDED = {"measurement": frozenset({"status", "checked_by", "checked_at", "flags"})}
 COMPONENT_ROLES = ("binder", "activator", "aggregate", "water", "admixture", "fuel")
 _DATE = re.compile(r"^\d{4}(-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?)?$")
 #: Structured fields: given as dict or list, stored as canonical JSON.
@@ -105,7 +109,7 @@ def add(store: Store, name: str, fields: Mapping[str, Any], *, reason: str = "")
     """
     if name not in ADDABLE:
         raise LabError(f"{name!r} cannot be registered.{suggest(name, ADDABLE)} Possible: {', '.join(ADDABLE)}.")
-    with store.write(f"add {name}", reason=reason) as act:
+    with store.write(f"add {name}", reason=reason_text(reason)) as act:
         record = prepare(act, name, fields)
         act.insert(name, record)
     return str(record["uid"])
@@ -122,10 +126,12 @@ def prepare(act: Names, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             raise LabError(f"{what}: unknown field {key!r}.{suggest(key, known)} Fields: {', '.join(sorted(known))}.")
     record = {k: v for k, v in fields.items() if v is not None}
     record["uid"] = uuid7()
+    if kind.label in record:
+        record[kind.label] = _label(kind, record[kind.label], what)
     for column, target in kind.refs.items():
         key = column.removesuffix("_id")
-        if record.get(key):
-            record[key] = act.uid(target, str(record[key]))
+        if key in record:
+            record[key] = act.uid(target, str(record[key])) if record[key] != "" else None
     if name == "sample":
         _inherit_class(act, record)
     for key in _REQUIRED.get(name, (kind.label, *(("waste_class",) if name == "sample" else ()))):
@@ -134,14 +140,13 @@ def prepare(act: Names, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
                 say(f"error.kind_{name}+error.field_missing", label=str(fields.get(kind.label, "")), field=key)
             )
     label = record.get(kind.label)
-    if isinstance(label, str):
-        record[kind.label] = label = label.strip()
-        unique = kind.table.c[kind.label].unique
-        if unique and act.find(name, label) is not None:
-            raise LabError(say(f"error.kind_{name}+error.exists", label=label, field=kind.label))
+    if label and kind.table.c[kind.label].unique and act.find(name, label) is not None:
+        raise LabError(say(f"error.kind_{name}+error.exists", label=label, field=kind.label))
     for key, value in list(record.items()):
         record[key] = _check(name, key, value, what)
     for child, columns in children:
+        if not isinstance(record.get(child.key, ()), list | tuple):
+            raise LabError(f"{what}: {child.key} = {record[child.key]!r:.60}: expected a list of tables.")
         record[child.key] = [
             _child(act, name, child, columns, item, f"{what}, {child.key}[{n}]")
             for n, item in enumerate(record.get(child.key, ()))
@@ -159,31 +164,47 @@ def _inherit_class(act: Names, record: dict[str, Any]) -> None:
         record["waste_class"] = row[0]
 
 
+def _label(kind: Entity, value: Any, what: str) -> str:
+    """A code or name that can be read, typed and printed."""
+    label = plain_text(value, f"{what}: {kind.label}").strip()
+    if kind.table.c[kind.label].unique and (len(label) > LONGEST_CODE or not label.isprintable()):
+        raise LabError(
+            f"{what:.200}: {kind.label} must have at most {LONGEST_CODE} characters, all of which can be printed."
+        )
+    return label
+
+
 def _check(name: str, key: str, value: Any, what: str) -> Any:
     choices = _CHOICES.get((name, key))
+    value = without_numpy(value)
     if choices is not None and value not in choices:
         listed = ", ".join(choices)
         told = say("error.one_of", what=f"{what}: {key}", value=str(value), known=listed)
         raise LabError(told + near(str(value), choices))
     if (name, key) == ("sample", "process") and value != "":
-        return canonical(check_process(value, f"{what}: process"))
+        return structured(check_process(value, f"{what}: process"), f"{what}: process")
     if key in _JSON and not isinstance(value, str):
-        return canonical(value)
+        return structured(value, f"{what}: {key}")
     if key in _DATES and value:
         return check_date(str(value), f"{what}: {key}")
     column = entity(name).table.c.get(key)
-    if column is not None and column.type.python_type is float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise LabError(f"{what}: {key} = {value!r} is not a number.") from None
-        if not math.isfinite(number):
-            raise LabError(f"{what}: {key} = {value!r} is not a finite number.")
+    if column is None:  # a reference or a list of children
+        return value
+    if column.type.python_type is str:
+        return plain_text(value, f"{what}: {key}")
+    if column.type.python_type is int:
+        count = whole(value, f"{what}: {key}")
+        if key == "active" and count not in (0, 1):
+            raise LabError(f"{what}: active = {count}: expected 1 or 0.")
+        return count
+    if column.type.python_type is float:
+        number = finite(value, f"{what}: {key}")
         limits = {
             "latitude": (-90.0, 90.0),
             "longitude": (-180.0, 180.0),
             "mass_kg": (0.0, 1e12),
             "water_binder": (0, 5),
+            "capacity_t": (0.0, 1e12),
         }
         if key in limits and not limits[key][0] <= number <= limits[key][1]:
             raise LabError(f"{what}: {key} = {number:g} is outside {limits[key][0]:g} to {limits[key][1]:g}.")
@@ -223,7 +244,13 @@ def _child(act: Names, name: str, child: Any, columns: Any, item: Any, what: str
     for key in item:
         if key not in known:
             raise LabError(f"{what}: unknown field {key!r}.{suggest(key, known)} Fields: {', '.join(sorted(known))}.")
-    row = dict(item)
+    row = {k: v for k, v in item.items() if v is not None}
+    for column in child.table.columns:
+        if column.name in row and column.name not in child.refs:
+            convert = finite if column.type.python_type is float else plain_text
+            row[column.name] = convert(row[column.name], f"{what}: {column.name}")
+        elif column.name in ("value", "fraction"):
+            raise LabError(f"{what}: the field {column.name!r} is missing.")
     if "quantity_id" in child.table.c:
         term = vocabulary.term(str(row.get("quantity", "")))
         from ..instruments.units import factor, times
@@ -232,7 +259,7 @@ def _child(act: Names, name: str, child: Any, columns: Any, item: Any, what: str
         row["quantity"], row["unit"] = term.name, term.unit
         for key in ("value", "sigma"):
             if row.get(key) is not None:
-                row[key] = times(float(row[key]), scale)
+                row[key] = times(row[key], scale)
     for column, target in child.refs.items():
         key = column.removesuffix("_id")
         if row.get(key):
@@ -245,9 +272,20 @@ def _child(act: Names, name: str, child: Any, columns: Any, item: Any, what: str
             raise LabError(
                 f"{what}: give either a sample of this laboratory or a reference material, not both or none."
             )
-        if not isinstance(row.get("fraction"), int | float) or not 0 <= row["fraction"] <= 100:
-            raise LabError(f"{what}: fraction = {row.get('fraction')!r}: expected kg per kg of dry binder, e.g. 0.3.")
+        if not 0 <= row["fraction"] <= 100:
+            raise LabError(f"{what}: fraction = {row['fraction']!r}: expected kg per kg of dry binder, e.g. 0.3.")
+        if row.get("material") and not (role == "water" and vocabulary.component_role(_last(row["material"])) == role):
+            from ..reference import material
+
+            try:
+                row["material"] = material(row["material"]).id
+            except UnknownNameError as exc:
+                raise UnknownNameError(f"{what}: {exc}") from None
     return row
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _check_mix(record: Mapping[str, Any], what: str) -> None:
@@ -277,18 +315,55 @@ def change(store: Store, name: str, label: str, changes: Mapping[str, Any], *, r
     UnknownNameError
         If there is no such record.
     """
-    if not reason.strip():
+    if not reason_text(reason).strip():
         raise LabError(say("error.change_reason"))
-    kind = entity(name)
+    if name not in ENTITIES:
+        raise LabError(f"{name!r} is no kind of record.{suggest(str(name), ENTITIES)}")
+    kind, what = entity(name), f"{name} {label!r}"
+    known = [column for column, _, _ in shape(kind)[0]]
+    for key in changes:
+        if key not in known and key not in {c.key for c in kind.children}:
+            raise LabError(f"{what}: unknown field {key!r}.{suggest(key, known)} Fields: {', '.join(sorted(known))}.")
+    if not changes:
+        raise LabError(f"{what}: say what to change, e.g. note='…'.")
+    guarded = sorted(changes.keys() & _GUARDED.get(name, frozenset()))
+    if guarded:
+        raise LabError(
+            f"{', '.join(guarded)} of a {name} cannot be changed in place like other fields: "
+            "verify or retract it instead (set_status, `wastelab approve`, `wastelab retract`)."
+        )
     with store.write(f"change {name}", reason=reason) as act:
-        uid = act.uid(name, label)
-        key = int(act.conn.execute(select(kind.table.c.id).where(kind.table.c.uid == uid)).scalar_one())
-        body = {k: _check(name, k, v, f"{name} {label!r}") for k, v in changes.items()}
+        if name == "person" and changes.keys() & {"role", "active"}:
+            _may_appoint(act, what)
+        uid = act.uid(name, str(label))
+        row_key = int(act.conn.execute(select(kind.table.c.id).where(kind.table.c.uid == uid)).scalar_one())
+        body = {k: _emptied(kind, k, what) if v is None else _check(name, k, v, what) for k, v in changes.items()}
         for column, target in kind.refs.items():
             ref = column.removesuffix("_id")
             if body.get(ref):
                 body[ref] = act.uid(target, str(body[ref]))
-        act.change(name, key, body)
+        act.change(name, row_key, body)
+
+
+def _emptied(kind: Entity, key: str, what: str) -> Any:
+    """What stands for nothing in a field."""
+    column = kind.table.c.get(key)
+    if column is None or column.nullable:
+        return None
+    if column.default is not None and column.default.arg == "":  # type: ignore[attr-defined]
+        return ""
+    raise LabError(f"{what}: {key} cannot be empty.")
+
+
+def _may_appoint(act: Act, what: str) -> None:
+    """Refuse a change of who may do what by somebody who may not; until there is anybody who may, anybody may."""
+    query = select(s.person.c.name).where(s.person.c.role.in_(("manager", "admin")) & (s.person.c.active == 1))
+    allowed = sorted(row[0] for row in act.conn.execute(query))
+    if allowed and act.actor not in allowed:
+        raise LabError(
+            f"{what}: {act.actor!r} may not change role or active; it takes a person of role admin or manager: "
+            f"{', '.join(allowed)}."
+        )
 
 
 def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = "") -> None:
@@ -303,10 +378,10 @@ def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = ""
         A retracted measurement stays and can be read, but no table, mean or material uses it, and it cannot come back:
         record it again instead.
     by : str
-        Who decides. If people are registered, one of role reviewer, manager or admin; not the operator, unless the
-        reason says that it is a self-check (flagged).
+        Who decides; kept as ``checked_by``. If people are registered, one of role reviewer, manager or admin; not the
+        operator, unless the reason says that it is a self-check (flagged).
     reason : str
-        Required to retract.
+        Required to retract, and to make a draft again of what was verified.
 
     Raises
     ------
@@ -314,17 +389,20 @@ def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = ""
     """
     if status not in s.STATUSES:
         raise LabError(f"status {status!r} is not one of {', '.join(s.STATUSES)}.{suggest(status, s.STATUSES)}")
-    if not by.strip():
+    if not isinstance(by, str) or not by.strip():
         raise LabError(say("error.who_decides"))
+    reason = reason_text(reason)
     if status == "retracted" and not reason.strip():
         raise LabError(say("error.retraction_reason"))
-    with store.write(f"set {status}", reason=reason, actor=by) as act:
+    with store.write(f"set {status}", reason=reason) as act:
         table = s.measurement
         row = act.conn.execute(select(table).where(table.c.uid == uid)).mappings().first()
         if row is None:
             raise LabError(say("error.no_measurement", uid=uid))
         if row["status"] == "retracted":
             raise LabError(say("error.stays_retracted", uid=uid))
+        if status == "draft" and row["status"] == "verified" and not reason.strip():
+            raise LabError("To take a verification back needs a reason; it is kept in the audit trail.")
         people = act.conn.execute(select(s.person.c.name, s.person.c.role, s.person.c.active)).all()
         if people:
             roles = {p[0]: p[1] for p in people if p[2]}
@@ -335,13 +413,17 @@ def set_status(store: Store, uid: str, status: str, *, by: str, reason: str = ""
                     f"{', '.join(allowed) or 'nobody yet; register one with `wastelab add person`'}."
                 )
         flags = from_json(row["flags"]) or []
+        if status != "retracted":
+            flags = [f for f in flags if f != "self_check"]
         if status == "verified" and row["operator"] and row["operator"] == by:
             if not reason.strip():
                 raise LabError(say("error.self_check", by=by))
             flags = [*flags, "self_check"]
         changes: dict[str, Any] = {"status": status, "flags": canonical(flags) if flags else ""}
-        if status == "verified":
-            changes |= {"checked_by": by, "checked_at": act.at}
+        # Who decided, which need not be the person at the computer: that one is the actor of the event.
+        changes |= (
+            {"checked_by": "", "checked_at": ""} if status == "draft" else {"checked_by": by, "checked_at": act.at}
+        )
         act.change("measurement", int(row["id"]), changes, change=status)
 
 
