@@ -2,7 +2,8 @@
 any time, and is made again.
 
 Every row carries the hash of the curve it came from, and a stored curve never changes, so a row can be superfluous but
-not outdated. Chunks carry checksums; a file that is damaged in any way is thrown away. `verify` never looks here.
+not outdated. Every row is sealed with a key of the laboratory; a file that is damaged or altered in any way is thrown
+away. `verify` compares what is there with the stored curves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,22 @@ from ..instruments.container import pack_arrays, unpack_arrays
 from . import schema as s
 from .store import Store
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .verify import Report
+
 #: Fewer curves than this are read one by one.
 FEW = 32
 #: A larger stack is not kept [bytes].
 MOST_BYTES = 4 * 2**30
 #: Curves of one shape on one axis that are worth a block of their own.
 _ENOUGH = 4
-_VERSION = 1
+_VERSION = 2
+#: Bytes of a seal, and rows that `check` holds at a time.
+_SEAL, _PAGE = 16, 256
+_DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError,
+           IntegrityError)  # fmt: skip
 _CHUNK_BYTES = 2**20
 
 
@@ -82,12 +92,13 @@ def load(store: Store, conn: Connection, technique: str, shas: Sequence[str]) ->
     if len(wanted) < FEW:
         return _placed(_stack(_read(store, conn, wanted)), shas)
     folder = store.root / "cache"
+    key = _secret(conn)
     found: list[_Rows] = []
     there: set[str] = set()
     for file in _files(folder, technique):
         try:
-            found = _open(file, frozenset(wanted))
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError, IntegrityError):
+            found = _open(file, frozenset(wanted), key)
+        except _DAMAGE:
             _remove(file)
             continue
         there = {sha for rows in found for sha in rows.shas}
@@ -98,7 +109,7 @@ def load(store: Store, conn: Connection, technique: str, shas: Sequence[str]) ->
     fresh = _stack(_read(store, conn, missing))
     blocks = _merge([*found, *fresh])
     if len(missing) >= min(FEW, len(wanted) // 10 + 1):
-        _keep(store, conn, folder, technique, blocks)
+        _keep(store, conn, folder, technique, blocks, key)
     return _placed(blocks, shas)
 
 
@@ -224,8 +235,79 @@ def _hashes(data: Any) -> list[str]:
     return [body[i : i + 64] for i in range(0, len(body), 64)]
 
 
-def _open(file: Path, wanted: frozenset[str]) -> list[_Rows]:
-    """What a stack has of some curves; raises anything if it is damaged."""
+def _secret(conn: Connection) -> bytes:
+    """Key of the seals: from what only the catalogue knows, the beginning of its audit trail."""
+    event = s.audit_event
+    first = conn.execute(select(event.c.hash).order_by(event.c.seq).limit(1)).scalar()
+    return hashlib.sha256(f"curve cache {first}".encode()).digest()
+
+
+def _seal(key: bytes, sha: str, *parts: Buffer) -> bytes:
+    digest = hashlib.blake2b(bytes.fromhex(sha), key=key, digest_size=_SEAL)
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _seals(part: _Rows, key: bytes) -> list[bytes]:
+    """One seal a curve, over its hash, its numbers, and all that is shared."""
+    head = repr(_signature(part.variables, part.shared)).encode()
+    own = [np.ascontiguousarray(v.data) for name, v in part.variables.items() if name not in part.shared]
+    rows = [d.reshape(len(part.shas), -1).view(np.uint8) for d in own if d.size]
+    return [_seal(key, sha, head, *(row[i] for row in rows)) for i, sha in enumerate(part.shas)]
+
+
+def _joined(seals: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(seals), np.uint8).reshape(-1, _SEAL)
+
+
+def _compare(seals: Sequence[bytes], stored: Any, chosen: Sequence[int]) -> None:
+    if not np.array_equal(_joined(seals), stored[()][list(chosen)]):
+        raise IntegrityError("a stack of curves was altered")
+
+
+def check(store: Store, conn: Connection, report: Report) -> None:
+    """Compare every stack with the stored curves (for `verify`); one that cannot be read does no harm."""
+    if not report.deep:
+        return
+    for file in sorted((store.root / "cache").glob("curves-*.h5")):
+        try:
+            wrong = _different(store, conn, file)
+        except _DAMAGE:
+            report.add("cache_damaged", "note", file=str(file))
+            continue
+        if wrong:
+            report.add("cache_changed", file=str(file), curve=wrong)
+
+
+def _different(store: Store, conn: Connection, file: Path) -> str:
+    """First curve of a stack that is not the one stored under its hash, or an empty string."""
+    import h5py
+
+    with h5py.File(file, "r", locking=False) as f:
+        if int(f.attrs["version"]) != _VERSION:
+            return ""  # never read
+        every = [sha for name in f for sha in _hashes(f[name]["sha"][()])]
+    for start in range(0, len(every), _PAGE):
+        wanted = every[start : start + _PAGE]
+        for part in _open(file, frozenset(wanted), None):
+            block = Block(np.arange(len(part.shas)), part.variables, part.shared)
+            for number, sha in enumerate(part.shas):
+                try:
+                    stored = store.curve(conn, sha)[0]
+                except IntegrityError:
+                    continue  # said by the check of the curves
+                if not _alike(block.curve(number), stored):
+                    return sha
+    return ""
+
+
+def _alike(one: Mapping[str, Variable], other: Mapping[str, Variable]) -> bool:
+    return _signature(one, frozenset(one)) == _signature(other, frozenset(other))
+
+
+def _open(file: Path, wanted: frozenset[str], key: bytes | None) -> list[_Rows]:
+    """What a stack has of some curves; raises anything if it is damaged or not sealed with the key (if given)."""
     import h5py
 
     out: list[_Rows] = []
@@ -243,7 +325,10 @@ def _open(file: Path, wanted: frozenset[str]) -> list[_Rows]:
             if name == "loose":
                 ends, body = group["ends"][()], group["bytes"][()].tobytes()
                 starts = [0, *ends[:-1].tolist()]
-                out += _stack({shas[i]: unpack_arrays(body[starts[i] : int(ends[i])])[0] for i in chosen})
+                bodies = {shas[i]: body[starts[i] : int(ends[i])] for i in chosen}
+                if key is not None:
+                    _compare([_seal(key, sha, one) for sha, one in bodies.items()], group["seal"], chosen)
+                out += _stack({sha: unpack_arrays(one)[0] for sha, one in bodies.items()})
                 continue
             variables, shared = {}, set()
             for label in json.loads(group.attrs["order"]):
@@ -258,13 +343,16 @@ def _open(file: Path, wanted: frozenset[str]) -> list[_Rows]:
                     if not few and len(chosen) < len(shas):
                         values = values[chosen]
                 variables[label] = Variable(tuple(dims), values, units, long_name)
-            out.append(_Rows([shas[i] for i in chosen], variables, frozenset(shared)))
+            part = _Rows([shas[i] for i in chosen], variables, frozenset(shared))
+            if key is not None:
+                _compare(_seals(part, key), group["seal"], chosen)
+            out.append(part)
     if file.stem.rpartition("-")[2] != _key(every)[:24]:
         raise ValueError("the list of curves is not the one the file is named by")
     return out
 
 
-def _keep(store: Store, conn: Connection, folder: Path, technique: str, parts: list[_Rows]) -> None:
+def _keep(store: Store, conn: Connection, folder: Path, technique: str, parts: list[_Rows], key: bytes) -> None:
     """Write a new stack of these curves and of what the newest one has besides; nothing happens where it cannot."""
     m = s.measurement
     current = {row[0] for row in conn.execute(select(m.c.curve_sha).where(m.c.technique == technique).distinct())}
@@ -272,8 +360,8 @@ def _keep(store: Store, conn: Connection, folder: Path, technique: str, parts: l
     have = {sha for p in parts for sha in p.shas}
     for file in old[:1]:
         try:
-            parts = _merge([*parts, *_open(file, frozenset(current - have))])
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError, IntegrityError):
+            parts = _merge([*parts, *_open(file, frozenset(current - have), key)])
+        except _DAMAGE:
             continue
     size = sum(v.data.nbytes for p in parts for v in p.variables.values())
     if size > MOST_BYTES:
@@ -282,7 +370,7 @@ def _keep(store: Store, conn: Connection, folder: Path, technique: str, parts: l
     temp = store.root / "tmp" / f"stack-{uuid.uuid4().hex}.tmp"
     try:
         folder.mkdir(exist_ok=True)
-        _write(temp, parts)
+        _write(temp, parts, key)
         final = folder / f"curves-{_plain(technique)}-{_key(every)[:24]}.h5"
         temp.replace(final)
     except OSError:
@@ -293,7 +381,7 @@ def _keep(store: Store, conn: Connection, folder: Path, technique: str, parts: l
             _remove(file)
 
 
-def _write(file: Path, parts: Sequence[_Rows]) -> None:
+def _write(file: Path, parts: Sequence[_Rows], key: bytes) -> None:
     import h5py
 
     with h5py.File(file, "w", libver=("v110", "v110")) as f:
@@ -306,6 +394,7 @@ def _write(file: Path, parts: Sequence[_Rows]) -> None:
                 continue
             group = f.create_group(f"block{number:05d}")
             _put(group, "sha", np.frombuffer(bytes.fromhex("".join(part.shas)), np.uint8).reshape(-1, 32))
+            _put(group, "seal", _joined(_seals(part, key)))
             group.attrs["order"] = json.dumps(list(part.variables))
             data = group.create_group("data")
             for name, v in part.variables.items():
@@ -315,6 +404,7 @@ def _write(file: Path, parts: Sequence[_Rows]) -> None:
             group = f.create_group("loose")
             bodies = [pack_arrays(v) for v in loose.values()]
             _put(group, "sha", np.frombuffer(bytes.fromhex("".join(loose)), np.uint8).reshape(-1, 32))
+            _put(group, "seal", _joined([_seal(key, sha, body) for sha, body in zip(loose, bodies, strict=True)]))
             _put(group, "ends", np.cumsum([len(x) for x in bodies]))
             _put(group, "bytes", np.frombuffer(b"".join(bodies), np.uint8))
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..i18n import DEFAULT, tr
-from . import checks
+from . import cache, checks
 from .store import Store
 
 #: Problems of one kind that are listed; the rest is only counted.
@@ -191,6 +191,7 @@ def examine(store: Store, *, expect: str | None = None, deep: bool = True) -> Re
         ("references", checks.references),
         ("raw", checks.raw_files),
         ("curves", checks.curves),
+        ("cache", cache.check),
         ("temporary", checks.temporary),
     ]
     with store.engine.connect().execution_options(wastelab_read=True) as conn, conn.begin():
