@@ -109,7 +109,7 @@ def _facts(store: Store, conn: Connection, report: Report) -> None:
     item = s.audit_item
     query = select(item.c.digest).where((item.c.entity == "lab") & (item.c.change == "insert")).order_by(item.c.seq)
     first = conn.execute(query.limit(1)).scalar()
-    if first != digest({key: known.get(key) for key in FACTS}):
+    if first is not None and first != digest({key: known.get(key) for key in FACTS}):
         report.add("meta", keys=", ".join(FACTS))
 
 
