@@ -321,7 +321,9 @@ def raw_files(store: Store, conn: Connection, report: Report) -> None:
                 report.add("raw_unaudited", **who)
             elif RAW_STATES.get(last[sha]) != state:
                 report.add("raw_state", **who)
-            elif not noted.get(sha, set()) <= {_raw_digest(sha, _size(vault.path(sha), size), filename, at)}:
+            elif not noted.get(sha, set()) <= {
+                _raw_digest(sha, n, filename, at) for n in (size, _size(vault.path(sha)))
+            }:
                 report.add("raw_changed", **who)
             if state == 2 and sha not in names:
                 report.count("raw_elsewhere")
@@ -339,12 +341,12 @@ def raw_files(store: Store, conn: Connection, report: Report) -> None:
         report.add("record_missing", entity="raw", uid=row[0])
 
 
-def _size(file: Path, otherwise: Any) -> Any:
-    """Size of a file; where it is not the one of its row, that is told apart from what is noted of it."""
+def _size(file: Path) -> int:
+    """Size of a file; where it and the row differ, that is said by itself, and one of the two is what was noted."""
     try:
         return file.stat().st_size
     except OSError:
-        return otherwise
+        return -1
 
 
 def _raw_digest(sha: str, size: Any, filename: Any, at: Any) -> str:
