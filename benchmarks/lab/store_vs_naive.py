@@ -284,7 +284,7 @@ def million(work: Path) -> None:
     print(f"  inserted in {time.perf_counter() - start:.0f} s")
     for what, where in (
         ("by class, first 1000", {"waste_class": "red_mud", "limit": 1000}),
-        ("by date, one month", {"collected_from": "2020-05-01", "collected_to": "2020-05-31", "limit": 10000}),
+        ("by date, one month", {"collected_from": "2020-07-01", "collected_to": "2020-07-31", "limit": 10000}),
         ("by text, Chinese", {"text": "堆场东"}),
         ("by class, date and text", {"waste_class": "red_mud", "collected_from": "2020-01-01", "text": "堆场东"}),
     ):
