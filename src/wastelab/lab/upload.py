@@ -24,7 +24,7 @@ from .drafts import Finding
 from .entities import canonical
 from .intake import Curve, Plan, commit, curve_bytes, curve_of, plan
 from .options import Options
-from .receipts import Receipt, finding_of, summary
+from .receipts import CAPPED, Receipt, finding_of, summary
 from .store import Act, Store, uuid7
 from .supersede import Old, stored
 from .targets import Codes
@@ -35,8 +35,6 @@ Progress = Callable[[int, int, str], object]
 #: Names that are no measurement: lock files, system files.
 _NO_FILES = frozenset(("thumbs.db", "desktop.ini", ".ds_store"))
 _TEMPORARY = (".tmp", ".part", ".crdownload", ".swp", ".bak", "~")
-#: Most faults of one file that a receipt lists.
-_MOST_FAULTS = 200
 
 
 def upload(
@@ -249,8 +247,7 @@ def _faults(exc: Exception, *prefixes: str) -> tuple[Finding, ...]:
     problems = getattr(exc, "problems", None)
     if isinstance(problems, list) and problems:
         return tuple(
-            Finding("format", "refuse", p.key, values=p.values, file=name, where=p.where)
-            for p in problems[:_MOST_FAULTS]
+            Finding("format", "refuse", p.key, values=p.values, file=name, where=p.where) for p in problems[:CAPPED]
         )
     if getattr(exc, "key", ""):
         known: Any = exc

@@ -27,16 +27,21 @@ def _plain(text: str) -> str:
 
 
 @cache
-def known_method(code: str, text: str) -> bool:
-    """Whether a text begins with a method that the vocabulary has for a technique, edition and spelling aside."""
+def _method(code: str, text: str) -> str:
+    """The vocabulary's method that a text names, edition and spelling aside, or an empty text."""
     kind = technique(code)
     if kind is None:
-        return False
+        return ""
     written = _plain(text)
     for alias, method in _ALIASES.items():
         if written.startswith(alias):
             written = method + written[len(alias) :]
-    return any(written.startswith(m) or m in written for m in map(_plain, kind.methods))
+    return max((m for m in kind.methods if _plain(m) in written), key=len, default="")
+
+
+def known_method(code: str, text: str) -> bool:
+    """Whether a text names a method that the vocabulary has for a technique, edition and spelling aside."""
+    return bool(_method(code, text))
 
 
 def canonical_method(code: str, text: str) -> str:
@@ -45,14 +50,9 @@ def canonical_method(code: str, text: str) -> str:
     What the vocabulary does not know, and methods of other techniques, stay as they are written.
     """
     kind = technique(code)
-    if kind is None or not kind.needs_method or not text.strip():
+    if kind is None or not kind.needs_method:
         return text
-    written = _plain(text)
-    for alias, method in _ALIASES.items():
-        if written.startswith(alias):
-            written = method + written[len(alias) :]
-    known = [m for m in kind.methods if written.startswith(_plain(m)) or _plain(m) in written]
-    return max(known, key=len) if known else text
+    return _method(code, text) or text
 
 
 def check(draft: Draft, context: Context) -> Iterator[Finding]:
