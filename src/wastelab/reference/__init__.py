@@ -4,9 +4,11 @@ from .files import data_dir, find_files, read_text, read_toml
 from .lookup import find_factor
 from .materials import material, material_from_file, materials
 from .tables import Row, composition_rows, compositions, factor, factors, published_recipes, read_rows
+from .thermochemistry import Thermochemistry, thermochemistry
 
 __all__ = [
     "Row",
+    "Thermochemistry",
     "composition_rows",
     "compositions",
     "data_dir",
@@ -21,4 +23,5 @@ __all__ = [
     "read_rows",
     "read_text",
     "read_toml",
+    "thermochemistry",
 ]
