@@ -40,6 +40,8 @@ UNITS: dict[str, str] = {
 }
 #: Leachate concentrations, bound to their method; a waste is judged by them before it is blended.
 LEACHATE = "leachate_"
+#: Mineral phases that a calcined material held before, per mass of calcined material [wt%].
+FED = "fed:"
 _BURNT_AWAY = ("carbonate_CO2", "organic_C", "bound_water", "calorific_value", "moisture")
 _CONTENT = ("Ra226", "Th232", "K40", "free_CaO")
 
@@ -205,6 +207,16 @@ class Material:
             else:
                 continue  # density, fineness, glass … are not those of the calcined material
             quantities[name] = q
+        for name, q in self.phases.items():  # what was there before, for what it turned into
+            quantities[f"{FED}{name}"] = replace(
+                q,
+                value=q.value * factor,
+                sigma=None if q.sigma is None else q.sigma * factor,
+                low=None,
+                high=None,
+                lod=None,
+                censored=False,
+            )
         done = Source("complete loss on ignition", Evidence.COMPUTED)
         for name in ("carbonate_CO2", "organic_C", "moisture"):
             quantities[name] = Quantity(0.0, "wt%", done)

@@ -10,14 +10,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..errors import UnknownNameError, suggest
-from .base import ModelNeed, ProcessVariable, Route
+from .base import Assemblage, ModelNeed, ProcessVariable, Route
 
-__all__ = ["ModelNeed", "ProcessVariable", "Route", "get_route", "list_routes"]
+__all__ = ["Assemblage", "ModelNeed", "ProcessVariable", "Route", "get_route", "list_routes"]
 
 
 @cache
 def _modules() -> dict[str, str]:
-    return {m.name: f"{__name__}.{m.name}" for m in iter_modules(__path__) if m.name not in ("base", "_common")}
+    return {m.name: f"{__name__}.{m.name}" for m in iter_modules(__path__) if not m.name.startswith(("_", "base"))}
 
 
 @cache

@@ -7,7 +7,7 @@ dry mass fractions, so a blend is one dot product, and every criterion is a `Cri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from ..provenance import Source
 
 FloatArray = NDArray[np.float64]
 Components = Mapping[str, FloatArray]
+
+#: Components that come from an equilibrium, not from a mass balance: not linear in the fractions.
+EQUILIBRIUM = "eq:"
+#: What a closed-form phase is called where the phase of that name comes from equilibrium.
+POTENTIAL = "potential_"
 
 #: Oxides and elements that a fired product may lose to the gas.
 VOLATILE = ("Na2O", "K2O", "SO3", "Cl", "F")
@@ -36,6 +41,10 @@ class ProcessVariable:
         Used where the recipe is silent; None where it must be given.
     source : Source or None
         Where the default comes from.
+    needs : str
+        Name of the variable without which this one does nothing; it may then be left out.
+    optional : bool
+        Whether the route also works without it.
     """
 
     name: str
@@ -46,6 +55,8 @@ class ProcessVariable:
     high: float
     default: float | None = None
     source: Source | None = None
+    needs: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,39 @@ class ModelNeed:
     text: str
     text_zh: str
     method: str = ""
+
+
+@dataclass(frozen=True)
+class Assemblage:
+    """Phases of a fired product from equilibrium, where the recipe says at which temperature.
+
+    Attributes
+    ----------
+    temperature : str
+        Process variable [degC] that turns it on.
+    atmosphere : str
+        Preset of the gas (`wastelab.simulate.atmosphere`).
+    pressures : mapping of str to str
+        Gas to the process variable that sets its partial pressure [bar].
+    suppress : tuple of str
+        Phases that do not form in such a product.
+    minerals : mapping of str to str
+        Component (after `EQUILIBRIUM`) to the mineral it is the mass of.
+    criteria : mapping of str to Criterion
+        On these components; a symbol that a closed-form phase has too takes its place, and that one becomes
+        ``potential_<symbol>``.
+    statements, statements_zh : tuple of str
+        In place of the route's `closed_form`.
+    """
+
+    temperature: str
+    atmosphere: str
+    pressures: Mapping[str, str]
+    suppress: tuple[str, ...]
+    minerals: Mapping[str, str]
+    criteria: Mapping[str, Criterion]
+    statements: tuple[str, ...] = ()
+    statements_zh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +132,10 @@ class Route:
     suggested_standards : tuple of str
     forbidden_variables : mapping of str to str
         Process keys people will try, and why this route refuses them.
+    assemblage : Assemblage or None
+        How phases follow from equilibrium when the recipe gives a temperature.
+    closed_form, closed_form_zh : tuple of str
+        Statements that hold only without it.
     """
 
     name: str
@@ -107,6 +155,42 @@ class Route:
     statements_zh: tuple[str, ...] = ()
     suggested_standards: tuple[str, ...] = ()
     forbidden_variables: Mapping[str, str] = field(default_factory=dict)
+    assemblage: Assemblage | None = None
+    closed_form: tuple[str, ...] = ()
+    closed_form_zh: tuple[str, ...] = ()
+
+    def at_equilibrium(self) -> Route:
+        """The same route with phases from equilibrium; closed-form phases stay as ``potential_…`` cross-checks.
+
+        Their validity conditions no longer decide which candidates are looked at.
+        """
+        assert self.assemblage is not None
+        renamed = {
+            f"{POTENTIAL}{s}" if s in self.potential else s: (
+                replace(c, symbol=f"{POTENTIAL}{s}") if s in self.potential else c
+            )
+            for s, c in self.criteria.items()
+        }
+        criteria = {**self.assemblage.criteria, **renamed}
+        return replace(
+            self,
+            criteria=criteria,
+            needs=tuple(n for n in self.needs if n.property not in criteria),
+            implied=(),
+            potential=frozenset({*(f"{POTENTIAL}{s}" for s in self.potential), *self.assemblage.criteria}),
+            closed_form=self.assemblage.statements,
+            closed_form_zh=self.assemblage.statements_zh,
+        )
+
+    @property
+    def all_statements(self) -> tuple[str, ...]:
+        """Everything printed with a result, English."""
+        return (*self.closed_form, *self.statements)
+
+    @property
+    def all_statements_zh(self) -> tuple[str, ...]:
+        """Everything printed with a result, Chinese."""
+        return (*self.closed_form_zh, *self.statements_zh)
 
     def product_components(
         self, components: Components, point: Mapping[str, float], parameters: Mapping[str, object]

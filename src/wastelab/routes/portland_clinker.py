@@ -1,4 +1,4 @@
-"""Portland clinker from wastes: moduli, Bogue potential phases, contents per ignited mass."""
+"""Portland clinker from wastes: moduli, phases at equilibrium or by Bogue, contents per ignited mass."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..chemistry.moduli import MODULI
 from ..chemistry.phases import BOGUE
 from ..chemistry.radioactivity import INDICES
+from ._clinker import assemblage, variables
 from ._common import (
     IMPACT_STATEMENTS,
     IMPACT_STATEMENTS_ZH,
@@ -20,9 +21,9 @@ from ._common import (
 )
 from .base import Components, FloatArray, ModelNeed, Route, fired
 
-NO_TEMPERATURE = (
-    "this route's phases are closed-form potential phases: they do not respond to temperature or time, so a grid "
-    "over them would change nothing. Remove the key; kinetics and equilibrium are needed for it."
+NO_TIME = (
+    "phases come from equilibrium at the burning temperature, or from closed formulas: neither responds to time, so a "
+    "grid over it would change nothing. Remove the key; the kinetics of clinkering are not in this route."
 )
 
 
@@ -36,14 +37,14 @@ def transform(
     )  # fmt: skip
 
 
-STATEMENTS = (
+CLOSED_FORM = (
     "Phases are closed-form POTENTIAL phases: no kinetics, no equilibrium, no melt, no temperature. They say what "
     "could form at best, not what a kiln gives.",
     "Everything limited in the clinker is per ignited mass; nothing volatilises unless the recipe says so.",
     "Fuel ash is not counted.",
     "Limits of the product are judged on the clinker itself; gypsum and aggregate dilute it further in use.",
 )
-STATEMENTS_ZH = (
+CLOSED_FORM_ZH = (
     "矿物为闭式计算的潜在矿物:不含动力学、平衡、液相与温度,只说明理想上限,不代表窑内结果。",
     "熟料中的限量均按灼烧基计;除配方注明外,不计挥发。",
     "未计燃料灰分。",
@@ -78,8 +79,12 @@ ROUTE = Route(
             "未知——由易烧性决定:需做易烧性试验或动力学计算", "GB/T 176",
         ),
     ),
-    statements=(*STATEMENTS, *IMPACT_STATEMENTS),
-    statements_zh=(*STATEMENTS_ZH, *IMPACT_STATEMENTS_ZH),
+    statements=IMPACT_STATEMENTS,
+    statements_zh=IMPACT_STATEMENTS_ZH,
+    closed_form=CLOSED_FORM,
+    closed_form_zh=CLOSED_FORM_ZH,
+    variables=variables(1100.0, 1520.0),
+    assemblage=assemblage(("C3S", "C2S", "C3A", "C4AF", "C12A7", "CaSO4", "periclase", "free_CaO")),
     suggested_standards=("GB 6566-2010/main_structure", "GB 30760-2014/clinker_content"),
-    forbidden_variables=dict.fromkeys(("temperature", "hold", "time", "cooling"), NO_TEMPERATURE),
+    forbidden_variables=dict.fromkeys(("hold", "time", "cooling"), NO_TIME),
 )  # fmt: skip

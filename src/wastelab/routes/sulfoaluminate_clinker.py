@@ -1,10 +1,11 @@
-"""Sulfoaluminate clinkers, belite-ye'elimite-ferrite included: Cm, P and closed-form potential phases."""
+"""Sulfoaluminate clinkers, belite-ye'elimite-ferrite included: Cm, P, phases at equilibrium or by closed formulas."""
 
 from __future__ import annotations
 
 from ..chemistry.moduli import MODULI
 from ..chemistry.phases import BYF, S_ALKALI
 from ..chemistry.radioactivity import INDICES
+from ._clinker import assemblage, variables
 from ._common import (
     IMPACT_STATEMENTS,
     IMPACT_STATEMENTS_ZH,
@@ -15,7 +16,7 @@ from ._common import (
     strength_need,
 )
 from .base import ModelNeed, Route
-from .portland_clinker import NO_TEMPERATURE, STATEMENTS, STATEMENTS_ZH, transform
+from .portland_clinker import CLOSED_FORM, CLOSED_FORM_ZH, NO_TIME, transform
 
 ROUTE = Route(
     name="sulfoaluminate_clinker",
@@ -33,6 +34,12 @@ ROUTE = Route(
         **impact_criteria("clinker"),
     },
     transform=transform,
+    variables=variables(1000.0, 1450.0),
+    closed_form=(*CLOSED_FORM, "Alkalis are not in the closed-form phase calculation."),
+    closed_form_zh=(*CLOSED_FORM_ZH, "闭式矿物计算不含碱。"),
+    assemblage=assemblage(
+        ("C4A3S", "C2S", "C4AF", "CT", "CaSO4", "C3S", "C3A", "C2AS", "C12A7", "C5S2S", "periclase", "free_CaO")
+    ),
     parameters=(fuel_parameter("F154"), power_parameter()),
     implied=("C4A3S", "C2S", "C4AF", "CaSO4", "free_CaO"),
     potential=frozenset(BYF),
@@ -52,19 +59,17 @@ ROUTE = Route(
         ),
     ),
     statements=(
-        *STATEMENTS,
-        "Alkalis are not in the phase calculation. Red mud brings much Na2O: it binds SO3 as sulfate or enters "
+        "Red mud brings much Na2O: it binds SO3 as sulfate or enters "
         "ye'elimite, changes setting, and may form rings in a kiln; look at Na2O_eq and S_alkali.",
         "Fuel is taken as that of Portland clinker (F154) unless the recipe gives fuel_energy: an upper estimate.",
         *IMPACT_STATEMENTS,
     ),
     statements_zh=(
-        *STATEMENTS_ZH,
-        "矿物计算不含碱。赤泥带入大量 Na2O:会以硫酸盐固定 SO3 或进入硫铝酸钙,影响凝结,并可能在窑内结圈;"
+        "赤泥带入大量 Na2O:会以硫酸盐固定 SO3 或进入硫铝酸钙,影响凝结,并可能在窑内结圈;"
         "请查看 Na2O_eq 与 S_alkali。",
         "除配方给出 fuel_energy 外,燃料按硅酸盐熟料(F154)计:偏高估计。",
         *IMPACT_STATEMENTS_ZH,
     ),
     suggested_standards=("GB 6566-2010/main_structure", "GB 30760-2014/clinker_content", "GB 20472-2006/R_SAC_42_5"),
-    forbidden_variables=dict.fromkeys(("temperature", "hold", "time", "cooling"), NO_TEMPERATURE),
+    forbidden_variables=dict.fromkeys(("hold", "time", "cooling"), NO_TIME),
 )  # fmt: skip

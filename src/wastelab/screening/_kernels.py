@@ -426,3 +426,104 @@ def search(prefixes, lo, hi, m, g, thr, table, count, num, den, factor, n_obj, o
                 n[level] += 1
     return (arch[:n_arch], pts[:n_arch], top_v[:n_top], top_n[:n_top], sample[:n_sample], pruned, feasible,
             evaluated, np.int64(1))  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def list_feasible(prefixes, lo, hi, m, g, thr, table, count, order, pruned, out):
+    """Feasible points below the given prefixes, in search order; counts only where `out` is too short.
+
+    Arguments as in `search`; pruned : int64 (R,), added to; out : int32 (k, d), points in original order of the
+    materials. Returns the number of feasible points: if it is more than k, `out` holds the first k.
+    """
+    d = lo.shape[0]
+    n_rows = thr.shape[0]
+    k0 = prefixes.shape[1]
+    last = d - 1
+    pen = d - 2
+    room_out = out.shape[0]
+    found = np.int64(0)
+    n = np.zeros(d, dtype=np.int64)
+    rest = np.zeros(d + 1, dtype=np.int64)
+    end = np.zeros(d, dtype=np.int64)
+    sums = np.zeros((d, n_rows), dtype=np.int64)
+    for ip in range(prefixes.shape[0]):
+        rest[0] = m
+        level = 0
+        for k in range(n_rows):
+            sums[0, k] = 0
+        for i in range(k0):
+            n[i] = prefixes[ip, i]
+            end[i] = n[i]
+        if pen > 0 and k0 == 0:
+            n[0] = lo[0]
+            end[0] = min(hi[0], m)
+        while level >= 0:
+            if level < pen:
+                if n[level] > end[level]:
+                    level -= 1
+                    if level >= 0:
+                        n[level] += 1
+                    continue
+                r = rest[level] - n[level]
+                c = count[level + 1, r] if r >= 0 else np.int64(0)
+                if level < k0:  # only this prefix, not its siblings
+                    left = m
+                    for i in range(k0):
+                        left -= prefixes[ip, i]
+                    c = count[k0, left]
+                if c == 0:
+                    n[level] += 1
+                    continue
+                bad = -1
+                for k in range(n_rows):
+                    s = sums[level, k] + g[level, k] * n[level]
+                    sums[level + 1, k] = s
+                    if s + table[level + 1, r, k] > thr[k]:
+                        bad = k
+                        break
+                if bad >= 0:
+                    pruned[bad] += c
+                    n[level] += 1
+                    continue
+                rest[level + 1] = r
+                level += 1
+                if level < pen and level >= k0:
+                    n[level] = lo[level]
+                    end[level] = min(hi[level], rest[level])
+                elif level < k0:
+                    n[level] = prefixes[ip, level]
+                continue
+            r = rest[pen]
+            t0 = max(lo[pen], r - hi[last])
+            t1 = min(hi[pen], r - lo[last])
+            for k in range(n_rows):
+                if t0 > t1:
+                    break
+                slope = g[pen, k] - g[last, k]
+                room = thr[k] - sums[pen, k] - g[last, k] * r
+                if slope > 0:
+                    limit = room // slope
+                    if limit < t1:
+                        new = max(limit, t0 - 1)
+                        pruned[k] += t1 - new
+                        t1 = new
+                elif slope < 0:
+                    limit = -(room // (-slope))
+                    if limit > t0:
+                        new = min(limit, t1 + 1)
+                        pruned[k] += new - t0
+                        t0 = new
+                elif room < 0:
+                    pruned[k] += t1 - t0 + 1
+                    t1 = t0 - 1
+            for t in range(t0, t1 + 1):
+                if found < room_out:
+                    for i in range(pen):
+                        out[found, order[i]] = n[i]
+                    out[found, order[pen]] = t
+                    out[found, order[last]] = r - t
+                found += 1
+            level -= 1
+            if level >= 0:
+                n[level] += 1
+    return found

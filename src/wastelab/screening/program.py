@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chemistry.criterion import MASS, Condition, Criterion
+from ..chemistry.material import FED
 from ..errors import RecipeError, UnitError, WastelabError, suggest
 from ..routes.base import Route
 from ..units import parse
+from .assemblage import OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
 from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
 
@@ -90,6 +92,14 @@ class Program:
     windows: Mapping[str, Window]
     skipped_limits: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    phase_search: PhaseSearch | None = None
+
+    def mixes(self, fraction: FloatArray, p: int, components: Mapping[str, FloatArray] | None = None) -> Any:
+        """Components of blends (n, d) at process point `p`, phases included where the route calculates them."""
+        from .study import mix_components
+
+        mixed = mix_components(fraction, self.points[p].components if components is None else components)
+        return mixed if self.phase_search is None else self.phase_search.phases.extend(mixed, p)
 
     @property
     def n_objectives(self) -> int:
@@ -121,12 +131,19 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
             values[f"share:{cls}"] = 100.0 if material.waste_class == cls else 0.0
         values["share:clinker"] = 100.0 if "clinker" in material.id else 0.0
         values["calcined"] = 1.0 if entry.calcined else 0.0
+        values.update({f"phase:{name}": q.value for name, q in material.phases.items()})
         rows.append(values)
     names = dict.fromkeys(name for row in rows for name in row)
     out: dict[str, FloatArray] = {}
     for name in names:
-        default = math.nan
-        out[name] = np.array([row.get(name, default) for row in rows], dtype=np.float64)
+        # a phase that a quantified sample does not list is not in it; a material that was not calcined fed none
+        defaults = [
+            0.0
+            if (name.startswith("phase:") and material.phases) or (name.startswith(FED) and not row["calcined"])
+            else math.nan
+            for row, material in zip(rows, materials, strict=True)
+        ]
+        out[name] = np.array([r.get(name, x) for r, x in zip(rows, defaults, strict=True)], dtype=np.float64)
     return out
 
 
@@ -223,6 +240,9 @@ def compile_recipe(
         an input that a material does not have.
     """
     materials = load_materials(recipe) if materials is None else materials
+    at_equilibrium = route.assemblage is not None and route.assemblage.temperature in space.points[0]
+    if at_equilibrium:
+        route = route.at_equilibrium()
     raw = material_components(recipe, materials)
     point_components = [route.product_components(raw, p, space.parameters) for p in space.points]
     keys = tuple(recipe.materials)
@@ -256,7 +276,9 @@ def compile_recipe(
         value_signs.append(directions[j])
 
     limits, skipped = _standard_limits(recipe, route)
-    plan = _plan(route, windows, objective_criteria, limits)
+    on_phases = {s: w for s, w in windows.items() if is_phase(route.criteria[s])}
+    linear_windows = {s: w for s, w in windows.items() if s not in on_phases}
+    plan = _plan(route, linear_windows, [c for c in objective_criteria if not is_phase(c)], limits)
     exclusions = _exclusions(recipe, materials)
     resolution = _resolution(value_criteria, point_components)
 
@@ -297,6 +319,26 @@ def compile_recipe(
                 components=components,
             )
         )
+    phase_search = None
+    if at_equilibrium:
+        assert route.assemblage is not None
+        if len(space.points) > 1 and not on_phases and not any(map(is_phase, value_criteria)):
+            variable = route.assemblage.temperature
+            stage = next((k for k in route.stages if variable in (recipe.process.get(k) or ())), "")
+            raise recipe.error(
+                ("process", stage, variable) if stage else ("process", variable),
+                f"a grid over {variable} and its gas changes nothing here: no phase is required or wanted. Require or "
+                f"optimise one ({', '.join(route.assemblage.criteria)}), or give one {variable}.",
+            )
+        rows = []
+        for symbol, w in on_phases.items():
+            rows.append(PhaseWindow(route.criteria[symbol], w, len(requirements)))
+            requirements.append(Requirement(f"{symbol} {w.text} (equilibrium)", "require", symbol))
+        values = tuple(
+            (c, sign, res) if is_phase(c) else None
+            for c, sign, res in zip(value_criteria, value_signs, resolution, strict=True)
+        )
+        phase_search = PhaseSearch(Phases(route.assemblage, space.points), tuple(rows), values)
     return Program(
         recipe=recipe,
         route=route,
@@ -311,6 +353,7 @@ def compile_recipe(
         windows=windows,
         skipped_limits=tuple(dict.fromkeys(skipped)),
         notes=tuple(notes),
+        phase_search=phase_search,
     )
 
 
@@ -500,8 +543,8 @@ def _resolution(criteria: list[Criterion], points: list[dict[str, FloatArray]]) 
     """Grid width of each objective: one unit in the tenth significant digit of its largest value."""
     out = []
     for c in criteria:
-        size = 0.0
-        for components in points:
+        size = 100.0 if is_phase(c) else 0.0
+        for components in points if not is_phase(c) else ():
             d = len(next(iter(components.values())))
             num = c.scale * form_vector(c.numerator, components, d)
             den = form_vector(c.denominator, components, d)
@@ -525,6 +568,8 @@ def _integer_values(
     den = np.zeros((d, len(criteria)), dtype=np.int64)
     factor = np.zeros(len(criteria))
     for j, (c, sign, res) in enumerate(zip(criteria, signs, resolution, strict=True)):
+        if is_phase(c):
+            continue
         parts = []
         for form in (c.numerator, c.denominator):
             vector = form_vector(form, components, d)
@@ -564,6 +609,8 @@ def _need(
 ) -> None:
     forms = [criterion.numerator, criterion.denominator, *(c.form for c in criterion.validity)]
     names = dict.fromkeys(name for form in forms for name in form)
+    if is_phase(criterion):
+        names = dict.fromkeys(OXIDES)
     lacking = missing_inputs(dict.fromkeys(names, 1.0), components, materials)
     if lacking:
         raise recipe.error(

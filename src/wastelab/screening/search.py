@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
+from .assemblage import search_chunk
 from .pareto import nondominated
 from .program import Program
 
@@ -32,6 +33,8 @@ Progress = Callable[[int, int], None]
 _CHUNKS_MIN, _CHUNKS_MAX, _CHUNK_BLENDS = 64, 4096, 4_000_000
 _PREFIXES_MAX = 200_000
 _SEED_BLENDS = 200_000
+#: The same where every candidate is given its phases: smaller, the feasible ones are listed in memory.
+_CHUNK_LISTED = 250_000
 
 
 @dataclass(frozen=True)
@@ -196,7 +199,8 @@ def _run(
             found = tables[p] = (g, _kernels.lower_bounds(g, lo_s, hi_s, m))
         return found
 
-    chunks = _chunks(prefixes, weights, len(program.points))
+    listed = program.phase_search is not None
+    chunks = _chunks(prefixes, weights, len(program.points), _CHUNK_LISTED if listed else _CHUNK_BLENDS)
     stop = np.zeros(1, dtype=np.int64)
 
     def work(chunk: _Chunk) -> tuple[Any, ...]:
@@ -204,6 +208,16 @@ def _run(
         g, table = rows(chunk.point)
         num = np.ascontiguousarray(_pad(point.numerator * scale, pad)[order_s])
         den = np.ascontiguousarray(_pad(point.denominator * scale, pad)[order_s])
+        if listed:
+            cut = np.zeros(len(program.requirements), dtype=np.int64)
+            head = chunk.prefixes, lo_s, hi_s, m, g, point.threshold, table, count, order_s
+            number = _kernels.list_feasible(*head, np.zeros_like(cut), np.empty((0, d + pad), dtype=np.int32))
+            points = np.empty((number, d + pad), dtype=np.int32)
+            _kernels.list_feasible(*head, cut, points)
+            blends = points[:, :d].astype(np.int64)
+            return search_chunk(
+                program, chunk.point, blends, scale, point.numerator, point.denominator, cut, top_k, sample_cap, stop
+            )
         out: tuple[Any, ...] = _kernels.search(
             chunk.prefixes, lo_s, hi_s, m, g, point.threshold, table, count, num, den, point.factor,
             program.n_objectives, order_s, seeds, top_k, sample_cap, stop,
@@ -311,9 +325,9 @@ def _prefixes(lo: IntArray, hi: IntArray, m: int, count: IntArray, k0: int) -> I
     return np.array(kept, dtype=np.int64).reshape(len(kept), k0)
 
 
-def _chunks(prefixes: IntArray, weights: IntArray, n_points: int) -> list[_Chunk]:
-    """Cut each process point into runs of prefixes of similar size; independent of threads."""
-    wanted = min(max(int(weights.sum()) // _CHUNK_BLENDS, _CHUNKS_MIN), _CHUNKS_MAX)
+def _chunks(prefixes: IntArray, weights: IntArray, n_points: int, size: int) -> list[_Chunk]:
+    """Cut each process point into runs of prefixes of about `size` blends; independent of threads."""
+    wanted = min(max(int(weights.sum()) // size, _CHUNKS_MIN), _CHUNKS_MAX)
     per_point = max(1, min(wanted, len(prefixes)))
     edges = np.searchsorted(
         np.cumsum(weights, dtype=np.float64), np.linspace(0, float(weights.sum()), per_point + 1)[1:-1]

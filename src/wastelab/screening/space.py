@@ -99,7 +99,15 @@ def build_space(recipe: Recipe, route: Route, *, max_candidates: int = MAX_CANDI
                 f"stages: {', '.join(route.stages)}.",
             )
     for name, variable in variables.items():
+        if variable.needs and variable.needs not in grids:
+            if name in grids:
+                raise recipe.error(
+                    flat[name][0], f"'{name}' does nothing without '{variable.needs}'; give that one too, or remove it."
+                )
+            continue
         if name not in grids:
+            if variable.optional:
+                continue
             if variable.default is None:
                 raise recipe.error(
                     ("process",),

@@ -302,7 +302,7 @@ def build_study(program: Program, result: Result) -> Study:
         "top_by": program.top_by,
         "standards": list(recipe.standards),
         "parameters": dict(space.parameters),
-        "process_units": {v.name: v.unit for v in route.variables},
+        "process_units": {v.name: v.unit for v in route.variables if v.name in variables},
         "counts": counts,
         "requirements": [
             {
@@ -319,8 +319,8 @@ def build_study(program: Program, result: Result) -> Study:
         "needs": [
             {"property": n.property, "text": n.text, "text_zh": n.text_zh, "method": n.method} for n in route.needs
         ],
-        "statements": list(route.statements),
-        "statements_zh": list(route.statements_zh),
+        "statements": list(route.all_statements),
+        "statements_zh": list(route.all_statements_zh),
         "notes": list(program.notes),
         "materials": [
             _material_info(k, recipe.materials[k].use, m) for k, m in zip(keys, program.materials, strict=True)
@@ -383,7 +383,7 @@ def criterion_values(program: Program, fraction: FloatArray, point: NDArray[np.i
     out = np.full((len(fraction), len(symbols)), np.nan)
     for p in np.unique(point):
         rows = point == p
-        mixes = mix_components(fraction[rows], program.points[p].components)
+        mixes = program.mixes(fraction[rows], int(p))
         for j, symbol in enumerate(symbols):
             out[rows, j] = evaluate(program.route.criteria[symbol], mixes)
     return out
@@ -412,7 +412,7 @@ def propagate(
         for p in np.unique(point):
             rows = point == p
             components = program.route.product_components(drawn, program.space.points[p], program.space.parameters)
-            mixes = mix_components(fraction[rows], components)
+            mixes = program.mixes(fraction[rows], int(p), components)
             for j, symbol in enumerate(symbols):
                 values[i, rows, j] = program.route.criteria[symbol].evaluate(mixes)
     with np.errstate(invalid="ignore"):
