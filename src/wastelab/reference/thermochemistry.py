@@ -21,12 +21,18 @@ from ..chemistry.formulas import atoms, molar_mass
 from ..errors import CompositionError, DatasetError, UnknownNameError, ValidityError, suggest
 from ..provenance import Evidence, Source, weakest
 from .files import find_files, read_toml
+from .phase_names import PhaseName, name_of, phase_groups, phase_names
 from .tables import Row, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = NDArray[np.float64]
+
+__all__ = [
+    "GAS_CONSTANT", "T0", "Adjustment", "Phase", "PhaseName", "Segment", "ThermoArrays", "Thermochemistry",
+    "adjustments", "g_basis", "h_basis", "name_of", "phase_groups", "phase_names", "thermochemistry",
+]  # fmt: skip
 
 T0 = 298.15  #: reference temperature [K]
 GAS_CONSTANT = 8.31446261815324  #: [J/(mol K)], exact since 2019
