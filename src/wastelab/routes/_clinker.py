@@ -76,7 +76,7 @@ MINERALS: dict[str, tuple[str, str, str]] = {
     "CT": ("CT", "perovskite at equilibrium", "CT(平衡)"),
     "C2AS": ("C2AS", "gehlenite and melilite at equilibrium", "C2AS(平衡)"),
     "C12A7": ("C12A7", "mayenite at equilibrium", "C12A7(平衡)"),
-    "C5S2S": ("C5S2S", "ternesite at equilibrium", "硫硅钙石(平衡)"),
+    "ternesite": ("C5S2Sulfate", "ternesite at equilibrium", "硫硅钙石(平衡)"),
     "periclase": ("MgO", "periclase at equilibrium", "方镁石(平衡)"),
     "free_CaO": ("CaO", "free lime at equilibrium", "f-CaO(平衡)"),
 }

@@ -38,7 +38,7 @@ ROUTE = Route(
     closed_form=(*CLOSED_FORM, "Alkalis are not in the closed-form phase calculation."),
     closed_form_zh=(*CLOSED_FORM_ZH, "闭式矿物计算不含碱。"),
     assemblage=assemblage(
-        ("C4A3S", "C2S", "C4AF", "CT", "CaSO4", "C3S", "C3A", "C2AS", "C12A7", "C5S2S", "periclase", "free_CaO")
+        ("C4A3S", "C2S", "C4AF", "CT", "CaSO4", "C3S", "C3A", "C2AS", "C12A7", "ternesite", "periclase", "free_CaO")
     ),
     parameters=(fuel_parameter("F154"), power_parameter()),
     implied=("C4A3S", "C2S", "C4AF", "CaSO4", "free_CaO"),
