@@ -1,0 +1,246 @@
+"""Equilibrium of mixes in a furnace gas or in a closed vessel, as a person asks for it and reads it.
+
+Gibbs energy minimum over pure phases, ideal solid solutions and gas. What is not modelled, alite and belite solid
+solution and the melt, is named in the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import CompositionError, MissingDataError, UnitError, ValidityError
+from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, thermochemistry
+from ...units import parse
+from ..atmosphere import Atmosphere, as_atmosphere
+from ..charge import ELEMENTS, Charge, as_charge
+from ..heating import kelvin
+from .closed import Point, mixtures_of, require_split, solve_closed, solve_point
+from .result import assemble
+from .system import PhaseTable, System, check_temperature
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FloatArray = NDArray[np.float64]
+
+
+def equilibrium(
+    mix: Any,
+    temperature: Any,
+    atmosphere: Atmosphere | str | Mapping[str, str | float] | None = None,
+    *,
+    closed: bool = False,
+    pressure: str = "1 bar",
+    phases: Thermochemistry | str | Path | Sequence[str | Path] | None = None,
+    suppress: Iterable[str] | str = (),
+    allow: Iterable[str] | str = (),
+    solutions: bool | Iterable[str] = True,
+    sulfur: str = "leave",
+    oxygen_potential: str | None = None,
+    reactants: Mapping[str, float] | None = None,
+    derivatives: bool = False,
+    uncertainty: int | None = None,
+    seed: int | None = None,
+) -> xr.Dataset:
+    """Phases, gas and heat at equilibrium.
+
+    Parameters
+    ----------
+    mix : Material, Composition, mapping, xarray.DataArray or pandas.DataFrame
+        Oxides in wt% of the dry mass, one mix or many; see `wastelab.simulate.charge.as_charge`.
+    temperature : str, sequence of str, quantity or xarray.DataArray
+        With unit: ``"1250 degC"``, ``["1200 degC", "1250 degC"]``, an array with ``attrs["units"]``.
+    atmosphere : Atmosphere, str or mapping, optional
+        Furnace gas, for example ``"rotary_kiln"`` or ``{"O2": "3 %", "CO2": "25 %", "SO2": "0.1 %"}``; air by default.
+        It fixes the potentials of O, C and H whatever the solid gives off.
+    closed : bool
+        No furnace gas: everything stays, and a gas forms where the solids' pressures reach `pressure`.
+    pressure : str
+        Total pressure, with unit. An atmosphere given for another total is scaled to it.
+    phases : path, sequence of path, or Thermochemistry, optional
+        Tables of your own beside the shipped set.
+    suppress, allow, solutions, sulfur
+        See `System.build`.
+    oxygen_potential : str, optional
+        RT ln(pO2 / 1 bar) with unit, ``"-300 kJ/mol"``, in place of the oxygen of the atmosphere.
+    reactants : mapping of str to float, optional
+        Minerals the mix is made of [wt%], by phase name, for the heat of reaction; a Material brings its own.
+    derivatives : bool
+        Add `d_phase_d_oxide` and `d_phase_dT` (open system only).
+    uncertainty : int, optional
+        Number of draws over the uncertainty of the data and of the oxides.
+    seed : int, optional
+        Required with `uncertainty`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over mix and temperature where several were given, and phase, mineral, element, gas; see docs/equilibrium.md.
+
+    Raises
+    ------
+    CompositionError, MissingDataError, UnitError, UnknownNameError, ValidityError
+
+    Notes
+    -----
+    298.15 to 1800 K. No melt: above about 1600 K part of a Portland mix is molten, which the result says in
+    ``attrs["warnings"]``.
+
+    References
+    ----------
+    White, W. B., Johnson, S. M., Dantzig, G. B., J. Chem. Phys. 28 (1958) 751-755, doi:10.1063/1.1744264 (Gibbs energy
+    minimum as a programme); Connolly, J. A. D., Earth Planet. Sci. Lett. 236 (2005) 524-541,
+    doi:10.1016/j.epsl.2005.04.033 (solutions as pseudo-phases of a linear programme).
+    """
+    charge = as_charge(mix)
+    t, single_t = temperatures(temperature)
+    bar = pressure_bar(pressure)
+    potential = None if oxygen_potential is None else parse(oxygen_potential, "J/mol", what="oxygen_potential")
+    thermo = _thermo(phases)
+    gas = None
+    if closed:
+        if atmosphere is not None or potential is not None:
+            raise ValidityError(
+                "closed=True has no furnace gas: leave out atmosphere and oxygen_potential, or choose closed=False."
+            )
+        if derivatives:
+            raise ValidityError("derivatives=True is for open systems; leave closed=True out.")
+        require_split(charge)
+    else:
+        gas = as_atmosphere(atmosphere)
+        if abs(gas.total - bar) > 1e-9 * bar:
+            factor = bar / gas.total
+            gas = Atmosphere({k: v * factor for k, v in gas.pressures.items()}, gas.name, gas.source, bar)
+    system = System.build(
+        thermo, gas, suppress=suppress, allow=allow, solutions=solutions, sulfur=sulfur, oxygen_potential=potential,
+        closed=closed,
+    )  # fmt: skip
+    if not charge.amount.any(axis=1).all():
+        bad = int(np.argmin(charge.amount.any(axis=1)))
+        raise CompositionError(
+            f"mix {charge.labels[bad]!r} has none of the elements that phases are made of ({', '.join(ELEMENTS)})."
+        )
+    if uncertainty is not None and (isinstance(uncertainty, bool) or uncertainty < 2):
+        raise ValidityError(f"uncertainty = {uncertainty!r} is no number of draws; give 2 or more, for example 200.")
+    if uncertainty is not None and seed is None:
+        raise MissingDataError("uncertainty needs a seed, so that the result can be repeated: seed=1.")
+    tables = [system.table(float(v)) for v in t]
+    points = [_points(table, charge, bar) for table in tables]
+    data = assemble(charge, tables, points, bar, single_t, reactants)
+    if derivatives:
+        from .derivatives import add_derivatives
+
+        add_derivatives(data, charge, tables, points)
+    if uncertainty is not None:
+        from .uncertainty import add_uncertainty
+
+        add_uncertainty(data, charge, tables, bar, int(uncertainty), int(seed or 0))
+    return data
+
+
+def temperatures(value: Any) -> tuple[FloatArray, bool]:
+    """Temperatures [K] from what a person gave, and whether it was a single one.
+
+    Raises
+    ------
+    UnitError
+        For a bare number or an array without units.
+    ValidityError
+        Outside the range of the data, or none at all.
+    """
+    if isinstance(value, str):
+        out, single = np.array([kelvin(value)]), True
+    elif hasattr(value, "dims") and hasattr(value, "attrs"):
+        unit = value.attrs.get("units")
+        if not unit:
+            raise UnitError('the array of temperatures has no attrs["units"]; set it to "K" or "degC".')
+        numbers = np.asarray(value.values, dtype=np.float64)
+        out, single = _convert(numbers.ravel(), str(unit)), numbers.ndim == 0
+    elif hasattr(value, "magnitude") and hasattr(value, "units"):
+        numbers = np.asarray(value.magnitude, dtype=np.float64)
+        out, single = _convert(numbers.ravel(), str(value.units)), numbers.ndim == 0
+    elif isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
+        out, single = np.array([kelvin(v if isinstance(v, str) else _bare(v)) for v in value]), False
+    else:
+        out, single = np.array([kelvin(_bare(value))]), True
+    if out.size == 0:
+        raise ValidityError("no temperature was given; write '1250 degC' or a list of such.")
+    for v in out:
+        if not np.isfinite(v):
+            raise ValidityError("a temperature is not a finite number.")
+        check_temperature(float(v))
+    return out, single
+
+
+def _bare(value: Any) -> Any:
+    return float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) else value
+
+
+def _convert(numbers: FloatArray, unit: str) -> FloatArray:
+    unit = {"K": "kelvin", "kelvin": "kelvin", "C": "degC", "°C": "degC", "degree_Celsius": "degC"}.get(unit, unit)
+    return np.array([parse(f"{float(v)!r} {unit}", "kelvin", what="temperature") for v in numbers])
+
+
+def pressure_bar(pressure: str) -> float:
+    """Total pressure [bar]."""
+    bar = parse(pressure, "bar", what="pressure")
+    if not 1e-3 <= bar <= 100:
+        raise ValidityError(
+            f"pressure = {pressure!r} is outside 0.001 to 100 bar: the gas is taken as ideal and the volumes of solids "
+            "as nothing."
+        )
+    return bar
+
+
+def _thermo(phases: Thermochemistry | str | Path | Sequence[str | Path] | None) -> Thermochemistry:
+    if isinstance(phases, Thermochemistry):
+        return phases
+    if phases is None:
+        return thermochemistry()
+    return thermochemistry(*((phases,) if isinstance(phases, str | Path) else phases))
+
+
+def _points(table: PhaseTable, charge: Charge, bar: float) -> list[Point]:
+    """Equilibrium of every mix at one temperature.
+
+    Mixes whose assemblage has no solution, and where none would be stable at any composition, are those of the linear
+    programme; the others are refined.
+    """
+    system = table.system
+    amounts = system.b(charge)
+    if system.closed:
+        return [solve_closed(table, b, bar, label) for b, label in zip(amounts, charge.labels, strict=True)]
+    result = table.solve(amounts, charge.labels)
+    rt = GAS_CONSTANT * table.temperature_K
+    solutions = mixtures_of(table, rt)[0]
+    is_solution = np.array([c.kind == "solution" for c in system.columns])[table.usable]
+    refine = (is_solution[result.basis] & (result.amount > 0)).any(axis=1)
+    for i in np.flatnonzero(~refine):
+        refine[i] = any(m.excess(result.dual[i] / rt, amounts[i] > 0) > 1e-12 for m in solutions)
+    out = []
+    for i, label in enumerate(charge.labels):
+        if refine[i]:
+            out.append(solve_point(table, amounts[i], label))
+        else:
+            out.append(_pure(table, result.basis[i], result.amount[i], result.dual[i]))
+    return out
+
+
+def _pure(table: PhaseTable, basis: NDArray[np.int32], amount: FloatArray, dual: FloatArray) -> Point:
+    system = table.system
+    index = {p: i for i, p in enumerate(system.phases)}
+    of, parts = np.zeros(len(system.phases)), np.zeros(len(system.thermo))
+    active = []
+    for j, n in zip(table.usable[basis], amount, strict=True):
+        column = system.columns[j]
+        if n > 0:
+            active.append(int(j))
+            if column.kind == "phase":
+                of[index[column.name]] += n
+                parts += n * system.combination[j]
+    return Point(of, parts, {}, np.asarray(dual), np.zeros(0), tuple(active), None)

@@ -1,0 +1,538 @@
+"""Phases, gas and rows of a linear programme of equilibrium, and its table at one temperature.
+
+In an open system the furnace gas fixes the potentials of O, C and H: their rows of the element balance are eliminated
+exactly by charging every phase for what it takes from the gas. Sulfur keeps its row and may leave as SO2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...chemistry.formulas import molar_mass
+from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
+from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, g_basis, h_basis, thermochemistry
+from ..atmosphere import Atmosphere, as_atmosphere
+from ..charge import ELEMENTS, Charge
+from .gas import FurnaceGas, furnace_gas
+from .solutions import SOLUTIONS, Solution
+
+if TYPE_CHECKING:
+    from .cache import AssemblageCache
+    from .lp import LPResult
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Temperatures at which equilibria are calculated [K].
+T_LOW, T_HIGH = 298.15, 1800.0
+#: Cost of a column that only stands for an element nothing can hold [J/mol].
+PENALTY = 1e7
+#: Phases left out unless `allow` names them, and why.
+METASTABLE: dict[str, str] = {
+    "metakaolinite": "metastable product of dehydroxylation; its data are from memory",
+    "cristobalite_beta": "silica of kilns stays quartz or dissolves; no tridymite in the set",
+}
+#: Lists of phases for `suppress`: what does not form in practice, by situation.
+PRESETS: dict[str, tuple[str, ...]] = {
+    "portland": ("C12A7",),
+    "quenched": ("C2S_gamma",),
+    "no_hydrates": (
+        "gypsum", "bassanite_alpha", "bassanite_beta", "portlandite", "brucite", "gibbsite", "boehmite", "diaspore",
+        "goethite", "kaolinite", "pyrophyllite", "muscovite",
+    ),
+}  # fmt: skip
+PRESET_REASONS = {
+    "portland": "C12A7 does not form beside alite in Portland clinker",
+    "quenched": "beta-C2S kept on cooling: the gamma polymorph does not form",
+    "no_hydrates": "clays and hydrates do not form again in a furnace",
+}
+_START = {
+    "Ca": "lime", "Si": "quartz", "Al": "corundum", "Fe": "hematite", "Mg": "periclase", "Ti": "rutile",
+    "Na": "Na2O", "K": "K2O", "S": "SO2(g)",
+}  # fmt: skip
+SULFUR = ("leave", "retain", "exchange")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the programme.
+
+    Attributes
+    ----------
+    name : str
+        Phase, solution, gas or element it stands for.
+    kind : {"phase", "solution", "gas", "none"}
+        "none" holds an element for which no phase is left; it must not remain.
+    parts : mapping of str to float
+        Phases of the set that make it up [mol/mol].
+    mixing : float
+        Added to G in units of R T.
+    x : float
+        Composition of a solution (share of its second end member), else NaN.
+    """
+
+    name: str
+    kind: str
+    parts: Mapping[str, float]
+    mixing: float = 0.0
+    x: float = float("nan")
+
+
+def symbol_of(thermo: Thermochemistry, name: str) -> str:
+    """What a person calls a phase; polymorphs share it (C2S, C3S)."""
+    phase = thermo[name]
+    return str(getattr(phase, "group", "") or getattr(phase, "symbol", "") or name)
+
+
+@dataclass(frozen=True)
+class System:
+    """What may form, in which gas; build it with `System.build`.
+
+    Attributes
+    ----------
+    thermo : Thermochemistry
+    atmosphere : Atmosphere or None
+        None for a closed system.
+    columns : tuple of Column
+    rows : tuple of str
+        Elements with a balance of their own.
+    A : ndarray, shape (n_col, n_row)
+        Atoms of these elements.
+    full : ndarray, shape (n_col, 12)
+        Atoms of all elements, in the order of `ELEMENTS`.
+    start : ndarray, shape (n_row,)
+        Columns of a basis that is feasible for every mix.
+    solutions : tuple of Solution
+    suppressed : mapping of str to str
+        Phases left out, and why.
+    sulfur : {"leave", "retain", "exchange"}
+    oxygen_potential : float or None
+        [J/mol of O2]
+    """
+
+    thermo: Thermochemistry
+    atmosphere: Atmosphere | None
+    columns: tuple[Column, ...]
+    rows: tuple[str, ...]
+    A: FloatArray
+    full: FloatArray
+    start: IntArray
+    solutions: tuple[Solution, ...]
+    suppressed: Mapping[str, str]
+    sulfur: str = "leave"
+    oxygen_potential: float | None = None
+
+    @classmethod
+    def build(
+        cls,
+        thermo: Thermochemistry | None = None,
+        atmosphere: Atmosphere | str | Mapping[str, str | float] | None = None,
+        *,
+        suppress: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        solutions: bool | Iterable[str] = True,
+        sulfur: str = "leave",
+        oxygen_potential: float | None = None,
+        closed: bool = False,
+    ) -> System:
+        """Choose the phases and lay out the programme.
+
+        Parameters
+        ----------
+        thermo : Thermochemistry, optional
+            The shipped set by default.
+        atmosphere : Atmosphere, str or mapping, optional
+            See `wastelab.simulate.atmosphere`; air by default.
+        suppress : iterable of str
+            Phases, their symbols or groups (``"C2S"`` leaves out every polymorph), or a key of `PRESETS`.
+        allow : iterable of str
+            Phases of `METASTABLE` that may form after all.
+        solutions : bool or iterable of str
+            Solid solutions to admit; True for all of `SOLUTIONS`.
+        sulfur : {"leave", "retain", "exchange"}
+            Whether SO2 leaves to the gas at the atmosphere's p(SO2) but does not enter from it; stays; or goes both
+            ways. Where the atmosphere names no SO2, "leave" means that it leaves only above the total pressure.
+        oxygen_potential : float, optional
+            RT ln(pO2 / 1 bar) [J/mol of O2] in place of the oxygen of the atmosphere.
+        closed : bool
+            Keep every row; gases are added by `wastelab.simulate.equilibrium.closed`.
+
+        Raises
+        ------
+        UnknownNameError, ValidityError
+        """
+        data = thermochemistry() if thermo is None else thermo
+        if sulfur not in SULFUR:
+            raise UnknownNameError(f"sulfur = {sulfur!r} is not one of {', '.join(SULFUR)}.{suggest(sulfur, SULFUR)}")
+        gas = None if closed else as_atmosphere(atmosphere)
+        if gas is not None and sulfur == "exchange" and gas.p("SO2") == 0:
+            raise MissingDataError(
+                f"sulfur='exchange' needs a partial pressure of SO2, which atmosphere {gas.name!r} does not have; "
+                "give one, {..., 'SO2': '0.1 %'}."
+            )
+        out = _suppressed(data, suppress, allow)
+        wanted = _solutions(data, solutions, out)
+        columns: list[Column] = []
+        replaced = {p for s in wanted for p in s.replaces}
+        for phase in data.values():
+            if phase.state == "gas" or phase.name in out or phase.name in replaced:
+                continue
+            if phase.name == "graphite" and not closed:
+                continue  # its only element is at the gas's potential: it burns, or the gas would deposit it for ever
+            if set(phase.elements) - set(ELEMENTS):
+                out[phase.name] = "contains an element that no mix is read for"
+                continue
+            columns.append(Column(phase.name, "phase", {phase.name: 1.0}))
+        for solution in wanted:
+            for x in solution.nodes():
+                parts, mixing = solution.at(float(x))
+                columns.append(Column(solution.name, "solution", parts, mixing, float(x)))
+        rows = tuple(
+            e for e in ELEMENTS if closed or not (e in ("C", "O", "H") or (e == "S" and sulfur == "exchange"))
+        )
+        if not closed and "S" in rows:
+            columns.append(Column("SO2(g)", "gas", {"SO2(g)": 1.0}))
+        names = {c.name: j for j, c in reversed(list(enumerate(columns)))}
+        start = []
+        for element in rows:
+            key = None if closed else _START.get(element)
+            if key in names:
+                start.append(names[key])
+            else:
+                start.append(len(columns))
+                columns.append(Column(element, "none", {}))
+        full = np.zeros((len(columns), len(ELEMENTS)))
+        for j, column in enumerate(columns):
+            if column.kind == "none":
+                full[j, ELEMENTS.index(column.name)] = 1.0
+            for phase_name, n in column.parts.items():
+                for e, k in data[phase_name].elements.items():
+                    full[j, ELEMENTS.index(e)] += n * k
+        full[np.abs(full) < 1e-12] = 0.0
+        A = np.ascontiguousarray(full[:, [ELEMENTS.index(e) for e in rows]])
+        return cls(
+            data, gas, tuple(columns), rows, A, full, np.array(start, dtype=np.int64), wanted, out, sulfur,
+            oxygen_potential,
+        )  # fmt: skip
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is no furnace gas."""
+        return self.atmosphere is None
+
+    @cached_property
+    def phases(self) -> tuple[str, ...]:
+        """What amounts are reported of: pure phases and solutions, each once."""
+        return tuple(dict.fromkeys(c.name for c in self.columns if c.kind in ("phase", "solution")))
+
+    @cached_property
+    def minerals(self) -> dict[str, tuple[str, ...]]:
+        """Symbol to the phases it sums."""
+        out: dict[str, list[str]] = {}
+        by_name = {s.name: s for s in self.solutions}
+        for name in self.phases:
+            key = by_name[name].group if name in by_name else name
+            out.setdefault(symbol_of(self.thermo, key), []).append(name)
+        return {k: tuple(v) for k, v in out.items()}
+
+    @cached_property
+    def molar_mass(self) -> FloatArray:
+        """Of each column [kg/mol]."""
+        return np.asarray(self.full @ np.array([molar_mass(e) for e in ELEMENTS]) / 1e3)
+
+    @cached_property
+    def combination(self) -> FloatArray:
+        """Columns as phases of the set, shape (n_col, n_phases of the set) [mol/mol]."""
+        index = {n: i for i, n in enumerate(self.thermo.names)}
+        out = np.zeros((len(self.columns), len(index)))
+        for j, column in enumerate(self.columns):
+            for name, n in column.parts.items():
+                out[j, index[name]] = n
+        return out
+
+    def b(self, charge: Charge) -> FloatArray:
+        """Amounts of the rows' elements, shape (n_mixes, n_row) [mol/kg]."""
+        return self.take(charge.amount)
+
+    def take(self, amount: ArrayLike) -> FloatArray:
+        """The rows' elements of amounts of all `ELEMENTS` (or of the rows already)."""
+        values = np.atleast_2d(np.asarray(amount, dtype=np.float64))
+        if values.shape[1] == len(ELEMENTS):
+            values = values[:, [ELEMENTS.index(e) for e in self.rows]]
+        return np.ascontiguousarray(values)
+
+    def gas(self, temperature_K: ArrayLike) -> FurnaceGas:
+        """Potentials that the atmosphere imposes."""
+        if self.atmosphere is None:
+            raise ValidityError("A closed system has no furnace gas.")
+        t = np.atleast_1d(np.asarray(temperature_K, dtype=np.float64))
+        return furnace_gas(self.thermo, self.atmosphere, t, self.oxygen_potential)
+
+    def gibbs(self, temperature_K: float) -> FloatArray:
+        """Of every phase of the set [J/mol]; +inf outside its range."""
+        return self._evaluate(temperature_K, "g")
+
+    def enthalpy(self, temperature_K: float) -> FloatArray:
+        """Of every phase of the set [J/mol]; NaN outside its range."""
+        h = self._evaluate(temperature_K, "h")
+        return np.where(np.isinf(h), np.nan, h)
+
+    def _evaluate(self, temperature_K: float, which: str) -> FloatArray:
+        arrays = self._arrays
+        t = float(temperature_K)
+        segment = np.maximum((arrays.t_low <= t).sum(axis=1) - 1, 0)
+        coefficients = (arrays.g if which == "g" else arrays.h)[np.arange(len(segment)), segment]
+        value = coefficients @ (g_basis(t) if which == "g" else h_basis(t))
+        inside = (t >= arrays.t_low[:, 0] - 1e-6) & (t <= arrays.t_max + 1e-6)
+        return np.where(inside, value, np.inf)
+
+    @cached_property
+    def _arrays(self) -> Any:
+        return self.thermo.arrays()
+
+    def cost(self, temperature_K: ArrayLike) -> FloatArray:
+        """Cost of each column [J/mol], shape (n_col,) or (n_T, n_col): its G, less what it takes from the gas.
+
+        +inf for a phase outside the range of its data.
+        """
+        t = np.asarray(temperature_K, dtype=np.float64)
+        if t.ndim:
+            return np.array([self.cost(float(v)) for v in t])
+        check_temperature(float(t))
+        g = self.gibbs(float(t))
+        outside = ~np.isfinite(g)
+        out = self.combination @ np.where(outside, 0.0, g)
+        out += GAS_CONSTANT * float(t) * np.array([c.mixing for c in self.columns])
+        out[(np.abs(self.combination) > 0) @ outside] = np.inf
+        if self.atmosphere is not None:
+            gas = self.gas(t)
+            for element, mu in gas.potential.items():
+                if element not in self.rows:
+                    out -= self.full[:, ELEMENTS.index(element)] * mu[0]
+            p_so2 = self.atmosphere.p("SO2") if self.sulfur == "leave" else 0.0
+            for j, column in enumerate(self.columns):
+                if column.kind == "gas":
+                    out[j] += GAS_CONSTANT * float(t) * np.log(p_so2 or self.atmosphere.total)
+        for j, column in enumerate(self.columns):
+            if column.kind == "none":
+                out[j] = PENALTY
+        return out
+
+    def table(self, temperature_K: float) -> PhaseTable:
+        """The programme at one temperature, for many mixes."""
+        return PhaseTable(self, float(temperature_K), self.cost(float(temperature_K)))
+
+
+@dataclass
+class PhaseTable:
+    """A system at one temperature; keeps the assemblages it has met.
+
+    Attributes
+    ----------
+    system : System
+    temperature_K : float
+    cost : ndarray, shape (n_col,)
+    """
+
+    system: System
+    temperature_K: float
+    cost: FloatArray
+    _cache: AssemblageCache | None = None
+
+    #: Order of elements in amounts.
+    elements = ELEMENTS
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Order of `phase_mass`."""
+        return self.system.phases
+
+    @cached_property
+    def usable(self) -> IntArray:
+        """Columns whose data hold at this temperature."""
+        return np.flatnonzero(np.isfinite(self.cost))
+
+    @cached_property
+    def arrays(self) -> tuple[FloatArray, FloatArray, IntArray]:
+        """A, cost and start of the usable columns."""
+        system = self.system
+        missing = [system.columns[j].name for j in system.start if not np.isfinite(self.cost[j])]
+        if missing:
+            raise ValidityError(
+                f"at {self.temperature_K:g} K there are no data for {', '.join(missing)}, which every mix is made of; "
+                "choose another temperature."
+            )
+        start = np.searchsorted(self.usable, system.start)
+        return np.ascontiguousarray(system.A[self.usable]), self.cost[self.usable], start
+
+    @property
+    def cache(self) -> AssemblageCache:
+        """Assemblages met so far."""
+        if self._cache is None:
+            from .cache import AssemblageCache
+
+            self._cache = AssemblageCache(*self.arrays)
+        return self._cache
+
+    def solve(self, amount: ArrayLike, labels: Sequence[Any] | None = None) -> LPResult:
+        """Assemblage of each mix; columns are those of `usable`.
+
+        Parameters
+        ----------
+        amount : array_like, shape (n, 12) or (n, n_row)
+            Elements [mol/kg].
+        labels : sequence, optional
+            Names for errors.
+
+        Raises
+        ------
+        MissingDataError
+            If phases that are left cannot hold an element.
+        """
+        result = self.cache.solve(self.system.take(amount))
+        self._complete(result, labels)
+        return result
+
+    def _complete(self, result: LPResult, labels: Sequence[Any] | None) -> None:
+        none = [j for j, c in enumerate(self.system.columns) if c.kind == "none"]
+        if not none:
+            return
+        stuck = np.isin(self.usable[result.basis], none) & (result.amount > 1e-9)
+        if stuck.any():
+            i, k = np.argwhere(stuck)[0]
+            element = self.system.columns[self.usable[result.basis[i, k]]].name
+            who = f"mix {labels[i]!r}: " if labels is not None else ""
+            raise MissingDataError(
+                f"{who}no phase is left that can hold all of its {element} at {self.temperature_K:g} K; suppress fewer "
+                f"phases, or add data for a phase with {element}."
+            )
+
+    def column_amounts(self, amount: ArrayLike, labels: Sequence[Any] | None = None) -> FloatArray:
+        """Moles of every column of the system per kg, shape (n, n_col)."""
+        from .lp import dense
+
+        out = np.zeros((len(np.atleast_2d(amount)), len(self.system.columns)))
+        out[:, self.usable] = dense(self.solve(amount, labels), len(self.usable))
+        return out
+
+    def phase_mass(self, amount: ArrayLike) -> FloatArray:
+        """Mass of each of `phases` [kg/kg dry mix], shape (n, n_phases).
+
+        Parameters
+        ----------
+        amount : array_like, shape (n, 12) or (n, n_row)
+            Elements [mol/kg dry mix].
+        """
+        return np.asarray(self.column_amounts(amount) @ self.to_phase)
+
+    def mineral_mass(
+        self, amount: ArrayLike, minerals: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
+        """Mass of minerals by symbol (polymorphs and solutions summed), of all solids, and of SO3 in them.
+
+        Returns
+        -------
+        (ndarray of shape (n, n_minerals), ndarray of shape (n,), ndarray of shape (n,))
+            [kg/kg dry mix]
+        """
+        x = self.column_amounts(amount)
+        mass = x @ self.to_phase
+        index = {p: i for i, p in enumerate(self.phases)}
+        out = np.zeros((len(mass), len(minerals)))
+        for k, mineral in enumerate(minerals):
+            members = self.system.minerals.get(mineral, (mineral,))
+            if members == (mineral,) and mineral not in index:
+                if mineral in self.system.suppressed or mineral in symbols(self.system.thermo):
+                    continue  # suppressed: none forms
+                raise UnknownNameError(
+                    f"There is no mineral {mineral!r} in the set.{suggest(mineral, self.system.minerals)}"
+                )
+            out[:, k] = mass[:, [index[m] for m in members]].sum(axis=1)
+        solid = np.array([c.kind in ("phase", "solution") for c in self.system.columns])
+        sulfur = self.system.full[:, ELEMENTS.index("S")] * solid
+        return out, mass.sum(axis=1), np.asarray(x @ sulfur * molar_mass("SO3") / 1e3)
+
+    @cached_property
+    def to_phase(self) -> FloatArray:
+        """Column [mol] to reported phase [kg], shape (n_col, n_phases)."""
+        system = self.system
+        out = np.zeros((len(system.columns), len(system.phases)))
+        index = {p: i for i, p in enumerate(system.phases)}
+        for j, column in enumerate(system.columns):
+            if column.name in index and column.kind in ("phase", "solution"):
+                out[j, index[column.name]] = system.molar_mass[j]
+        return out
+
+
+def check_temperature(temperature_K: float) -> None:
+    """Refuse temperatures the thermochemical set does not cover."""
+    if not T_LOW - 1e-9 <= temperature_K <= T_HIGH + 1e-9:
+        raise ValidityError(
+            f"{temperature_K - 273.15:.6g} degC is outside {T_LOW - 273.15:g} to {T_HIGH - 273.15:g} degC: the "
+            "thermochemical data end there, and above it clinkers and slags are largely molten, which is not modelled."
+        )
+
+
+def symbols(thermo: Thermochemistry) -> dict[str, tuple[str, ...]]:
+    """Every name a person may use for phases: names, symbols and groups, to phases."""
+    out: dict[str, list[str]] = {}
+    for phase in thermo.values():
+        if phase.state == "gas":
+            continue
+        for key in {phase.name, str(getattr(phase, "symbol", "")), str(getattr(phase, "group", ""))}:
+            if key:
+                out.setdefault(key, []).append(phase.name)
+    return {k: tuple(v) for k, v in out.items()}
+
+
+def _suppressed(thermo: Thermochemistry, suppress: Iterable[str], allow: Iterable[str]) -> dict[str, str]:
+    known = symbols(thermo)
+    if isinstance(suppress, str):
+        suppress = (suppress,)
+    if isinstance(allow, str):
+        allow = (allow,)
+    out = {n: why for n, why in METASTABLE.items() if n in thermo}
+    for name in allow:
+        if name not in known:
+            raise UnknownNameError(f"allow: there is no phase {name!r} in the set.{suggest(name, known)}")
+        for phase in known[name]:
+            out.pop(phase, None)
+    for name in suppress:
+        if name in PRESETS:
+            out.update({p: PRESET_REASONS[name] for p in PRESETS[name] if p in thermo})
+        elif name in known:
+            out.update(dict.fromkeys(known[name], "suppressed by the user"))
+        elif name in {s.name for s in SOLUTIONS}:
+            continue  # left out among the solutions
+        else:
+            raise UnknownNameError(
+                f"suppress: there is no phase, symbol, group or preset {name!r}."
+                f"{suggest(name, [*known, *PRESETS, *(s.name for s in SOLUTIONS)])} Presets: {', '.join(PRESETS)}."
+            )
+    named = {s.name for s in SOLUTIONS} & set(suppress)
+    out.update(dict.fromkeys(named, "suppressed by the user"))
+    return out
+
+
+def _solutions(thermo: Thermochemistry, chosen: bool | Iterable[str], out: Mapping[str, str]) -> tuple[Solution, ...]:
+    by_name = {s.name: s for s in SOLUTIONS}
+    if chosen is True:
+        names: Iterable[str] = by_name
+    elif chosen is False:
+        names = ()
+    else:
+        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+        for name in names:
+            if name not in by_name:
+                raise UnknownNameError(
+                    f"solutions: there is no {name!r}.{suggest(name, by_name)} Solutions: {', '.join(by_name)}."
+                )
+    return tuple(
+        by_name[n] for n in names if n not in out and all(p in thermo and p not in out for p in by_name[n].phases)
+    )
