@@ -127,6 +127,8 @@ def equilibrium(
         )
     if uncertainty is not None and (isinstance(uncertainty, bool) or uncertainty < 2):
         raise ValidityError(f"uncertainty = {uncertainty!r} is no number of draws; give 2 or more, for example 200.")
+    if uncertainty is not None and closed:
+        raise ValidityError("uncertainty is for open systems; leave closed=True out.")
     if uncertainty is not None and seed is None:
         raise MissingDataError("uncertainty needs a seed, so that the result can be repeated: seed=1.")
     tables = [system.table(float(v)) for v in t]
@@ -139,7 +141,7 @@ def equilibrium(
     if uncertainty is not None:
         from .uncertainty import add_uncertainty
 
-        add_uncertainty(data, charge, tables, bar, int(uncertainty), int(seed or 0))
+        add_uncertainty(data, charge, tables, int(uncertainty), int(seed or 0))
     return data
 
 
@@ -219,12 +221,11 @@ def _points(table: PhaseTable, charge: Charge, bar: float) -> list[Point]:
     rt = GAS_CONSTANT * table.temperature_K
     solutions = mixtures_of(table, rt)[0]
     is_solution = np.array([c.kind == "solution" for c in system.columns])[table.usable]
-    refine = (is_solution[result.basis] & (result.amount > 0)).any(axis=1)
-    for i in np.flatnonzero(~refine):
-        refine[i] = any(m.excess(result.dual[i] / rt, amounts[i] > 0) > 1e-12 for m in solutions)
+    has_solution = np.any(is_solution[result.basis] & (result.amount > 0), axis=1)
     out = []
     for i, label in enumerate(charge.labels):
-        if refine[i]:
+        pi = result.dual[i] / rt
+        if has_solution[i] or any(m.excess(pi, amounts[i] > 0) > 1e-12 for m in solutions):
             out.append(solve_point(table, amounts[i], label))
         else:
             out.append(_pure(table, result.basis[i], result.amount[i], result.dual[i]))

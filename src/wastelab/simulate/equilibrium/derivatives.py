@@ -6,25 +6,67 @@ change with temperature between two assemblages; those of solid solutions do, be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...chemistry.formulas import atoms, molar_mass
+from ...errors import CompositionError
 from ...reference.thermochemistry import GAS_CONSTANT
-from ..charge import ELEMENTS
+from ..charge import ELEMENTS, Charge
 from .closed import Point, mixtures_of
-from .solutions import Mixture, Solution
+from .solutions import Minimum, Mixture, Solution
 from .system import T_HIGH, T_LOW, PhaseTable
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+if TYPE_CHECKING:
+    import xarray as xr
 
-#: Half step of the derivative of Gibbs energies by temperature [K]; they are smooth, the amounts are not differenced.
+FloatArray = NDArray[np.float64]
+
+#: Half step of the derivative of Gibbs energies by temperature [K]; they are smooth, amounts are not differenced.
 STEP_K = 0.05
 
 
+def add_derivatives(
+    data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTable], points: Sequence[Sequence[Point]]
+) -> None:
+    """Add `d_phase_d_oxide` and `d_phase_dT` to an equilibrium of an open system."""
+    oxides = tuple(o for o in charge.oxides if o not in charge.set_aside and _is_oxide(o, tables[0]))
+    if not oxides:
+        raise CompositionError("derivatives need oxides in the mix; found none with an element balance of its own.")
+    shape = (charge.n, len(tables), len(tables[0].phases))
+    by_oxide, by_t = np.zeros((*shape, len(oxides))), np.zeros(shape)
+    for k, (table, row) in enumerate(zip(tables, points, strict=True)):
+        basis = table.solve(charge.amount, charge.labels).basis
+        for i, point in enumerate(row):
+            by_oxide[i, k], by_t[i, k] = derivatives(table, point, basis[i], oxides)
+    keep = tuple(d for d in ("mix", "temperature") if d in data.dims)
+    at = tuple(slice(None) if d in data.dims else 0 for d in ("mix", "temperature"))
+    data.coords["oxide"] = list(oxides)
+    data["d_phase_d_oxide"] = ((*keep, "phase", "oxide"), by_oxide[at])
+    data["d_phase_d_oxide"].attrs.update(
+        units="kg/kg per wt%",
+        long_name="exact derivative of phase_fraction by an oxide added to the dry mix, in the same assemblage",
+    )
+    data["d_phase_dT"] = ((*keep, "phase"), by_t[at])
+    data["d_phase_dT"].attrs.update(
+        units="kg/kg/K",
+        long_name="exact derivative of phase_fraction by temperature in the same assemblage; 0 for pure phases alone",
+    )
+
+
+def _is_oxide(name: str, table: PhaseTable) -> bool:
+    if name in ("LOI", "carbonate_CO2", "organic_C", "bound_water", "free_CaO", "moisture", "glass"):
+        return False
+    parts = set(atoms(name))
+    return parts <= set(ELEMENTS) and bool(parts & set(table.system.rows))
+
+
 def derivatives(
-    table: PhaseTable, point: Point, basis: NDArray[np.int32], oxides: tuple[str, ...]
+    table: PhaseTable, point: Point, basis: NDArray[np.int32], oxides: Sequence[str]
 ) -> tuple[FloatArray, FloatArray]:
     """Derivatives of the phase masses of one mix.
 
@@ -34,7 +76,7 @@ def derivatives(
     point : Point
     basis : ndarray, shape (n_row,)
         Columns of the assemblage, among `table.usable`.
-    oxides : tuple of str
+    oxides : sequence of str
 
     Returns
     -------
@@ -43,121 +85,115 @@ def derivatives(
     """
     system = table.system
     columns = [int(j) for j in table.usable[basis]]
-    mixtures, _, solids = mixtures_of(table, GAS_CONSTANT * table.temperature_K)
-    present = [s for s, solution in enumerate(solids) if solution.name in point.share]
     db = np.array([[10.0 / molar_mass(o) * atoms(o).get(e, 0.0) for e in system.rows] for o in oxides]).T
-    out_t = np.zeros(len(system.phases))
-    if not present:
+    if not point.share or point.minimum is None:
         dx = np.linalg.solve(system.A[columns].T, db)
-        return np.asarray(table.to_phase[columns].T @ dx), out_t
-    bounded = {s for s, _, _ in point.minimum.bounded}
-    free = [s for s in present if s not in bounded]
-    keep = list(point.active)
-    rest = [j for j in columns if system.columns[j].kind != "solution" and j not in keep]
-    held = [(s, np.array([1 - mixtures[s].x_max, mixtures[s].x_max])) for s in present if s in bounded]
-    dmass, misfit = _oxides(table, mixtures, keep, held, free, solids, point, db)
+        return np.asarray(table.to_phase[columns].T @ dx), np.zeros(len(system.phases))
+    here = _Active.of(table, point, list(point.active), point.minimum)
+    rest = [j for j in columns if system.columns[j].kind != "solution" and j not in here.keep]
+    by_oxide, misfit = here.by_amounts(db)
     if misfit > 1e-8 and rest:  # an element that only a phase not yet there can take up
-        dmass, misfit = _oxides(table, mixtures, [*keep, *rest], held, free, solids, point, db)
-    low = max(T_LOW, table.temperature_K - STEP_K)
-    high = min(T_HIGH, table.temperature_K + STEP_K)
-    out_t = _temperature(table, mixtures, keep, held, free, solids, point, low, high)
-    return dmass, out_t
+        by_oxide, _ = _Active.of(table, point, [*here.keep, *rest], point.minimum).by_amounts(db)
+    return by_oxide, here.by_temperature()
 
 
-def _matrix(
-    table: PhaseTable, mixtures: list[Mixture], keep: list[int], held: list[tuple[int, FloatArray]], free: list[int],
-    solids: list[Solution], point: Point,
-) -> tuple[FloatArray, list[FloatArray], list[FloatArray]]:  # fmt: skip
-    system = table.system
-    fixed = np.vstack([system.A[keep], *[(y @ mixtures[s].a)[None, :] for s, y in held]])
-    m, f, k = len(system.rows), len(fixed), len(free)
-    jac = np.zeros((f + k + m, m + f + k))
-    jac[:f, :m], jac[f + k :, m : m + f] = fixed, fixed.T
-    means, shares = [], []
-    for i, s in enumerate(free):
-        mix, y = mixtures[s], point.minimum.share[s]
-        mean = y @ mix.a
-        jac[f + i, :m] = mean / mix.sites
-        jac[f + k :, :m] += point.minimum.amount[s] / mix.sites * ((mix.a.T * y) @ mix.a - np.outer(mean, mean))
-        jac[f + k :, m + f + i] = mean
-        means.append(mean)
-        shares.append(y)
-    return jac, means, shares
+@dataclass(frozen=True)
+class _Active:
+    """An assemblage with solutions: pure columns, solutions at a bound, free solutions."""
 
+    table: PhaseTable
+    mixtures: list[Mixture]
+    solids: list[Solution]
+    keep: list[int]
+    held: list[tuple[int, FloatArray]]
+    free: list[int]
+    share: list[FloatArray]
+    amount: list[float]
 
-def _masses(
-    table: PhaseTable, mixtures: list[Mixture], keep: list[int], held: list[tuple[int, FloatArray]], free: list[int],
-    solids: list[Solution], point: Point, dz: FloatArray, dy: list[FloatArray],
-) -> FloatArray:  # fmt: skip
-    """Phase masses [kg] that changes of amounts and compositions make, shape (n_phases, n)."""
-    system = table.system
-    index = {p: i for i, p in enumerate(system.phases)}
-    out = np.zeros((len(system.phases), dz.shape[1]))
-    for i, j in enumerate(keep):
-        if system.columns[j].name in index:
-            out[index[system.columns[j].name]] += system.molar_mass[j] * dz[i]
-    mass = np.array([molar_mass(e) / 1e3 for e in ELEMENTS])
-    for i, (s, y) in enumerate(held):
-        ends = _ends(table, solids[s]) @ mass
-        out[index[solids[s].name]] += (y @ ends) * dz[len(keep) + i]
-    for i, s in enumerate(free):
-        ends = _ends(table, solids[s]) @ mass
-        y = point.minimum.share[s]
-        row = index[solids[s].name]
-        out[row] += (y @ ends) * dz[len(keep) + len(held) + i] + point.minimum.amount[s] * (ends @ dy[i])
-    return out
+    @classmethod
+    def of(cls, table: PhaseTable, point: Point, keep: list[int], minimum: Minimum) -> _Active:
+        mixtures, _, solids = mixtures_of(table, GAS_CONSTANT * table.temperature_K)
+        bounded = {s: y for s, y, _ in minimum.bounded}
+        free = [s for s, solid in enumerate(solids) if solid.name in point.share and s not in bounded]
+        return cls(
+            table, mixtures, solids, keep, list(bounded.items()), free, [minimum.share[s] for s in free],
+            [float(minimum.amount[s]) for s in free],
+        )  # fmt: skip
 
+    def matrix(self) -> FloatArray:
+        """Derivative of the optimality conditions by element potentials and amounts."""
+        A = self.table.system.A
+        fixed = np.vstack([A[self.keep], *[(y @ self.mixtures[s].a)[None, :] for s, y in self.held]])
+        m, f, k = A.shape[1], len(fixed), len(self.free)
+        jac = np.zeros((f + k + m, m + f + k))
+        jac[:f, :m], jac[f + k :, m : m + f] = fixed, fixed.T
+        for i, (s, y) in enumerate(zip(self.free, self.share, strict=True)):
+            a, sites = self.mixtures[s].a, self.mixtures[s].sites
+            mean = y @ a
+            jac[f + i, :m] = mean / sites
+            jac[f + k :, :m] += self.amount[i] / sites * ((a.T * y) @ a - np.outer(mean, mean))
+            jac[f + k :, m + f + i] = mean
+        return jac
 
-def _ends(table: PhaseTable, solution: Solution) -> FloatArray:
-    thermo = table.system.thermo
-    return np.array([
-        sum(n * np.array([thermo[p].elements.get(e, 0.0) for e in ELEMENTS]) for p, n in end.parts.items())
-        for end in solution.ends
-    ])  # fmt: skip
+    def masses(self, dz: FloatArray, dy: list[FloatArray]) -> FloatArray:
+        """Phase masses [kg] that changes of amounts and compositions make, shape (n_phases, n)."""
+        system = self.table.system
+        index = {p: i for i, p in enumerate(system.phases)}
+        out = np.zeros((len(system.phases), dz.shape[1]))
+        for i, j in enumerate(self.keep):
+            if system.columns[j].name in index:
+                out[index[system.columns[j].name]] += system.molar_mass[j] * dz[i]
+        for i, (s, y) in enumerate(self.held):
+            out[index[self.solids[s].name]] += (y @ self._ends(s)) * dz[len(self.keep) + i]
+        first = len(self.keep) + len(self.held)
+        for i, s in enumerate(self.free):
+            ends = self._ends(s)
+            out[index[self.solids[s].name]] += (self.share[i] @ ends) * dz[first + i] + self.amount[i] * (ends @ dy[i])
+        return out
 
+    def _ends(self, s: int) -> FloatArray:
+        """Molar mass of the end members [kg/mol]."""
+        thermo = self.table.system.thermo
+        return np.array(
+            [sum(n * thermo[p].molar_mass for p, n in end.parts.items()) / 1e3 for end in self.solids[s].ends]
+        )
 
-def _oxides(
-    table: PhaseTable, mixtures: list[Mixture], keep: list[int], held: list[tuple[int, FloatArray]], free: list[int],
-    solids: list[Solution], point: Point, db: FloatArray,
-) -> tuple[FloatArray, float]:  # fmt: skip
-    jac, means, shares = _matrix(table, mixtures, keep, held, free, solids, point)
-    m = len(table.system.rows)
-    rhs = np.vstack([np.zeros((len(jac) - m, db.shape[1])), db])
-    sol = np.linalg.lstsq(jac, rhs, rcond=1e-12)[0]
-    dp = sol[:m]
-    dy = [
-        (y / mixtures[s].sites)[:, None] * ((mixtures[s].a - mean) @ dp)
-        for s, y, mean in zip(free, shares, means, strict=True)
-    ]
-    mass = _masses(table, mixtures, keep, held, free, solids, point, sol[m:], dy)
-    return mass, float(np.abs(jac @ sol - rhs).max())
+    def by_amounts(self, db: FloatArray) -> tuple[FloatArray, float]:
+        """Derivative by amounts of elements, shape (n_row, n), and how far the assemblage cannot follow."""
+        jac = self.matrix()
+        m = len(db)
+        rhs = np.vstack([np.zeros((len(jac) - m, db.shape[1])), db])
+        sol = np.asarray(np.linalg.lstsq(jac, rhs, rcond=1e-12)[0], dtype=np.float64)
+        dy = [
+            (y / self.mixtures[s].sites)[:, None] * ((self.mixtures[s].a - y @ self.mixtures[s].a) @ sol[:m])
+            for s, y in zip(self.free, self.share, strict=True)
+        ]
+        return self.masses(sol[m:], dy), float(np.abs(jac @ sol - rhs).max())
 
-
-def _temperature(
-    table: PhaseTable, mixtures: list[Mixture], keep: list[int], held: list[tuple[int, FloatArray]], free: list[int],
-    solids: list[Solution], point: Point, low: float, high: float,
-) -> FloatArray:  # fmt: skip
-    system = table.system
-    below, above = system.table(low), system.table(high)
-    rt_low, rt_high = GAS_CONSTANT * low, GAS_CONSTANT * high
-    mix_low, mix_high = mixtures_of(below, rt_low)[0], mixtures_of(above, rt_high)[0]
-    dc = (above.cost[keep] / rt_high - below.cost[keep] / rt_low) / (high - low)
-    dg = [(h.g - l.g) / (high - low) for l, h in zip(mix_low, mix_high, strict=True)]
-    jac, means, shares = _matrix(table, mixtures, keep, held, free, solids, point)
-    m = len(system.rows)
-    rhs = np.zeros(len(jac))
-    f, k = len(keep) + len(held), len(free)
-    rhs[:f] = [*dc, *[float(y @ dg[s]) for s, y in held]]
-    for i, (s, y) in enumerate(zip(free, shares, strict=True)):
-        mix = mixtures[s]
-        rhs[f + i] = float(y @ dg[s]) / mix.sites
-        # balance: N sum_k dy_k a_k, the part that comes from dg alone, goes to the right
-        change = -(y / mix.sites) * (dg[s] - float(y @ dg[s]))
-        rhs[f + k :] -= point.minimum.amount[s] * (change @ mix.a)
-    sol = np.linalg.lstsq(jac, rhs, rcond=1e-12)[0]
-    dp = sol[:m]
-    dy = [
-        ((y / mixtures[s].sites) * ((mixtures[s].a - mean) @ dp - (dg[s] - float(y @ dg[s]))))[:, None]
-        for s, y, mean in zip(free, shares, means, strict=True)
-    ]
-    return _masses(table, mixtures, keep, held, free, solids, point, sol[m:][:, None], dy)[:, 0]
+    def by_temperature(self) -> FloatArray:
+        """Derivative by temperature."""
+        system, t = self.table.system, self.table.temperature_K
+        low, high = max(T_LOW, t - STEP_K), min(T_HIGH, t + STEP_K)
+        rt_low, rt_high = GAS_CONSTANT * low, GAS_CONSTANT * high
+        below, above = system.table(low), system.table(high)
+        dc = (above.cost[self.keep] / rt_high - below.cost[self.keep] / rt_low) / (high - low)
+        dg = [
+            (h.g - l.g) / (high - low)
+            for l, h in zip(mixtures_of(below, rt_low)[0], mixtures_of(above, rt_high)[0], strict=True)
+        ]
+        jac = self.matrix()
+        m, f, k = len(system.rows), len(self.keep) + len(self.held), len(self.free)
+        rhs = np.zeros(len(jac))
+        rhs[:f] = [*dc, *[float(y @ dg[s]) for s, y in self.held]]
+        own = []  # change of composition at constant potentials
+        for i, (s, y) in enumerate(zip(self.free, self.share, strict=True)):
+            mix = self.mixtures[s]
+            rhs[f + i] = float(y @ dg[s]) / mix.sites
+            own.append(-(y / mix.sites) * (dg[s] - float(y @ dg[s])))
+            rhs[f + k :] -= self.amount[i] * (own[i] @ mix.a)
+        sol = np.asarray(np.linalg.lstsq(jac, rhs, rcond=1e-12)[0], dtype=np.float64)
+        dy = [
+            ((y / self.mixtures[s].sites) * ((self.mixtures[s].a - y @ self.mixtures[s].a) @ sol[:m]) + own[i])[:, None]
+            for i, (s, y) in enumerate(zip(self.free, self.share, strict=True))
+        ]
+        return self.masses(sol[m:][:, None], dy)[:, 0]

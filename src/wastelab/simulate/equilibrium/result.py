@@ -17,7 +17,8 @@ from ...reference.thermochemistry import GAS_CONSTANT, T0
 from ..charge import ELEMENTS, LOSS, Charge
 from .closed import Point, gas_species
 from .gas import SPECIES
-from .system import PhaseTable, System, symbols
+from .phases import symbols
+from .system import PhaseTable, System
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -131,10 +132,12 @@ def assemble(
         if rest.any():
             released = np.concatenate([released, np.broadcast_to(rest[:, None, None], (n, m, 1))], axis=-1)
     fed = charge.amount @ element_mass + aside.sum(axis=-1) + rest
-    here = np.array([[_potentials(t, p, charge, i) for i, p in enumerate(row)] for t, row in zip(tables, points, strict=True)])
+    here = np.array(
+        [[_potentials(t, p, charge, i) for i, p in enumerate(row)] for t, row in zip(tables, points, strict=True)]
+    )
     potential = here.transpose(1, 0, 2)
     heat = _heat(charge, tables, parts, reactants, atoms)
-    data: dict[str, FloatArray] = {
+    data: dict[str, Any] = {
         "phase_fraction": fraction,
         "phase_amount": amount,
         "product_fraction": product,
@@ -316,9 +319,8 @@ def _warnings(
                 out.append(f"{salt} is present above its melting point ({melting - 273.15:.0f} degC): molten, pure")
     for j, phase in enumerate(system.phases):
         names = (phase,) if phase in thermo else next(s.phases for s in system.solutions if s.name == phase)
-        for name in names:
-            if thermo[name].weak and (most[:, j] > WORTH).any():
-                out.append(f"{phase} is present and its data are weak: {thermo[name].weak}")
+        weak = [thermo[name].weak for name in names if thermo[name].weak] if (most[:, j] > WORTH).any() else []
+        out += [f"{phase} is present and its data are weak: {text}" for text in weak]
     if "pyrite" in system.phases and (most[:, system.phases.index("pyrite")] > WORTH).any():
         out.append("pyrite stands for all sulfides: no data for pyrrhotite, CaS, H2S or S2 here")
     for oxide, values in charge.set_aside.items():
@@ -376,7 +378,7 @@ def _attrs(
         "mix_source": str(charge.source),
         "evidence": str(
             weakest([
-                thermo.subset([p for p in _used(system, ds)]).evidence, charge.source.evidence,
+                thermo.subset(_used(system, ds)).evidence, charge.source.evidence,
                 *([system.atmosphere.source.evidence] if system.atmosphere is not None else []),
                 *(s.source.evidence for s in system.solutions if _has(ds, s.name)),
             ])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Solution:
     x_max : float
         Largest x admitted.
     group : str
-        Phase whose group (name of practice) the solution is counted with.
+        Mineral (name of practice) that the solution is counted as.
     source : Source
     """
 
@@ -94,7 +95,7 @@ class Solution:
         """Largest G error of the pseudo-phases over RT: chord above the curve between two nodes."""
         x = self.nodes()
         worst = 0.0
-        for low, high in zip(x[:-1], x[1:], strict=True):
+        for low, high in pairwise(x):
             inner = np.linspace(low, high, 41)[1:-1]
             chord = _ideal(low) + (inner - low) / (high - low) * (_ideal(high) - _ideal(low))
             worst = max(worst, float(np.max(chord - _ideal(inner))))
@@ -125,13 +126,13 @@ SOLUTIONS: tuple[Solution, ...] = (
     Solution(
         "melilite", "黄长石固溶体",
         (EndMember("gehlenite", {"gehlenite": 1.0}), EndMember("akermanite", {"akermanite": 1.0})),
-        1.0, 1.0, "gehlenite",
+        1.0, 1.0, "C2AS",
         Source(f"gehlenite-akermanite, complete series above about 700 degC; {_IDEAL}", Evidence.MEMORY),
     ),
     Solution(
         "plagioclase", "斜长石固溶体",
         (EndMember("anorthite", {"anorthite": 1.0}), EndMember("albite", {"albite": 1.0})),
-        1.0, 1.0, "anorthite",
+        1.0, 1.0, "plagioclase",
         Source(f"anorthite-albite, high (disordered) series; {_IDEAL}", Evidence.MEMORY),
     ),
 )  # fmt: skip
@@ -328,7 +329,7 @@ def _plain(
                 total += x[j] * shares[j]
         amount[s] = total.sum()
         share.append(total / amount[s] if amount[s] > 0 else total)
-    active = (tuple(np.flatnonzero(x[:n] > 0)), tuple(np.flatnonzero(amount > 0)))
+    active = (tuple(np.flatnonzero(x[:n] > 0).tolist()), tuple(np.flatnonzero(amount > 0).tolist()))
     return Minimum(x[:n].copy(), amount, share, pi, np.inf, 0, active)
 
 
@@ -391,7 +392,7 @@ def _polish(
             res[f + k :] += z[f + i] * mean
             share.append(y)
         size = float(np.abs(res).max())
-        if size < 1e-13 * max(1.0, float(target.max())) or size >= last and size < 1e-10:
+        if size < 1e-13 * max(1.0, float(target.max())) or last <= size < 1e-10:
             break
         last = size
         step = np.linalg.lstsq(jac, -res, rcond=1e-13)[0]

@@ -20,7 +20,8 @@ from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, g_basis,
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..charge import ELEMENTS, Charge
 from .gas import FurnaceGas, furnace_gas
-from .solutions import SOLUTIONS, Solution
+from .phases import choose_solutions, choose_suppressed, symbol_of, symbols
+from .solutions import Solution
 
 if TYPE_CHECKING:
     from .cache import AssemblageCache
@@ -33,25 +34,6 @@ IntArray = NDArray[np.int64]
 T_LOW, T_HIGH = 298.15, 1800.0
 #: Cost of a column that only stands for an element nothing can hold [J/mol].
 PENALTY = 1e7
-#: Phases left out unless `allow` names them, and why.
-METASTABLE: dict[str, str] = {
-    "metakaolinite": "metastable product of dehydroxylation; its data are from memory",
-    "cristobalite_beta": "silica of kilns stays quartz or dissolves; no tridymite in the set",
-}
-#: Lists of phases for `suppress`: what does not form in practice, by situation.
-PRESETS: dict[str, tuple[str, ...]] = {
-    "portland": ("C12A7",),
-    "quenched": ("C2S_gamma",),
-    "no_hydrates": (
-        "gypsum", "bassanite_alpha", "bassanite_beta", "portlandite", "brucite", "gibbsite", "boehmite", "diaspore",
-        "goethite", "kaolinite", "pyrophyllite", "muscovite",
-    ),
-}  # fmt: skip
-PRESET_REASONS = {
-    "portland": "C12A7 does not form beside alite in Portland clinker",
-    "quenched": "beta-C2S kept on cooling: the gamma polymorph does not form",
-    "no_hydrates": "clays and hydrates do not form again in a furnace",
-}
 _START = {
     "Ca": "lime", "Si": "quartz", "Al": "corundum", "Fe": "hematite", "Mg": "periclase", "Ti": "rutile",
     "Na": "Na2O", "K": "K2O", "S": "SO2(g)",
@@ -82,12 +64,6 @@ class Column:
     parts: Mapping[str, float]
     mixing: float = 0.0
     x: float = float("nan")
-
-
-def symbol_of(thermo: Thermochemistry, name: str) -> str:
-    """What a person calls a phase; polymorphs share it (C2S, C3S)."""
-    phase = thermo[name]
-    return str(getattr(phase, "group", "") or getattr(phase, "symbol", "") or name)
 
 
 @dataclass(frozen=True)
@@ -176,8 +152,8 @@ class System:
                 f"sulfur='exchange' needs a partial pressure of SO2, which atmosphere {gas.name!r} does not have; "
                 "give one, {..., 'SO2': '0.1 %'}."
             )
-        out = _suppressed(data, suppress, allow)
-        wanted = _solutions(data, solutions, out)
+        out = choose_suppressed(data, suppress, allow)
+        wanted = choose_solutions(data, solutions, out)
         columns: list[Column] = []
         replaced = {p for s in wanted for p in s.replaces}
         for phase in data.values():
@@ -193,9 +169,7 @@ class System:
             for x in solution.nodes():
                 parts, mixing = solution.at(float(x))
                 columns.append(Column(solution.name, "solution", parts, mixing, float(x)))
-        rows = tuple(
-            e for e in ELEMENTS if closed or not (e in ("C", "O", "H") or (e == "S" and sulfur == "exchange"))
-        )
+        rows = tuple(e for e in ELEMENTS if closed or not (e in ("C", "O", "H") or (e == "S" and sulfur == "exchange")))
         if not closed and "S" in rows:
             columns.append(Column("SO2(g)", "gas", {"SO2(g)": 1.0}))
         names = {c.name: j for j, c in reversed(list(enumerate(columns)))}
@@ -237,9 +211,30 @@ class System:
         out: dict[str, list[str]] = {}
         by_name = {s.name: s for s in self.solutions}
         for name in self.phases:
-            key = by_name[name].group if name in by_name else name
-            out.setdefault(symbol_of(self.thermo, key), []).append(name)
+            out.setdefault(by_name[name].group if name in by_name else symbol_of(name), []).append(name)
         return {k: tuple(v) for k, v in out.items()}
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """Reported phases that a mineral name stands for; none where they are suppressed.
+
+        Parameters
+        ----------
+        name : str
+            A key of `minerals`, a phase, its symbol or group, or a solution.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        if name in self.minerals:
+            return self.minerals[name]
+        if name in self.phases:
+            return (name,)
+        known = symbols(self.thermo)
+        if name not in known:
+            raise UnknownNameError(f"There is no mineral {name!r} in the set.{suggest(name, [*self.minerals, *known])}")
+        inside = [s.name for s in self.solutions if set(known[name]) & set(s.replaces)]
+        return tuple(dict.fromkeys([*(p for p in known[name] if p in self.phases), *inside]))
 
     @cached_property
     def molar_mass(self) -> FloatArray:
@@ -431,6 +426,22 @@ class PhaseTable:
         """
         return np.asarray(self.column_amounts(amount) @ self.to_phase)
 
+    def perturbed_mass(self, amount: ArrayLike, shift: FloatArray) -> FloatArray:
+        """As `phase_mass`, with a change of the Gibbs energy of every column of the system for each mix.
+
+        Parameters
+        ----------
+        amount : array_like, shape (n, 12) or (n, n_row)
+        shift : ndarray, shape (n, n_col)
+            [J/mol]
+        """
+        from .lp import dense, solve
+
+        A, cost, start = self.arrays
+        result = solve(A, self.system.take(amount), cost + shift[:, self.usable], start)
+        self._complete(result, None)
+        return np.asarray(dense(result, len(self.usable)) @ self.to_phase[self.usable])
+
     def mineral_mass(
         self, amount: ArrayLike, minerals: Sequence[str]
     ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
@@ -446,14 +457,9 @@ class PhaseTable:
         index = {p: i for i, p in enumerate(self.phases)}
         out = np.zeros((len(mass), len(minerals)))
         for k, mineral in enumerate(minerals):
-            members = self.system.minerals.get(mineral, (mineral,))
-            if members == (mineral,) and mineral not in index:
-                if mineral in self.system.suppressed or mineral in symbols(self.system.thermo):
-                    continue  # suppressed: none forms
-                raise UnknownNameError(
-                    f"There is no mineral {mineral!r} in the set.{suggest(mineral, self.system.minerals)}"
-                )
-            out[:, k] = mass[:, [index[m] for m in members]].sum(axis=1)
+            members = self.system.members(mineral)
+            if members:
+                out[:, k] = mass[:, [index[m] for m in members]].sum(axis=1)
         solid = np.array([c.kind in ("phase", "solution") for c in self.system.columns])
         sulfur = self.system.full[:, ELEMENTS.index("S")] * solid
         return out, mass.sum(axis=1), np.asarray(x @ sulfur * molar_mass("SO3") / 1e3)
@@ -477,62 +483,3 @@ def check_temperature(temperature_K: float) -> None:
             f"{temperature_K - 273.15:.6g} degC is outside {T_LOW - 273.15:g} to {T_HIGH - 273.15:g} degC: the "
             "thermochemical data end there, and above it clinkers and slags are largely molten, which is not modelled."
         )
-
-
-def symbols(thermo: Thermochemistry) -> dict[str, tuple[str, ...]]:
-    """Every name a person may use for phases: names, symbols and groups, to phases."""
-    out: dict[str, list[str]] = {}
-    for phase in thermo.values():
-        if phase.state == "gas":
-            continue
-        for key in {phase.name, str(getattr(phase, "symbol", "")), str(getattr(phase, "group", ""))}:
-            if key:
-                out.setdefault(key, []).append(phase.name)
-    return {k: tuple(v) for k, v in out.items()}
-
-
-def _suppressed(thermo: Thermochemistry, suppress: Iterable[str], allow: Iterable[str]) -> dict[str, str]:
-    known = symbols(thermo)
-    if isinstance(suppress, str):
-        suppress = (suppress,)
-    if isinstance(allow, str):
-        allow = (allow,)
-    out = {n: why for n, why in METASTABLE.items() if n in thermo}
-    for name in allow:
-        if name not in known:
-            raise UnknownNameError(f"allow: there is no phase {name!r} in the set.{suggest(name, known)}")
-        for phase in known[name]:
-            out.pop(phase, None)
-    for name in suppress:
-        if name in PRESETS:
-            out.update({p: PRESET_REASONS[name] for p in PRESETS[name] if p in thermo})
-        elif name in known:
-            out.update(dict.fromkeys(known[name], "suppressed by the user"))
-        elif name in {s.name for s in SOLUTIONS}:
-            continue  # left out among the solutions
-        else:
-            raise UnknownNameError(
-                f"suppress: there is no phase, symbol, group or preset {name!r}."
-                f"{suggest(name, [*known, *PRESETS, *(s.name for s in SOLUTIONS)])} Presets: {', '.join(PRESETS)}."
-            )
-    named = {s.name for s in SOLUTIONS} & set(suppress)
-    out.update(dict.fromkeys(named, "suppressed by the user"))
-    return out
-
-
-def _solutions(thermo: Thermochemistry, chosen: bool | Iterable[str], out: Mapping[str, str]) -> tuple[Solution, ...]:
-    by_name = {s.name: s for s in SOLUTIONS}
-    if chosen is True:
-        names: Iterable[str] = by_name
-    elif chosen is False:
-        names = ()
-    else:
-        names = (chosen,) if isinstance(chosen, str) else tuple(chosen)
-        for name in names:
-            if name not in by_name:
-                raise UnknownNameError(
-                    f"solutions: there is no {name!r}.{suggest(name, by_name)} Solutions: {', '.join(by_name)}."
-                )
-    return tuple(
-        by_name[n] for n in names if n not in out and all(p in thermo and p not in out for p in by_name[n].phases)
-    )
