@@ -1,0 +1,27 @@
+"""Kinetics from measured TG and DSC: isoconversional energies, triplets with intervals, ICTAC checks.
+
+See `fit_kinetics`. Conversion of one curve: `convert`; overlapping steps: `deconvolve`, `fit_parallel`.
+"""
+
+from .checks import Finding
+from .conversion import Conversion, convert
+from .curves import Run, read_run
+from .fit import METHODS, conversions, fit_kinetics, steps
+from .isoconversional import (
+    friedman,
+    kissinger,
+    kissinger_akahira_sunose,
+    ozawa_flynn_wall,
+    starink,
+    vyazovkin,
+    vyazovkin_incremental,
+)
+from .model_fit import ModelFit
+from .predict import dtg_peak
+from .result import KineticFit
+
+__all__ = [
+    "METHODS", "Conversion", "Finding", "KineticFit", "ModelFit", "Run", "conversions", "convert", "dtg_peak",
+    "fit_kinetics", "friedman", "kissinger", "kissinger_akahira_sunose", "ozawa_flynn_wall", "read_run", "starink",
+    "steps", "vyazovkin", "vyazovkin_incremental",
+]  # fmt: skip

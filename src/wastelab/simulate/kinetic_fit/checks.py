@@ -1,0 +1,247 @@
+"""What the ICTAC Kinetics Committee asks of kinetic computations, as findings with a code and a text.
+
+Vyazovkin et al., Thermochim. Acta 520 (2011) 1-19 (doi:10.1016/j.tca.2011.03.034); on collecting data, 590 (2014) 1-23
+(doi:10.1016/j.tca.2014.05.036); on multi-step kinetics, 689 (2020) 178597 (doi:10.1016/j.tca.2020.178597).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ValidityError
+from .conversion import Conversion
+
+FloatArray = NDArray[np.float64]
+Severity = Literal["note", "warning", "severe"]
+
+#: Rates closer than this are one rate.
+SAME_RATE = 1.05
+#: Runs of one reaction lose the same, within [relative].
+SAME_LOSS, OTHER_REACTION = 0.08, 0.5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remark on the data or the fit.
+
+    Attributes
+    ----------
+    code : str
+        Stable name, e.g. ``"ea_varies"``.
+    severity : {"note", "warning", "severe"}
+    text, text_zh : str
+    value : float or None
+        The number that was found.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    text_zh: str = ""
+    value: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.text} [{self.code}]"
+
+
+def distinct_rates(betas: Sequence[float]) -> int:
+    """Number of heating rates that differ by more than 5 %."""
+    count, last = 0, 0.0
+    for beta in sorted(betas):
+        if beta > last * SAME_RATE:
+            count, last = count + 1, beta
+    return count
+
+
+def check_rates(conversions: Sequence[Conversion], *, force: bool) -> list[Finding]:
+    """Number and range of heating rates.
+
+    Raises
+    ------
+    ValidityError
+        For one heating rate, unless forced.
+    """
+    betas = [c.beta for c in conversions]
+    listed = ", ".join(f"{60 * b:.3g}" for b in betas)
+    count = distinct_rates(betas)
+    out: list[Finding] = []
+    if count < 2:
+        if not force:
+            what = "One curve" if len(betas) == 1 else f"{len(betas)} curves at one heating rate"
+            raise ValidityError(
+                f"{what} ({listed} K/min): a single rate cannot fix a triplet, since nearly every model fits it "
+                f"with its own "
+                "Ea and A. Measure the same material at three or more rates (e.g. 2.5, 5, 10, 20 K/min); "
+                "force=True fits "
+                "models all the same, and says so in the result."
+            )
+        out.append(Finding(
+            "single_rate", "severe",
+            f"One heating rate ({listed} K/min): the triplet is not fixed by these data; Ea, A and model "
+            f"compensate each "
+            "other. Do not use it outside these conditions.",
+            f"仅有一个升温速率（{listed} K/min）：三因子不能由此确定，Ea、A 与机理函数相互补偿，不可外推。"
+            f"", count))  # fmt: skip
+    elif count == 2:
+        out.append(Finding(
+            "two_rates", "severe",
+            f"Two heating rates ({listed} K/min): no degree of freedom is left, so no standard error; ICTAC asks "
+            f"for three to "
+            "five.",
+            f"仅有两个升温速率（{listed} K/min）：没有剩余自由度，无法给出标准误差；ICTAC 要求三到五个。"
+            f"", count))  # fmt: skip
+    ratio = max(betas) / min(betas)
+    if count >= 2 and ratio < 4.0:
+        out.append(Finding(
+            "narrow_rates", "warning",
+            f"The fastest rate is only {ratio:.2g} times the slowest ({listed} K/min); take 4 or more for a "
+            f"steadier Ea.",
+            f"最快速率仅为最慢的 {ratio:.2g} 倍（{listed} K/min）；宜取 4 倍以上。", ratio))  # fmt: skip
+    return out
+
+
+def check_runs(conversions: Sequence[Conversion]) -> list[Finding]:
+    """Linearity of heating, programme, sample mass, agreement of the losses.
+
+    Raises
+    ------
+    ValidityError
+        If the losses differ so much that the runs are of different reactions.
+    """
+    out: list[Finding] = []
+    for c in conversions:
+        per_minute = 60.0 * c.beta
+        if c.departure_K > max(3.0, 0.05 * (c.window_K[1] - c.window_K[0])):
+            out.append(Finding(
+                "rate_not_constant", "warning",
+                f"{c.name}: the sample temperature departs from a straight line by {c.departure_K:.1f} K; OFW, "
+                f"KAS, Starink and "
+                "Vyazovkin assume a constant rate, the incremental method and the model fits use T(t) as measured.",
+                f"{c.name}：试样温度偏离直线 {c.departure_K:.1f} K；OFW、KAS、Starink、Vyazovkin 法假定恒速升温。"
+                f"", c.departure_K))  # fmt: skip
+        if c.programme_beta is not None and abs(c.programme_beta - c.beta) > 0.03 * abs(c.programme_beta):
+            out.append(Finding(
+                "rate_not_programme", "note",
+                f"{c.name}: the sample was heated at {per_minute:.3g} K/min in the step, the programme asked for "
+                f"{60 * c.programme_beta:.3g}; the measured one is used (self-heating or self-cooling may be the "
+                f"cause).",
+                f"{c.name}：实测 {per_minute:.3g} K/min，程序 {60 * c.programme_beta:.3g} K/min；采用实测值。"
+                f"", per_minute))  # fmt: skip
+        if c.initial_mass_mg is not None and c.initial_mass_mg * per_minute > 100.0:
+            out.append(Finding(
+                "sample_mass", "warning",
+                f"{c.name}: {c.initial_mass_mg:.3g} mg at {per_minute:.3g} K/min; mass times rate above 100 mg "
+                f"K/min lets "
+                "self-heating, gradients and gas trapped in the bed shape the curve. Repeat with half the mass "
+                "and compare.",
+                f"{c.name}：{c.initial_mass_mg:.3g} mg，{per_minute:.3g} K/min；质量×速率超过 100 mg·K/min，"
+                "自热或扩散可能影响曲线，宜减半重测。", c.initial_mass_mg))  # fmt: skip
+        if c.noise > 5e-3:
+            out.append(Finding(
+                "noisy", "warning",
+                f"{c.name}: noise is {100 * c.noise:.2g} % of the step; Friedman's method feels it most.",
+                f"{c.name}：噪声为台阶的 {100 * c.noise:.2g} %；Friedman 法受影响最大。", c.noise))  # fmt: skip
+    if any(c.kind == "mass" and c.initial_mass_mg is None for c in conversions):
+        out.append(Finding(
+            "mass_unknown", "note",
+            "The sample mass is not known for every run; whether it was small enough "
+            "cannot be checked.",
+            "有的试样质量未知，无法检查是否足够小。"))  # fmt: skip
+    losses = [c.change for c in conversions if c.change is not None]
+    if len(losses) > 1:
+        spread = (max(losses) - min(losses)) / float(np.mean(losses))
+        listed = ", ".join(f"{c.name} {100 * c.change:.2f} %" for c in conversions if c.change is not None)
+        if spread > OTHER_REACTION:
+            raise ValidityError(
+                f"The runs lose very different masses in their windows ({listed}); they are not of one reaction. Check "
+                "samples and windows (window= takes one per curve)."
+            )
+        if spread > SAME_LOSS:
+            out.append(Finding(
+                "loss_differs", "warning",
+                f"The mass lost differs by {100 * spread:.0f} % between runs ({listed}): windows, drift or "
+                f"samples differ.",
+                f"各次失重相差 {100 * spread:.0f} %（{listed}）：窗口、漂移或试样不同。", spread))  # fmt: skip
+    return out
+
+
+def check_order(alpha: FloatArray, temperature_K: FloatArray, conversions: Sequence[Conversion]) -> None:
+    """A faster run must reach a conversion at a higher temperature.
+
+    Raises
+    ------
+    ValidityError
+    """
+    order = np.argsort([c.beta for c in conversions])
+    middle = (alpha >= 0.2) & (alpha <= 0.8)
+    shift = np.diff(temperature_K[:, order], axis=1)
+    for j in range(shift.shape[1]):
+        slow, fast = conversions[order[j]], conversions[order[j + 1]]
+        if fast.beta < SAME_RATE * slow.beta:
+            continue
+        wrong = (shift[:, j] <= 0) & middle
+        if bool(wrong.any()):
+            k = int(np.argmax(wrong))
+            raise ValidityError(
+                f"At a conversion of {alpha[k]:.2f} {fast.name} ({60 * fast.beta:.3g} K/min) is at "
+                f"{temperature_K[k, order[j + 1]] - 273.15:.1f} degC, not above {slow.name} "
+                f"({60 * slow.beta:.3g} K/min) at "
+                f"{temperature_K[k, order[j]] - 273.15:.1f} degC. The runs are of different reactions or "
+                f"materials, or a "
+                "window or baseline is wrong."
+            )
+
+
+def check_energies(alpha: FloatArray, Ea: dict[str, FloatArray]) -> list[Finding]:
+    """Variation of Ea with conversion, agreement of differential and integral methods, negative values."""
+    out: list[Finding] = []
+    name = next(
+        (m for m in ("friedman", "vyazovkin_incremental", "vyazovkin", "kas", "starink", "ofw") if m in Ea), None
+    )
+    if name is None:
+        return out
+    inside = (alpha >= 0.1 - 1e-9) & (alpha <= 0.9 + 1e-9)
+    if not bool(inside.any()):
+        inside[:] = True
+    values = Ea[name][inside]
+    mean = float(values.mean())
+    if float(values.min()) <= 0:
+        out.append(Finding(
+            "ea_negative", "severe",
+            f"Ea by {name} is not above zero at every conversion; the runs do not "
+            f"belong together.",
+            f"{name} 法的 Ea 出现非正值；各次试验不属于同一反应。", float(values.min())))  # fmt: skip
+        return out
+    spread = float(np.ptp(values)) / mean
+    if spread > 0.20:
+        out.append(Finding(
+            "ea_varies", "severe",
+            f"Ea by {name} varies by {100 * spread:.0f} % of its mean between conversions of 0.1 and 0.9: more "
+            f"than one step. "
+            "A single triplet does not describe it; separate the steps (window=, deconvolve, fit_parallel).",
+            f"{name} 法 Ea 在转化率 0.1–0.9 间变化 {100 * spread:.0f} %：多步反应，单一三因子不适用，"
+            f"应先分离各步。", spread))  # fmt: skip
+    elif spread > 0.10:
+        out.append(Finding(
+            "ea_varies", "warning",
+            f"Ea by {name} varies by {100 * spread:.0f} % of its mean between conversions of 0.1 and 0.9; a "
+            f"single step is "
+            "doubtful.",
+            f"{name} 法 Ea 在转化率 0.1–0.9 间变化 {100 * spread:.0f} %；单步反应可疑。", spread))  # fmt: skip
+    integral = next((m for m in ("vyazovkin", "starink", "kas") if m in Ea), None)
+    if "friedman" in Ea and integral:
+        gap = float(np.max(np.abs(Ea[integral][inside] - Ea["friedman"][inside]))) / mean
+        if gap > 0.05:
+            out.append(Finding(
+                "methods_differ", "warning",
+                f"Friedman and {integral} differ by up to {100 * gap:.0f} %: Ea varies with conversion (integral "
+                f"methods average "
+                "it from zero on), or the rates are noisy.",
+                f"Friedman 与 {integral} 法相差达 {100 * gap:.0f} %：Ea 随转化率变化，或速率噪声大。"
+                f"", gap))  # fmt: skip
+    return out
