@@ -1,7 +1,8 @@
 """Chemical equilibrium of mixes: phases, gas and heat by least Gibbs energy."""
 
 from .api import equilibrium
+from .diagram import phase_diagram
 from .phases import PRESETS
 from .system import PhaseTable, System
 
-__all__ = ["PRESETS", "PhaseTable", "System", "equilibrium"]
+__all__ = ["PRESETS", "PhaseTable", "System", "equilibrium", "phase_diagram"]

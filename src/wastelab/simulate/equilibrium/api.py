@@ -101,7 +101,7 @@ def equilibrium(
     t, single_t = temperatures(temperature)
     bar = pressure_bar(pressure)
     potential = None if oxygen_potential is None else parse(oxygen_potential, "J/mol", what="oxygen_potential")
-    thermo = _thermo(phases)
+    thermo = thermo_of(phases)
     gas = None
     if closed:
         if atmosphere is not None or potential is not None:
@@ -199,7 +199,8 @@ def pressure_bar(pressure: str) -> float:
     return bar
 
 
-def _thermo(phases: Thermochemistry | str | Path | Sequence[str | Path] | None) -> Thermochemistry:
+def thermo_of(phases: Thermochemistry | str | Path | Sequence[str | Path] | None) -> Thermochemistry:
+    """The shipped set, with tables of the user's own, or the set given."""
     if isinstance(phases, Thermochemistry):
         return phases
     if phases is None:
