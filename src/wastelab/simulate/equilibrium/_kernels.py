@@ -1,19 +1,23 @@
 """Kernels of the linear programme min c.x, A^T x = b, x >= 0 with few rows and many cases.
 
-Primal simplex on a dense tableau. The tableau of the start basis does not depend on the case, so a cold start is a copy;
-all that a pivot does runs along the columns and is vectorised. Amounts are shifted by 1e-9 of their sum during the
-search, which rules out stalling; the answer is computed anew from the true b and the final basis, with one step of
-iterative refinement, and if the shift mattered, dual steps repair it.
+Primal simplex on a dense tableau. The tableau of the start basis does not depend on the case, so a cold start is a
+copy; all that a pivot does runs along the columns and is vectorised. Amounts are shifted by 1e-9 of their sum during
+the search, which rules out stalling; the answer is taken from the true b and the final basis, with a step of iterative
+refinement, every reduced cost is computed anew from the duals, and if the shift mattered, dual steps repair it.
 
-Names: m rows, K columns (those of one composition count once; padded to a multiple of 8 with empty ones).
+Names: m rows, K columns (those of one composition count once; padded with empty ones to a multiple of 16).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
+
+OUTER: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+INNER: dict[str, Any] = {**OUTER, "no_cpython_wrapper": True}  # called from kernels only
 
 R_GAS = 8.31446261815324
 SHIFT = 1e-9  # of the sum of the start amounts
@@ -23,74 +27,84 @@ OPTIMAL = 1e-12  # reduced costs above minus this share of the largest cost coun
 PIVOT = 1e-9  # least pivot element
 NOISE = 1e-13  # tableau elements below this are rounding
 ROUNDS = 20
-# rows of the work array after the m rows of the tableau
+FRESH = 60  # pivots after which a carried tableau is begun anew
+WALK = 200  # steps from one cached basis to the next
+WIDTH = 16  # most rows
+FORBIDDEN = 1e4  # cost of a column that is not allowed, in units of the largest cost
+# rows of the work array after the m rows of the tableau: reduced costs, costs, scores, two of zeros
 _D, _C, _S, _Q = 0, 1, 2, 3
-# rows of the vector array
-_X, _XS, _INV, _Y, _R, _Z, _CB = 0, 1, 2, 3, 4, 5, 6
-N_WORK, N_VECTORS = 4, 7
+# rows of the vector array: true and shifted amounts, duals, residual, its image, start costs
+_X, _XS, _Y, _R, _Z = 0, 1, 2, 3, 4
+N_WORK, N_VECTORS = 5, 5
 
 OK, LIMIT, OUTSIDE, NOT_A_NUMBER, UNBOUNDED, NOT_ALLOWED = 0, 1, 2, 3, 4, 5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def pivot(work, basis, vec, r, q, m, floor):
-    """One change of basis: column q enters at row r; the shifted amounts follow.
+@njit(**INNER)
+def pivot(work, index, vec, r, q, m, floor):
+    """One change of basis: column q enters at row r; true and shifted amounts follow.
 
-    work : (m + 4, K), tableau, then reduced costs; basis : (m,) columns; vec : (7, m); floor : least shifted amount.
+    work : (m + 5, K), tableau, then reduced costs; index : (2, m + 4), basis, then scratch; vec : (5, m); floor : least
+    shifted amount.
     """
     n_col = work.shape[1]
     p = 1.0 / work[r, q]
     for k in range(n_col):
         work[r, k] *= p
-    work[r, q] = 1.0
-    theta = vec[_XS, r] * p
+    theta = vec[_X, r] * p
+    shifted = vec[_XS, r] * p
+    n = 0
+    for i in range(m):
+        f = work[i, q]
+        if abs(f) > NOISE and i != r:
+            vec[_X, i] -= theta * f
+            vec[_XS, i] = max(vec[_XS, i] - shifted * f, floor)
+            index[1, n] = i
+            n += 1
+    index[1, n] = m + _D
+    index[1, n + 1] = m + _Q
+    index[1, n + 2] = m + _Q + 1
+    for t in range(0, n + 1, 3):  # three rows at a time; rows of zeros fill up
+        h = index[1, t]
+        i = index[1, t + 1]
+        j = index[1, t + 2]
+        e = work[h, q]
+        f = work[i, q]
+        g = work[j, q]
+        for k in range(n_col):
+            v = work[r, k]
+            work[h, k] -= e * v
+            work[i, k] -= f * v
+            work[j, k] -= g * v
     for i in range(m + 1):
-        if i != r:
-            f = work[i, q]
-            if abs(f) > NOISE:
-                for k in range(n_col):
-                    work[i, k] -= f * work[r, k]
-                if i < m:
-                    vec[_XS, i] = max(vec[_XS, i] - theta * f, floor)
-            work[i, q] = 0.0
-    vec[_XS, r] = max(theta, floor)
-    basis[r] = q
+        work[i, q] = 0.0
+    work[r, q] = 1.0
+    vec[_X, r] = theta
+    vec[_XS, r] = max(shifted, floor)
+    index[0, r] = q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def primal(work, basis, vec, m, tol, floor, limit):
-    """Pivot until no reduced cost is below -tol; the column that gains most enters.
+@njit(**INNER)
+def enter(work, vec, weight, m, tol):
+    """The pivot of a primal step: the column with the lowest reduced cost per atom, and the row it empties first.
 
-    tol : [cost]; floor : [mol]; limit : most pivots. Returns status, pivots.
+    weight : (K,) 1 / atoms; tol : reduced costs above -tol [cost] count as zero. Returns row, column; column -1 if
+    none improves, row -1 if nothing limits it.
     """
     n_col = work.shape[1]
     d = m + _D
     s = m + _S
-    for n in range(limit):
-        for i in range(m):
-            vec[_INV, i] = 1.0 / vec[_XS, i]
-        f = vec[_INV, 0]
-        for k in range(n_col):
-            v = work[0, k] * f
-            work[s, k] = v if v > 1e-30 else 1e-30
-        for i in range(1, m):
-            f = vec[_INV, i]
-            for k in range(n_col):
-                v = work[i, k] * f
-                o = work[s, k]
-                work[s, k] = v if v > o else o
-        for k in range(n_col):
-            v = work[d, k]
-            work[s, k] = v / work[s, k] if v < -tol else 0.0
-        q = -1
-        best = 0.0
-        for k in range(n_col):
-            if work[s, k] < best:
-                best = work[s, k]
-                q = k
-        if q < 0:
-            return OK, n
-        r = -1
+    for k in range(n_col):
+        v = work[d, k]
+        work[s, k] = v * weight[k] if v < -tol else 0.0
+    q = -1
+    r = -1
+    best = 0.0
+    for k in range(n_col):
+        if work[s, k] < best:
+            best = work[s, k]
+            q = k
+    if q >= 0:
         least = np.inf
         for i in range(m):
             f = work[i, q]
@@ -99,64 +113,69 @@ def primal(work, basis, vec, m, tol, floor, limit):
                 if ratio < least:
                     least = ratio
                     r = i
-        if r < 0:
-            return UNBOUNDED, n
-        pivot(work, basis, vec, r, q, m, floor)
-    return LIMIT, limit
+    return r, q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def dual(work, basis, vec, m, tol, floor, limit):
-    """Dual steps from a basis without negative reduced costs until no amount is below -tol. Returns status, pivots.
+@njit(**INNER)
+def leave(work, vec, m, tol):
+    """The pivot of a dual step: the row with the most negative amount, and the column that costs least.
 
-    Works on the true amounts, which it takes as the shifted ones.
+    tol : amounts above -tol [mol] count as zero. Returns row, column; row -1 if no amount is negative, column -1 if
+    there is no way to make it positive.
     """
     n_col = work.shape[1]
-    d = m + _D
-    for n in range(limit):
-        r = -1
-        least = -tol
-        for i in range(m):
-            if vec[_X, i] < least:
-                least = vec[_X, i]
-                r = i
-        if r < 0:
-            return OK, n
-        q = -1
+    r = -1
+    q = -1
+    least = -tol
+    for i in range(m):
+        if vec[_X, i] < least:
+            least = vec[_X, i]
+            r = i
+    if r >= 0:
         best = np.inf
         for k in range(n_col):
             f = work[r, k]
             if f < -PIVOT:
-                ratio = max(work[d, k], 0.0) / -f
+                ratio = max(work[m + _D, k], 0.0) / -f
                 if ratio < best:
                     best = ratio
                     q = k
-        if q < 0:
-            return OUTSIDE, n
-        theta = vec[_X, r] / work[r, q]
-        for i in range(m):
-            if i != r:
-                vec[_X, i] -= theta * work[i, q]
-        vec[_X, r] = theta
-        pivot(work, basis, vec, r, q, m, floor)
-    return LIMIT, limit
+    return r, q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def begin(static, inverse, start, b, work, basis, vec):
-    """Put the start basis; returns status and the sum of its amounts [mol].
+@njit(**INNER)
+def subtract(work, row, matrix, first, factor, m):
+    """work[row] -= sum over i of factor[i] matrix[first + i], four rows at a time."""
+    n_col = work.shape[1]
+    i = 0
+    while i + 3 < m:
+        e, f, g, h = factor[i], factor[i + 1], factor[i + 2], factor[i + 3]
+        a = first + i
+        for k in range(n_col):
+            work[row, k] -= (e * matrix[a, k] + f * matrix[a + 1, k]) + (g * matrix[a + 2, k] + h * matrix[a + 3, k])
+        i += 4
+    while i < m:
+        e = factor[i]
+        for k in range(n_col):
+            work[row, k] -= e * matrix[first + i, k]
+        i += 1
+
+
+@njit(**INNER)
+def begin(static, inverse, start, b, work, index, vec):
+    """Put the start basis and its reduced costs; returns status and the sum of its amounts [mol].
 
     static : (2 m, K), tableau of the start basis, then A^T; inverse : (m, m) of the start basis; start : (m,);
     b : (m,) [mol].
     """
     m = start.shape[0]
     n_col = static.shape[1]
-    scale = 0.0
     size = 0.0
     for i in range(m):
         size += abs(b[i])
     if not size < np.inf:
         return NOT_A_NUMBER, 0.0
+    scale = 0.0
     for i in range(m):
         v = 0.0
         for j in range(m):
@@ -169,196 +188,169 @@ def begin(static, inverse, start, b, work, basis, vec):
         scale = 1.0
     for i in range(m):
         vec[_XS, i] = max(vec[_X, i], 0.0) + SHIFT * scale * (1.0 + (0.6180339887498949 * (i + 1)) % 1.0)
-        basis[i] = start[i]
+        index[0, i] = start[i]
+        vec[_R, i] = work[m + _C, start[i]]
+    for i in range(m):
         for k in range(n_col):
             work[i, k] = static[i, k]
+    for k in range(n_col):
+        work[m + _D, k] = work[m + _C, k]
+    subtract(work, m + _D, static, np.int64(0), vec[_R], m)
+    for i in range(m):
+        work[m + _D, start[i]] = 0.0
     return OK, scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def price(work, basis, m):
-    """Reduced costs from the costs and the tableau."""
-    n_col = work.shape[1]
-    d = m + _D
-    c = m + _C
-    for k in range(n_col):
-        work[d, k] = work[c, k]
+@njit(**INNER)
+def resume(work, index, vec, m):
+    """Reduced costs of the basis for new costs."""
+    for k in range(work.shape[1]):
+        work[m + _D, k] = work[m + _C, k]
     for i in range(m):
-        f = work[c, basis[i]]
-        for k in range(n_col):
-            work[d, k] -= f * work[i, k]
+        vec[_R, i] = work[m + _C, index[0, i]]
+    subtract(work, m + _D, work, np.int64(0), vec[_R], m)
     for i in range(m):
-        work[d, basis[i]] = 0.0
+        work[m + _D, index[0, i]] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def answer(static, inverse, start, b, work, basis, vec, fresh):
-    """True amounts and duals of the basis, refined, and the reduced costs from them; returns the least of these.
-
-    fresh : whether the basis has changed since the amounts were last computed.
-    """
+@njit(**INNER)
+def answer(static, inverse, start, b, work, index, vec, big):
+    """Refine the amounts and duals of the basis, and compute the reduced costs anew; returns the least of these."""
     m = start.shape[0]
     n_col = work.shape[1]
     d = m + _D
     c = m + _C
-    if fresh:
-        for i in range(m):
-            vec[_X, i] = 0.0
-        for turn in range(2):
-            for j in range(m):
-                vec[_R, j] = b[j]
-            if turn > 0:
-                for i in range(m):
-                    f = vec[_X, i]
-                    q = basis[i]
-                    for j in range(m):
-                        vec[_R, j] -= f * static[m + j, q]
-            for i in range(m):
-                v = 0.0
-                for j in range(m):
-                    v += inverse[i, j] * vec[_R, j]
-                vec[_Z, i] = v
-            for i in range(m):
-                v = 0.0
-                for j in range(m):
-                    v += work[i, start[j]] * vec[_Z, j]
-                vec[_X, i] += v
     for j in range(m):
+        vec[_R, j] = b[j]
         vec[_Y, j] = 0.0
-    for turn in range(2):
+    for i in range(m):
+        f = vec[_X, i]
+        q = index[0, i]
+        for j in range(m):
+            vec[_R, j] -= f * static[m + j, q]
+    for i in range(m):
+        v = 0.0
+        for j in range(m):
+            v += inverse[i, j] * vec[_R, j]
+        if v != 0.0:
+            q = start[i]
+            for j in range(m):
+                vec[_X, j] += work[j, q] * v
+    for i in range(m):
+        q = start[i]
+        v = work[c, q] - work[d, q]
+        for j in range(m):
+            vec[_Y, j] += v * inverse[i, j]
+    worst = 0.0
+    for i in range(m):
+        q = index[0, i]
+        v = work[c, q]
+        for j in range(m):
+            v -= vec[_Y, j] * static[m + j, q]
+        vec[_R, i] = v
+        worst = max(worst, abs(v))
+    if worst > 1e-15 * big:
         for i in range(m):
-            q = basis[i]
-            v = work[c, q]
-            if turn > 0:
-                for j in range(m):
-                    v -= vec[_Y, j] * static[m + j, q]
-            vec[_CB, i] = v
-        for j in range(m):
+            q = start[i]
             v = 0.0
-            q = start[j]
-            for i in range(m):
-                v += vec[_CB, i] * work[i, q]
-            vec[_Z, j] = v
-        for j in range(m):
-            v = 0.0
-            for i in range(m):
-                v += vec[_Z, i] * inverse[i, j]
-            vec[_Y, j] += v
+            for j in range(m):
+                v += vec[_R, j] * work[j, q]
+            for j in range(m):
+                vec[_Y, j] += v * inverse[i, j]
     for k in range(n_col):
         work[d, k] = work[c, k]
-    for j in range(m):
-        f = vec[_Y, j]
-        for k in range(n_col):
-            work[d, k] -= f * static[m + j, k]
-    least = 0.0
+    subtract(work, d, static, m, vec[_Y], m)
     for i in range(m):
-        work[d, basis[i]] = 0.0
+        work[d, index[0, i]] = 0.0
+    least = 0.0
     for k in range(n_col):
         if work[d, k] < least:
             least = work[d, k]
     return least
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def finish(static, inverse, start, b, work, basis, vec, scale, big, limit):
+@njit(**INNER)
+def finish(static, inverse, start, weight, b, work, index, vec, scale, big, limit):
     """From a feasible basis and its reduced costs to the optimum. Returns status, pivots.
 
-    scale : [mol]; big : largest cost.
+    scale : [mol]; big : largest cost; limit : most pivots.
     """
     m = start.shape[0]
     tol = OPTIMAL * big
     floor = FLOOR * scale
     pivots = 0
-    fresh = True
-    for turn in range(ROUNDS):
-        status, n = primal(work, basis, vec, m, tol, floor, limit - pivots)
-        pivots += n
-        if status != OK:
-            return status, pivots
-        fresh = fresh or n > 0
-        least = answer(static, inverse, start, b, work, basis, vec, fresh)
-        fresh = False
-        if least < -tol:
-            continue
-        status, n = dual(work, basis, vec, m, FEASIBLE * scale, floor, limit - pivots)
-        pivots += n
-        if status != OK:
-            return status, pivots
-        if n == 0:
-            return OK, pivots
-        for i in range(m):
-            vec[_XS, i] = max(vec[_X, i], floor)
-        fresh = True
+    rounds = 0
+    while pivots < limit and rounds < ROUNDS:
+        r, q = enter(work, vec, weight, m, tol)
+        repair = q < 0
+        if repair:
+            rounds += 1
+            if answer(static, inverse, start, b, work, index, vec, big) < -tol:
+                continue
+            r, q = leave(work, vec, m, FEASIBLE * scale)
+            if r < 0:
+                return OK, pivots
+            if q < 0:
+                return OUTSIDE, pivots
+        elif r < 0:
+            return UNBOUNDED, pivots
+        pivot(work, index, vec, r, q, m, floor)
+        pivots += 1
+        if repair:
+            for i in range(m):
+                vec[_XS, i] = max(vec[_X, i], floor)
     return LIMIT, pivots
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def store(work, basis, vec, member, scale, forbidden, out_basis, out_amount, out_dual):
-    """Write one answer; returns status and objective.
+@njit(**INNER)
+def store(work, index, vec, member, scale, forbidden, n, basis, amount, dual, objective):
+    """Write one answer; returns its status.
 
-    member : (K,) original column of each; forbidden : cost from which a column is not allowed.
+    member : (K,) original column of each; forbidden : cost from which a column is not allowed; n : row of the outputs.
     """
-    m = basis.shape[0]
+    m = vec.shape[1]
     c = m + _C
     total = 0.0
     status = OK
     for i in range(m):
-        q = basis[i]
+        q = index[0, i]
         x = vec[_X, i]
         if x < FEASIBLE * scale:
             x = 0.0
-        if x > 0.0:
-            if work[c, q] >= forbidden:
-                status = NOT_ALLOWED
-            total += x * work[c, q]
-        out_basis[i] = member[q]
-        out_amount[i] = x
-        out_dual[i] = vec[_Y, i]
-    return status, total
+        elif work[c, q] >= forbidden:
+            status = NOT_ALLOWED
+        total += x * work[c, q]
+        basis[n, i] = member[q]
+        amount[n, i] = x
+        dual[n, i] = vec[_Y, i]
+    objective[n] = total
+    return status
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def reduce_costs(cost, first, twin, twin_of, work, m, member):
-    """Costs of distinct columns: the cheapest of each composition; columns not allowed (+inf) get a cost that loses.
+@njit(**INNER)
+def reduce_costs(cost, first, twin, twin_of, work, m, member, forbidden):
+    """Costs of distinct columns: the cheapest of each composition; what is not allowed (+inf) costs `forbidden`.
 
     cost : (n_col,); first : (n_distinct,) column; twin, twin_of : further columns and the distinct one they belong to;
-    member : (K,), set. Returns largest finite cost and the cost given to what is not allowed (inf if nothing is), or
-    -1, 0 for a NaN.
+    member : (K,), set.
     """
     c = m + _C
-    n = first.shape[0]
-    for k in range(n):
+    for k in range(first.shape[0]):
         work[c, k] = cost[first[k]]
+    for t in range(twin.shape[0]):
+        k = twin_of[t]
         member[k] = first[k]
     for t in range(twin.shape[0]):
         k = twin_of[t]
-        v = cost[twin[t]]
-        if v < work[c, k] or v != v:
-            work[c, k] = v
+        if cost[twin[t]] < work[c, k]:
+            work[c, k] = cost[twin[t]]
             member[k] = twin[t]
-    big = 0.0
-    total = 0.0
-    for k in range(n):
-        v = abs(work[c, k])
-        total += v
-        big = v if v > big else big
-    if total < np.inf:
-        return big, np.inf
-    big = 0.0
-    for k in range(n):
+    for k in range(first.shape[0]):
         v = work[c, k]
-        if v != v or v == -np.inf:
-            return -1.0, 0.0
-        if v < np.inf:
-            big = max(big, abs(v))
-    forbidden = 1e4 * big + 1.0
-    for k in range(n):
-        if work[c, k] == np.inf:
-            work[c, k] = forbidden
-    return big, forbidden
+        work[c, k] = v if v < forbidden else forbidden
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**INNER)
 def gibbs(g, t_low, t_max, extra, later, T, cost):
     """Cost of every column at one temperature; +inf outside its range.
 
@@ -374,87 +366,268 @@ def gibbs(g, t_low, t_max, extra, later, T, cost):
     cube = square * T
     fourth = cube * T
     for j in range(n_col):
-        cost[j] = (
+        v = (
             g[0, 0, j] + T * g[0, 1, j] + log * g[0, 2, j] + square * g[0, 3, j] + inv * g[0, 4, j]
             + root * g[0, 5, j] + cube * g[0, 6, j] + fourth * g[0, 7, j] + rt * extra[j]
         )  # fmt: skip
+        v = v if t_max[j] + 1e-6 >= T else np.inf
+        cost[j] = v if t_low[0, j] - 1e-6 <= T else np.inf
     for n in range(later.shape[0]):
         j = later[n]
         s = 0
         while s + 1 < t_low.shape[0] and t_low[s + 1, j] <= T:
             s += 1
-        if s > 0:
+        if s > 0 and cost[j] < np.inf:
             cost[j] = (
                 g[s, 0, j] + T * g[s, 1, j] + log * g[s, 2, j] + square * g[s, 3, j] + inv * g[s, 4, j]
                 + root * g[s, 5, j] + cube * g[s, 6, j] + fourth * g[s, 7, j] + rt * extra[j]
             )  # fmt: skip
-    for j in range(n_col):
-        if T > t_max[j] + 1e-6 or T < t_low[0, j] - 1e-6:
-            cost[j] = np.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def solve_costs(
-    static, inverse, start, first, twin, twin_of, b, cost, limit, basis_out, amount, dual_out, objective, status, pivots
-):
-    """Cold solves, costs given.
+@njit(**OUTER)
+def solve(
+    static, inverse, start, weight, first, twin, twin_of, b, cost, g, t_low, t_max, extra, later, temperature, big,
+    limit, period, work, vec, index, member, own, basis, amount, dual, objective, status, pivots,
+):  # fmt: skip
+    """Many cases; costs are given, or come from Gibbs energies at the temperature of each case.
 
-    static, inverse, start, first, twin, twin_of : see `begin`, `reduce_costs`; b : (n, m) [mol]; cost : (n or 1, n_col);
-    limit : most pivots; then outputs, (n, m) and (n,).
+    static, inverse, start, weight, first, twin, twin_of : see `begin`, `enter`, `reduce_costs`; b : (n / period, m)
+    [mol], each serves `period` cases, of which all but the first begin at the basis of the one before; cost :
+    (1, period or n, n_col), or (0, n_col) if they are to come from g (arguments as in `gibbs`); temperature : (n,) [K];
+    big : (1, period or n,) largest finite cost; limit : most pivots of a case; work, vec, index, member, own : scratch
+    (member holds the column each distinct one stands for); then outputs, (n, m) and (n,).
     """
     m = start.shape[0]
-    work = np.zeros((m + N_WORK, static.shape[1]))
-    vec = np.zeros((N_VECTORS, m))
-    basis = np.zeros(m, dtype=np.int64)
-    member = np.zeros(static.shape[1], dtype=np.int64)
-    big = 0.0
-    forbidden = np.inf
-    for n in range(b.shape[0]):
-        if n == 0 or cost.shape[0] > 1:
-            big, forbidden = reduce_costs(cost[n], first, twin, twin_of, work, m, member)
+    carried = 0
+    code = LIMIT
+    scale = 0.0
+    for n in range(status.shape[0]):
         pivots[n] = 0
-        if big < 0.0:
-            status[n] = NOT_A_NUMBER
-            continue
-        code, scale = begin(static, inverse, start, b[n], work, basis, vec)
+        top = big[n % big.shape[0]]
+        forbidden = FORBIDDEN * top + 1.0
+        if cost.shape[0] == 0:
+            if not 0.0 < temperature[n] < np.inf:
+                code = NOT_A_NUMBER
+                status[n] = code
+                continue
+            gibbs(g, t_low, t_max, extra, later, temperature[n], own)
+            reduce_costs(own, first, twin, twin_of, work, m, member, forbidden)
+        elif n == 0 or cost.shape[0] > 1:
+            reduce_costs(cost[n % cost.shape[0]], first, twin, twin_of, work, m, member, forbidden)
+        row = n // period
+        if n % period == 0 or code != OK or carried > FRESH:
+            carried = 0
+            code, scale = begin(static, inverse, start, b[row], work, index, vec)
+        else:
+            resume(work, index, vec, m)
         if code == OK:
-            price(work, basis, m)
-            code, pivots[n] = finish(static, inverse, start, b[n], work, basis, vec, scale, big, limit)
+            code, pivots[n] = finish(static, inverse, start, weight, b[row], work, index, vec, scale, top, limit)
+            carried += pivots[n]
             if code == OK:
-                code, objective[n] = store(
-                    work, basis, vec, member, scale, forbidden, basis_out[n], amount[n], dual_out[n]
-                )
+                code = store(work, index, vec, member, scale, forbidden, n, basis, amount, dual, objective)
         status[n] = code
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def solve_temperatures(
-    static, inverse, start, first, twin, twin_of, b, g, t_low, t_max, extra, later, temperature, limit,
-    basis_out, amount, dual_out, objective, status, pivots,
-):  # fmt: skip
-    """Cold solves, costs from Gibbs energies at the temperature of each case; arguments as in `gibbs`, `solve_costs`."""
-    m = start.shape[0]
-    work = np.zeros((m + N_WORK, static.shape[1]))
-    vec = np.zeros((N_VECTORS, m))
-    basis = np.zeros(m, dtype=np.int64)
-    member = np.zeros(static.shape[1], dtype=np.int64)
-    cost = np.zeros(extra.shape[0])
+@njit(**OUTER)
+def evaluate(b, inverses, neighbours, hint, out):
+    """Amounts of the optimal assemblage of one composition, from assemblages already known; see `cache`.
+
+    Walks from basis to basis: while an amount is negative, to the neighbour that the dual simplex would go to.
+
+    b : (m,) [mol]; inverses : (n, m, 16) [basis, element, phase]; neighbours : (n, m), -1 where not known; hint : basis
+    to begin with; out : (16,) amounts [mol], set (0 past m). Returns the basis, or -1 if a neighbour is not known.
+    """
+    m = b.shape[0]
+    size = 0.0
+    for e in range(m):
+        size += abs(b[e])
+    if not size < np.inf:
+        return -1
+    tol = -FEASIBLE * size
+    h = hint
+    for _ in range(WALK):
+        r = amounts(b, inverses, h, tol, out)
+        if r < 0:
+            for p in range(WIDTH):
+                out[p] = out[p] if out[p] > -tol else 0.0
+            return h
+        h = neighbours[h, r]
+        if h < 0:
+            return -1
+    return -1
+
+
+@njit(**INNER)
+def amounts(b, inverses, h, tol, out):
+    """Amounts of basis h, into out; returns the row of the most negative one below tol, or -1."""
+    m = b.shape[0]
+    for p in range(WIDTH):
+        out[p] = 0.0
+    e = 0
+    while e + 3 < m:
+        t, u, v, w = b[e], b[e + 1], b[e + 2], b[e + 3]
+        for p in range(WIDTH):
+            out[p] += (t * inverses[h, e, p] + u * inverses[h, e + 1, p]) + (
+                v * inverses[h, e + 2, p] + w * inverses[h, e + 3, p]
+            )
+        e += 4
+    while e < m:
+        t = b[e]
+        for p in range(WIDTH):
+            out[p] += t * inverses[h, e, p]
+        e += 1
+    r = -1
+    least = tol
+    for p in range(m):
+        if out[p] < least:
+            least = out[p]
+            r = p
+    return r
+
+
+@njit(**OUTER)
+def look_up(b, inverses, neighbours, root, out, which, amount):
+    """`evaluate` for many compositions, each beginning where the one before ended or, if that is far, at `root`.
+
+    b : (n, m); which : (n,) basis or -1; amount : (n, m), both set. Returns the number of -1.
+    """
+    m = b.shape[1]
+    missing = 0
+    h = root
     for n in range(b.shape[0]):
-        pivots[n] = 0
-        if not 0.0 < temperature[n] < np.inf:
-            status[n] = NOT_A_NUMBER
-            continue
-        gibbs(g, t_low, t_max, extra, later, temperature[n], cost)
-        big, forbidden = reduce_costs(cost, first, twin, twin_of, work, m, member)
-        if big < 0.0:
-            status[n] = NOT_A_NUMBER
-            continue
-        code, scale = begin(static, inverse, start, b[n], work, basis, vec)
-        if code == OK:
-            price(work, basis, m)
-            code, pivots[n] = finish(static, inverse, start, b[n], work, basis, vec, scale, big, limit)
-            if code == OK:
-                code, objective[n] = store(
-                    work, basis, vec, member, scale, forbidden, basis_out[n], amount[n], dual_out[n]
-                )
-        status[n] = code
+        k = evaluate(b[n], inverses, neighbours, h, out)
+        which[n] = k
+        if k < 0:
+            missing += 1
+            h = root
+        else:
+            h = k
+            for p in range(m):
+                amount[n, p] = out[p]
+    return missing
+
+
+@njit(**OUTER)
+def grow(b, root, columns, cost, bases, inverses, neighbours, duals, table, square, out, which, amount):
+    """`look_up` for compositions that missed: bases that are met for the first time are added.
+
+    columns : (m, K) A^T of the distinct columns; cost : (K,); bases : (capacity, m) columns, ascending; duals :
+    (capacity, m); table : (4 capacity + 1,) hash table of bases, -1 where empty, the last element their number;
+    square : (m, 2 m) scratch. Stops where the capacity is used up. Returns the number of compositions done; `which` is
+    set to -2 if no amounts >= 0 exist, -1 if the walk was too long.
+    """
+    m = b.shape[1]
+    h = root
+    for n in range(b.shape[0]):
+        size = 0.0
+        for e in range(m):
+            size += abs(b[n, e])
+        h = root
+        which[n] = -1
+        for _ in range(WALK):
+            r = amounts(b[n], inverses, h, -FEASIBLE * size, out)
+            if r < 0:
+                which[n] = h
+                for p in range(m):
+                    amount[n, p] = out[p] if out[p] > FEASIBLE * size else 0.0
+                break
+            k = neighbours[h, r]
+            if k == -1:
+                if table[-1] == bases.shape[0]:
+                    return n
+                k = step(h, r, columns, cost, bases, inverses, neighbours, duals, table, square)
+            if k < 0:
+                which[n] = k
+                break
+            h = k
+    return b.shape[0]
+
+
+@njit(**INNER)
+def step(h, r, columns, cost, bases, inverses, neighbours, duals, table, square):
+    """The basis that follows h when row r leaves it; added if new. Returns it, or -2 if there is none."""
+    m, n_col = columns.shape
+    q = -1
+    best = np.inf
+    for k in range(n_col):
+        alpha = 0.0
+        d = cost[k]
+        for e in range(m):
+            alpha += inverses[h, e, r] * columns[e, k]
+            d -= duals[h, e] * columns[e, k]
+        if alpha < -PIVOT:
+            ratio = max(d, 0.0) / -alpha
+            if ratio < best:
+                best = ratio
+                q = k
+    if q < 0:
+        neighbours[h, r] = -2
+        return -2
+    new = table[-1]
+    for p in range(m):
+        bases[new, p] = bases[h, p]
+    p = r
+    while p + 1 < m and bases[new, p + 1] < q:
+        bases[new, p] = bases[new, p + 1]
+        p += 1
+    while p > 0 and bases[new, p - 1] > q:
+        bases[new, p] = bases[new, p - 1]
+        p -= 1
+    bases[new, p] = q
+    k = add(columns, cost, bases, inverses, neighbours, duals, table, square)
+    neighbours[h, r] = k
+    return k
+
+
+@njit(**OUTER)
+def add(columns, cost, bases, inverses, neighbours, duals, table, square):
+    """Make the basis standing in the first free row a member; returns its number, or that of its equal."""
+    m = bases.shape[1]
+    new = table[-1]
+    slots = table.shape[0] - 1
+    key = 0
+    for p in range(m):
+        key = (key * 1000003 + bases[new, p]) & 0x3FFFFFFFFFFF
+    slot = key % slots
+    while table[slot] >= 0:
+        k = table[slot]
+        same = True
+        for p in range(m):
+            if bases[k, p] != bases[new, p]:
+                same = False
+                break
+        if same:
+            return k
+        slot = (slot + 1) % slots
+    for p in range(m):
+        for e in range(m):
+            square[e, p] = columns[e, bases[new, p]]
+            square[e, m + p] = 1.0 if e == p else 0.0
+    for i in range(m):  # Gauss-Jordan with row exchange
+        t = i
+        for e in range(i + 1, m):
+            if abs(square[e, i]) > abs(square[t, i]):
+                t = e
+        if t != i:
+            for k in range(2 * m):
+                v = square[i, k]
+                square[i, k] = square[t, k]
+                square[t, k] = v
+        v = 1.0 / square[i, i]
+        for k in range(2 * m):
+            square[i, k] *= v
+        for e in range(m):
+            f = square[e, i]
+            if e != i and f != 0.0:
+                for k in range(2 * m):
+                    square[e, k] -= f * square[i, k]
+    for e in range(m):
+        y = 0.0
+        for p in range(m):
+            inverses[new, e, p] = square[p, m + e]
+            neighbours[new, p] = -1
+            y += cost[bases[new, p]] * square[p, m + e]
+        duals[new, e] = y
+    table[slot] = new
+    table[-1] = new + 1
+    return new

@@ -17,6 +17,7 @@ from ...errors import CompositionError, MissingDataError, ValidityError, Wastela
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+GibbsTable = tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray]
 
 OK, LIMIT, OUTSIDE, NOT_A_NUMBER, UNBOUNDED, NOT_ALLOWED = range(6)
 #: Meaning of `LPResult.status`.
@@ -101,9 +102,11 @@ class Prepared:
     start : ndarray of int64, shape (n_row,)
         Distinct column of each start column.
     static : ndarray, shape (2 n_row, K)
-        Tableau of the start basis, then the distinct columns, padded to a multiple of 8.
+        Tableau of the start basis, then the distinct columns, padded to a multiple of 16.
     inverse : ndarray, shape (n_row, n_row)
         Of the start basis.
+    weight : ndarray, shape (K,)
+        1 / atoms of each distinct column.
     first, twin, twin_of : ndarray of int64
         First column of each distinct composition; the other columns and the distinct one each belongs to.
     """
@@ -112,6 +115,7 @@ class Prepared:
     start: IntArray
     static: FloatArray
     inverse: FloatArray
+    weight: FloatArray
     first: IntArray
     twin: IntArray
     twin_of: IntArray
@@ -119,7 +123,7 @@ class Prepared:
     @property
     def kernel(self) -> tuple[Any, ...]:
         """First arguments of the kernels."""
-        return self.static, self.inverse, self.start, self.first, self.twin, self.twin_of
+        return self.static, self.inverse, self.start, self.weight, self.first, self.twin, self.twin_of
 
 
 def prepare(A: ArrayLike, start: ArrayLike) -> Prepared:
@@ -169,13 +173,15 @@ def _prepare(a_bytes: bytes, shape: tuple[int, ...], start_bytes: bytes) -> Prep
     if np.linalg.matrix_rank(square) < m:
         raise CompositionError(f"the start columns {s.tolist()} do not span the elements.")
     inverse = np.linalg.inv(square)
-    width = -(-first.size // 8) * 8
+    width = -(-first.size // 16) * 16
     static = np.zeros((2 * m, width))
     static[m:, : first.size] = a[first].T
     static[:m, : first.size] = np.linalg.solve(square, a[first].T)
     static[:m][np.abs(static[:m]) < 1e-14] = 0.0
+    weight = np.ones(width)
+    weight[: first.size] = 1.0 / np.abs(a[first]).sum(axis=1)
     return Prepared(
-        a, np.ascontiguousarray(group[s], dtype=np.int64), static, np.ascontiguousarray(inverse), first,
+        a, np.ascontiguousarray(group[s], dtype=np.int64), static, np.ascontiguousarray(inverse), weight, first,
         np.ascontiguousarray(twin, dtype=np.int64), np.ascontiguousarray(group[twin], dtype=np.int64),
     )  # fmt: skip
 
@@ -209,15 +215,13 @@ def solve(
     CompositionError, MissingDataError, ValidityError, WastelabError
         See `prepare` and `LPResult.check`.
     """
-    from . import _kernels
-
     prepared = prepare(A, start)
-    amounts = _rows(b, prepared.A.shape[1], "b")
-    costs = _rows(cost, prepared.A.shape[0], "cost")
+    amounts = rows(b, prepared.A.shape[1], "b")
+    costs = rows(cost, prepared.A.shape[0], "cost")
     if len(costs) not in (1, len(amounts)):
         raise CompositionError(f"there are {len(costs)} rows of costs for {len(amounts)} cases; give 1 or as many.")
-    out = _empty(amounts.shape)
-    _kernels.solve_costs(*prepared.kernel, amounts, costs, limit, *_fields(out))
+    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs), limit)
+    out.status[np.broadcast_to((np.isnan(costs) | (costs == -np.inf)).any(axis=1), out.n)] = NOT_A_NUMBER
     return _done(out, check)
 
 
@@ -255,14 +259,50 @@ def solve_at(
     -------
     LPResult
     """
-    from . import _kernels
-
     prepared = prepare(A, start)
-    amounts = _rows(b, prepared.A.shape[1], "b")
+    amounts = rows(b, prepared.A.shape[1], "b")
     table = _gibbs_table(prepared.A.shape[0], t_low, g, extra, t_max)
-    temperature = np.ascontiguousarray(np.broadcast_to(np.asarray(temperature_K, dtype=np.float64), len(amounts)))
-    out = _empty(amounts.shape)
-    _kernels.solve_temperatures(*prepared.kernel, amounts, *table, temperature, limit, *_fields(out))
+    temperature = np.array(np.broadcast_to(np.asarray(temperature_K, dtype=np.float64), len(amounts)))
+    out = _run(prepared, amounts, None, table, temperature, _largest(table, temperature), limit)
+    return _done(out, check)
+
+
+def sweep(
+    A: ArrayLike,
+    t_low: ArrayLike,
+    g: ArrayLike,
+    extra: ArrayLike,
+    b: ArrayLike,
+    temperature_K: ArrayLike,
+    start: ArrayLike,
+    *,
+    t_max: ArrayLike | None = None,
+    check: bool = True,
+    limit: int = PIVOT_LIMIT,
+) -> LPResult:
+    """Solve every mix at every temperature; each begins at the answer for the temperature before.
+
+    Parameters
+    ----------
+    A, t_low, g, extra, start, t_max, check, limit
+        As in `solve_at`.
+    b : array_like, shape (n, n_row)
+        [mol]
+    temperature_K : array_like, shape (n_T,)
+        In rising or falling order, if it is to be fast [K].
+
+    Returns
+    -------
+    LPResult
+        Of n x n_T cases, temperature running fastest.
+    """
+    prepared = prepare(A, start)
+    amounts = rows(b, prepared.A.shape[1], "b")
+    table = _gibbs_table(prepared.A.shape[0], t_low, g, extra, t_max)
+    temperature = np.array(temperature_K, dtype=np.float64).reshape(-1)
+    costs = _costs(table, temperature)
+    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs), limit, max(len(temperature), 1))
+    out.status[np.tile(np.isnan(costs).any(axis=1), len(amounts))] = NOT_A_NUMBER
     return _done(out, check)
 
 
@@ -293,9 +333,7 @@ def sensitivity(A: ArrayLike, basis: ArrayLike) -> FloatArray:
     return np.asarray(np.linalg.inv(np.swapaxes(columns, -1, -2)))
 
 
-def _gibbs_table(
-    n_col: int, t_low: ArrayLike, g: ArrayLike, extra: ArrayLike, t_max: ArrayLike | None
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray]:
+def _gibbs_table(n_col: int, t_low: ArrayLike, g: ArrayLike, extra: ArrayLike, t_max: ArrayLike | None) -> GibbsTable:
     low = np.asarray(t_low, dtype=np.float64)
     coefficients = np.asarray(g, dtype=np.float64)
     more = np.ascontiguousarray(extra, dtype=np.float64)
@@ -305,6 +343,8 @@ def _gibbs_table(
             f"t_low {low.shape} and g {coefficients.shape} do not fit {n_col} columns; expected (n_col, n_segments) "
             "and (n_col, n_segments, 8)."
         )
+    if not (np.isfinite(coefficients).all() and np.isfinite(more).all()):
+        raise MissingDataError("a coefficient of G or an activity term is not a finite number.")
     if more.shape != (n_col,) or high.shape != (n_col,):
         raise CompositionError(f"extra {more.shape} and t_max {high.shape} do not have {n_col} values.")
     later = np.flatnonzero(np.isfinite(low[:, 1:]).any(axis=1)).astype(np.int64)
@@ -313,7 +353,70 @@ def _gibbs_table(
     )  # fmt: skip
 
 
-def _rows(values: ArrayLike, width: int, name: str) -> FloatArray:
+def _run(
+    prepared: Prepared,
+    b: FloatArray,
+    cost: FloatArray | None,
+    table: GibbsTable | None,
+    temperature: FloatArray,
+    big: FloatArray,
+    limit: int,
+    period: int = 1,
+) -> LPResult:
+    from . import _kernels
+
+    n_col, m = prepared.A.shape
+    out = _empty((len(b) * period, m))
+    none = np.empty((0, n_col))
+    if table is None:
+        table = (np.empty((0, 8, n_col)), none, np.empty(0), np.empty(0), np.empty(0, dtype=np.int64))
+    width = prepared.static.shape[1]
+    member = np.zeros(width, dtype=np.int64)
+    member[: prepared.first.size] = prepared.first
+    arguments: tuple[Any, ...] = (
+        *prepared.kernel, b, none if cost is None else cost, *table, temperature, big, limit, period,
+        np.zeros((m + _kernels.N_WORK, width)), np.zeros((_kernels.N_VECTORS, m)),
+        np.zeros((2, m + 4), dtype=np.int64), member, np.zeros(n_col),
+        out.basis, out.amount, out.dual, out.objective, out.status, out.pivots,
+    )  # fmt: skip
+    _kernels.solve(*arguments)
+    return out
+
+
+def _size(cost: FloatArray) -> FloatArray:
+    return np.asarray(np.abs(np.where(np.isfinite(cost), cost, 0.0)).max(axis=1))
+
+
+def _costs(table: GibbsTable, T: FloatArray) -> FloatArray:
+    """Cost of every column at every temperature, shape (n_T, n_col); +inf outside a column's range."""
+    from ...reference.thermochemistry import GAS_CONSTANT, g_basis
+
+    g, low, high, extra, _ = table
+    t = np.where(np.isfinite(T) & (T > 0), T, np.nan)[:, None]
+    basis = g_basis(t[:, 0])
+    cost = np.einsum("tp,pj->tj", basis, g[0])
+    for s in range(1, len(low)):
+        later = low[s] <= t
+        cost = np.where(later, np.einsum("tp,pj->tj", basis, g[s]), cost)
+    cost += GAS_CONSTANT * t * extra
+    return np.where((t > high + 1e-6) | (t < low[0] - 1e-6), np.inf, cost)
+
+
+def _largest(table: GibbsTable, T: FloatArray) -> FloatArray:
+    """Size of the costs, for tolerances: the largest at the ends of the temperatures, within each phase's range."""
+    from ...reference.thermochemistry import GAS_CONSTANT, g_basis
+
+    g, low, high, extra, _ = table
+    finite = T[np.isfinite(T) & (T > 0)]
+    big = 1.0
+    for t in (finite.min(), finite.max()) if finite.size else ():
+        inside = np.clip(t, low[0], np.maximum(high, low[0]))
+        cost = np.einsum("jp,pj->j", g_basis(inside), g[0]) + GAS_CONSTANT * t * extra
+        big = max(big, float(np.abs(cost).max()))
+    return np.array([big])
+
+
+def rows(values: ArrayLike, width: int, name: str) -> FloatArray:
     out = np.ascontiguousarray(values, dtype=np.float64)
     if out.ndim == 1:
         out = out[None, :]
@@ -328,10 +431,6 @@ def _empty(shape: tuple[int, ...]) -> LPResult:
         np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan), np.full(shape, np.nan), np.full(n, np.nan),
         np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.int32),
     )  # fmt: skip
-
-
-def _fields(out: LPResult) -> tuple[Any, ...]:
-    return out.basis, out.amount, out.dual, out.objective, out.status, out.pivots
 
 
 def _done(out: LPResult, check: bool) -> LPResult:

@@ -1,0 +1,220 @@
+"""Assemblages at one set of costs, kept: an optimal basis serves every composition in its cone.
+
+At fixed costs a basis is optimal for exactly the b with B^-1 b >= 0. Where that fails for one phase, the dual simplex
+leads to a certain neighbouring basis, whatever b is; so the bases and their neighbours form a graph that is walked,
+and grows where it has not been walked before. The answers are those of a cold solve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import CompositionError, MissingDataError
+from . import lp
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CacheArrays:
+    """A snapshot of the cache for use in other kernels, with `_kernels.evaluate`.
+
+    Attributes
+    ----------
+    bases : ndarray of int64, shape (n, n_row)
+        Columns of A in each basis.
+    inverses : ndarray, shape (n, n_row, 16)
+        [basis, element, phase]: amount of each phase per mol of each element; zero past n_row.
+    neighbours : ndarray of int64, shape (n, n_row)
+        Basis to go to where the amount of this phase is negative; -1 not known, -2 there is none.
+    duals : ndarray, shape (n, n_row)
+        Potential of each element [J/mol].
+    root : int
+        Basis to begin with.
+    """
+
+    bases: IntArray
+    inverses: FloatArray
+    neighbours: IntArray
+    duals: FloatArray
+    root: int = 0
+
+
+class AssemblageCache:
+    """Equilibria of many compositions at one temperature and gas.
+
+    Parameters
+    ----------
+    A : array_like, shape (n_col, n_row)
+        Atoms of each element in each phase.
+    cost : array_like, shape (n_col,)
+        Gibbs energy of each phase [J/mol]; +inf where it is not allowed.
+    start : array_like of int, shape (n_row,)
+        As in `lp.solve`.
+
+    Notes
+    -----
+    May be used from several threads: a look-up works on a snapshot and releases the interpreter lock; only growth is
+    serialised.
+    """
+
+    def __init__(self, A: ArrayLike, cost: ArrayLike, start: ArrayLike) -> None:
+        prepared = lp.prepare(A, start)
+        n_col, m = prepared.A.shape
+        costs = np.ascontiguousarray(cost, dtype=np.float64)
+        if costs.shape != (n_col,):
+            raise CompositionError(f"cost has shape {costs.shape}; expected ({n_col},).")
+        if np.isnan(costs).any() or (costs == -np.inf).any():
+            raise MissingDataError(f"the cost of column {int(np.argmax(np.isnan(costs)))} is not a number.")
+        self.A = prepared.A
+        self.cost = costs
+        self.start = np.ascontiguousarray(start, dtype=np.int64)
+        member = prepared.first.copy()
+        for column, of in zip(prepared.twin, prepared.twin_of, strict=True):
+            if costs[column] < costs[member[of]]:
+                member[of] = column
+        self._member = member
+        finite = np.isfinite(costs)
+        self._forbidden = 1e4 * float(np.abs(costs[finite]).max(initial=1.0)) + 1.0
+        self._columns = np.ascontiguousarray(self.A[member].T)
+        self._cost = np.minimum(costs[member], self._forbidden)
+        self._lock = Lock()
+        self._allocate(64, m)
+        centre = lp.solve(self.A, self.A[self.start].sum(axis=0), costs, self.start)
+        position = {int(c): k for k, c in enumerate(member)}
+        with self._lock:
+            self._bases[0] = sorted(position[int(c)] for c in centre.basis[0])
+            self._add()
+            self._publish()
+
+    @property
+    def n(self) -> int:
+        """Assemblages met so far."""
+        return len(self._snapshot.bases)
+
+    def arrays(self) -> CacheArrays:
+        """What is known now, for kernels."""
+        return self._snapshot
+
+    def locate(self, b: ArrayLike) -> tuple[IntArray, FloatArray]:
+        """Basis and amounts of each composition: the fast part of `solve`.
+
+        Parameters
+        ----------
+        b : array_like, shape (n, n_row)
+            [mol]
+
+        Returns
+        -------
+        which : ndarray of int64, shape (n,)
+            Row of ``arrays().bases``; -2 if no amounts >= 0 exist, -1 if b is not finite or the walk was too long.
+        amount : ndarray, shape (n, n_row)
+            [mol]; NaN where `which` is negative.
+        """
+        from . import _kernels
+
+        amounts = lp.rows(b, self.A.shape[1], "b")
+        which = np.empty(len(amounts), dtype=np.int64)
+        amount = np.empty(amounts.shape)
+        now = self._snapshot
+        out = np.zeros(_kernels.WIDTH)
+        missing = _kernels.look_up(amounts, now.inverses, now.neighbours, now.root, out, which, amount)
+        if missing:
+            rows = np.flatnonzero(which < 0)
+            rows = rows[np.isfinite(amounts[rows]).all(axis=1)]
+            which[rows], amount[rows] = self._grow(amounts[rows])
+            amount[which < 0] = np.nan
+        return which, amount
+
+    def solve(self, b: ArrayLike, *, check: bool = True) -> lp.LPResult:
+        """Equilibrium of each composition.
+
+        Parameters
+        ----------
+        b : array_like, shape (n, n_row)
+            Amount of each element [mol].
+        check : bool
+            Whether a case that could not be solved raises; otherwise see `LPResult.status`.
+
+        Returns
+        -------
+        LPResult
+            As of `lp.solve`; ``pivots`` is 0 where the cache served.
+        """
+        amounts = lp.rows(b, self.A.shape[1], "b")
+        which, amount = self.locate(amounts)
+        now = self._snapshot
+        dual = now.duals[which]
+        result = lp.LPResult(
+            now.bases[which].astype(np.int32), amount, dual, np.einsum("ij,ij->i", amounts, dual),
+            np.zeros(len(which), dtype=np.int8), np.zeros(len(which), dtype=np.int32),
+        )  # fmt: skip
+        rest = which < 0
+        if self._penalised:
+            rest |= (np.isinf(self.cost)[result.basis] & (amount > 0)).any(axis=1)
+        if rest.any():
+            cold = lp.solve(self.A, amounts[rest], self.cost, self.start, check=False)
+            for name in ("basis", "amount", "dual", "objective", "status", "pivots"):
+                getattr(result, name)[rest] = getattr(cold, name)
+        return result.check() if check else result
+
+    def _allocate(self, capacity: int, m: int) -> None:
+        from . import _kernels
+
+        self._bases = np.zeros((capacity, m), dtype=np.int64)
+        self._inverses = np.zeros((capacity, m, _kernels.WIDTH))
+        self._neighbours = np.full((capacity, m), -1, dtype=np.int64)
+        self._duals = np.zeros((capacity, m))
+        self._table = np.full(4 * capacity + 1, -1, dtype=np.int64)
+        self._table[-1] = 0
+
+    def _add(self) -> None:
+        from . import _kernels
+
+        arguments: tuple[Any, ...] = (
+            self._columns, self._cost, self._bases, self._inverses, self._neighbours, self._duals, self._table,
+            np.zeros((self.A.shape[1], 2 * self.A.shape[1])),
+        )  # fmt: skip
+        _kernels.add(*arguments)
+
+    def _grow(self, b: FloatArray) -> tuple[IntArray, FloatArray]:
+        from . import _kernels
+
+        m = self.A.shape[1]
+        which = np.full(len(b), -1, dtype=np.int64)
+        amount = np.full(b.shape, np.nan)
+        scratch = np.zeros((m, 2 * m)), np.zeros(_kernels.WIDTH)
+        with self._lock:
+            done = 0
+            while done < len(b):
+                if self._table[-1] == len(self._bases):
+                    self._enlarge()
+                arguments: tuple[Any, ...] = (
+                    b[done:], 0, self._columns, self._cost, self._bases, self._inverses, self._neighbours,
+                    self._duals, self._table, *scratch, which[done:], amount[done:],
+                )  # fmt: skip
+                done += _kernels.grow(*arguments)
+            self._publish()
+        return which, amount
+
+    def _enlarge(self) -> None:
+        """Twice the capacity; snapshots keep the old arrays."""
+        old = self._bases, self._neighbours, self._inverses, self._duals
+        n = len(old[0])
+        self._allocate(2 * n, self.A.shape[1])
+        for k in range(n):  # the hash table is laid out anew
+            self._bases[k] = old[0][k]
+            self._add()
+        self._neighbours[:n] = old[1]
+
+    def _publish(self) -> None:
+        n = int(self._table[-1])
+        bases = self._member[self._bases[:n]]
+        self._penalised = bool(np.isinf(self.cost).any())
+        self._snapshot = CacheArrays(bases, self._inverses[:n], self._neighbours[:n].copy(), self._duals[:n])
