@@ -59,7 +59,8 @@ def kaolinite_from_mass_loss(loss: ArrayLike) -> FloatArray:
     Two H2O per formula unit: 7.165 times the loss. Carbonate, carbon, illite, boehmite or pyrite in the same range
     must be taken off first; a loss above 13.96 wt% is more than pure kaolinite has and is refused.
     """
-    return array_within(loss, 0.0, 100.0 * WATER_SHARE * (1 + 1e-9), "mass loss of kaolinite", "wt%") / WATER_SHARE
+    given = array_within(loss, 0.0, 100.0 * WATER_SHARE * 1.005, "mass loss of kaolinite", "wt%")
+    return np.asarray(np.minimum(given / WATER_SHARE, 100.0))
 
 
 def calcined_kaolinite(raw: ArrayLike, remaining: ArrayLike, loss: ArrayLike) -> FloatArray:
