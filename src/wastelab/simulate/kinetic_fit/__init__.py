@@ -6,6 +6,7 @@ See `fit_kinetics`. Conversion of one curve: `convert`; overlapping steps: `deco
 from .checks import Finding
 from .conversion import Conversion, convert
 from .curves import Run, read_run
+from .deconvolution import Deconvolution, deconvolve
 from .fit import METHODS, conversions, fit_kinetics, steps
 from .isoconversional import (
     friedman,
@@ -17,11 +18,32 @@ from .isoconversional import (
     vyazovkin_incremental,
 )
 from .model_fit import ModelFit
+from .parallel import ParallelFit, fit_parallel
 from .predict import dtg_peak
 from .result import KineticFit
 
 __all__ = [
-    "METHODS", "Conversion", "Finding", "KineticFit", "ModelFit", "Run", "conversions", "convert", "dtg_peak",
-    "fit_kinetics", "friedman", "kissinger", "kissinger_akahira_sunose", "ozawa_flynn_wall", "read_run", "starink",
-    "steps", "vyazovkin", "vyazovkin_incremental",
-]  # fmt: skip
+    "METHODS",
+    "Conversion",
+    "Deconvolution",
+    "Finding",
+    "KineticFit",
+    "ModelFit",
+    "ParallelFit",
+    "Run",
+    "conversions",
+    "convert",
+    "deconvolve",
+    "dtg_peak",
+    "fit_kinetics",
+    "fit_parallel",
+    "friedman",
+    "kissinger",
+    "kissinger_akahira_sunose",
+    "ozawa_flynn_wall",
+    "read_run",
+    "starink",
+    "steps",
+    "vyazovkin",
+    "vyazovkin_incremental",
+]

@@ -132,7 +132,7 @@ def check_runs(conversions: Sequence[Conversion]) -> list[Finding]:
                 f"cause).",
                 f"{c.name}：实测 {per_minute:.3g} K/min，程序 {60 * c.programme_beta:.3g} K/min；采用实测值。"
                 f"", per_minute))  # fmt: skip
-        if c.initial_mass_mg is not None and c.initial_mass_mg * per_minute > 100.0:
+        if c.initial_mass_mg is not None and c.initial_mass_mg * per_minute > 105.0:
             out.append(Finding(
                 "sample_mass", "warning",
                 f"{c.name}: {c.initial_mass_mg:.3g} mg at {per_minute:.3g} K/min; mass times rate above 100 mg "

@@ -46,6 +46,8 @@ class Conversion:
         Mass lost (positive) of the mass at the start [kg/kg]; None where it is not known.
     noise : float
         Standard deviation of the conversion [-].
+    end_se : (float, float)
+        Standard errors of the levels that stand for 0 and 1; 0 where not known (heat flow, given conversions) [-].
     smoothing_K : float
         Width of the Savitzky-Golay window, 0 where a spline runs through the points [K].
     baseline : str
@@ -70,6 +72,7 @@ class Conversion:
     window_K: tuple[float, float]
     change: float | None
     noise: float
+    end_se: tuple[float, float]
     smoothing_K: float
     baseline: str
     initial_mass_mg: float | None = None
@@ -147,15 +150,17 @@ def convert(
     if baseline == "auto":
         baseline = {"mass": "horizontal", "dsc": "tangential", "alpha": "none"}[run.kind]  # type: ignore[assignment]
     n_edge = max(int(edge * t.size), 2)
+    change: float | None = None
+    end_se = (0.0, 0.0)
     if run.kind == "alpha":
-        alpha, change = values, None
+        alpha = values
     elif run.kind == "mass":
-        alpha, change = _mass_conversion(run, t, temp, values, baseline, n_edge)
+        alpha, change, end_se = _mass_conversion(run, t, temp, values, baseline, n_edge)
         if not run.relative:
             change = None
             notes.append("the mass at the start is unknown; the loss is not given as a fraction")
     else:
-        alpha, change = _heat_conversion(run, t, temp, values, baseline, n_edge), None
+        alpha = _heat_conversion(run, t, temp, values, baseline, n_edge)
     beta, beta_se, departure = _rate(run.name, t, temp, alpha)
     sigma = noise(alpha) if run.kind != "dsc" else noise(values) / max(float(np.ptp(values)), 1e-300)
     width = _width(t, alpha, beta) if smoothing_K is None else float(smoothing_K)
@@ -170,8 +175,8 @@ def convert(
     program = _programme(run, float(t[0]), float(t[-1]))
     return Conversion(
         run.name, run.kind, smooth_t, smooth_temp, smooth, rate, t, alpha, beta, beta_se, departure,
-        (float(temp[0]), float(temp[-1])), change, sigma, width, baseline, run.initial_mass_mg, program, run.sha256,
-        tuple(notes), spline,
+        (float(temp[0]), float(temp[-1])), change, sigma, end_se, width, baseline, run.initial_mass_mg, program,
+        run.sha256, tuple(notes), spline,
     )  # fmt: skip
 
 
@@ -242,19 +247,31 @@ def _tangent(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
     return np.asarray(level + slope * (at - x.mean()))
 
 
-def _ends(t: FloatArray, values: FloatArray, n: int) -> tuple[float, float]:
-    """Values at the two ends, each by a straight line over `n` points."""
-    first = float(_tangent(t[:n], values[:n], t[:1])[0]) if n > 2 else float(values[0])
-    last = float(_tangent(t[-n:], values[-n:], t[-1:])[0]) if n > 2 else float(values[-1])
-    return first, last
+def _end(t: FloatArray, values: FloatArray, n: int) -> tuple[float, float]:
+    """Level at the start of `values` and its standard error: the mean of as long a stretch as shows no trend, else the
+    end of a straight line over `n` points."""
+    if n <= 2:
+        return float(values[0]), 0.0
+    sigma = noise(values)
+    best, se = float(_tangent(t[:n], values[:n], t[:1])[0]), 2.0 * sigma / np.sqrt(n)
+    for length in (n, 2 * n, 4 * n, 8 * n):
+        if length > 0.2 * t.size or sigma == 0.0:
+            break
+        x = t[:length] - t[:length].mean()
+        slope = float(x @ values[:length] / (x @ x))
+        if abs(slope) > sigma / np.sqrt(x @ x):
+            break
+        best, se = float(values[:length].mean()), sigma / np.sqrt(length)
+    return best, float(se)
 
 
 def _mass_conversion(
     run: Run, t: FloatArray, temp: FloatArray, mass: FloatArray, baseline: str, n: int
-) -> tuple[FloatArray, float]:
+) -> tuple[FloatArray, float, tuple[float, float]]:
     if baseline == "linear":  # buoyancy and drift: what the balance does before the step, over the whole window
         mass = mass - (_tangent(temp[:n], mass[:n], temp) - _tangent(temp[:n], mass[:n], temp[:1])[0])
-    first, last = _ends(t, mass, n)
+    first, first_se = _end(t, mass, n)
+    last, last_se = _end(t[::-1], mass[::-1], n)
     loss = first - last
     spread = max(noise(mass), 1e-12)
     if abs(loss) < 10.0 * spread or loss == 0.0:
@@ -273,8 +290,8 @@ def _mass_conversion(
         gap = before - after
         if bool((gap <= 0).any()):
             raise ValidityError(f"{run.name}: the tangents before and after the step cross in the window; widen it.")
-        return (before - mass) / gap, loss
-    return (first - mass) / loss, loss
+        return (before - mass) / gap, loss, (first_se / loss, last_se / loss)
+    return (first - mass) / loss, loss, (first_se / loss, last_se / loss)
 
 
 def _heat_conversion(run: Run, t: FloatArray, temp: FloatArray, flow: FloatArray, baseline: str, n: int) -> FloatArray:

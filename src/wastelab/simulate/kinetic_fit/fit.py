@@ -221,7 +221,7 @@ def _convert_all(
         raise ValidityError("Give window= or step=, not both.")
     windows = _windows(window, len(curves))
     out: list[Conversion] = []
-    findings: list[Finding] = []
+    several: list[str] = []
     for k, curve in enumerate(curves):
         if isinstance(curve, Conversion):
             out.append(curve)
@@ -234,21 +234,26 @@ def _convert_all(
             found = [s for s in find_steps(run) if s.share > 0.05]
             if len(found) > 1:
                 where = ", ".join(f"{s.peak_K - 273.15:.0f} degC" for s in found)
-                findings.append(Finding(
-                    "several_steps", "warning",
-                    f"{run.name}: the DTG of the whole run has {len(found)} peaks ({where}), fitted here as one "
-                    f"step. Choose one "
-                    "with step= or window=, or use deconvolve or fit_parallel where they overlap.",
-                    f"{run.name}：全程 DTG 有 {len(found)} 个峰（{where}），此处按一步拟合；请用 step= 或 "
-                    f"window= 选定。",
-                    float(len(found))))  # fmt: skip
+                several.append(f"{run.name}: {where}")
         out.append(convert(run, window_K=bounds, baseline=baseline, smoothing_K=width))
     if len({c.kind for c in out}) > 1:
         raise ValidityError(
             f"The curves are of different kinds ({', '.join(f'{c.name}: {c.kind}' for c in out)}); choose one "
             f"with signal=."
         )
-    return out, findings
+    if not several:
+        return out, []
+    listed = "; ".join(several)
+    remark = Finding(
+        "several_steps",
+        "warning",
+        f"The DTG of whole runs has several peaks, fitted here as one step ({listed}). Choose one with step= or "
+        f"window=, "
+        "or use deconvolve or fit_parallel where they overlap.",
+        f"全程 DTG 有多个峰，此处按一步拟合（{listed}）；请用 step= 或 window= 选定。",
+        float(len(several)),
+    )
+    return out, [remark]
 
 
 def _step(run: Run, step: int | str) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """What names a model once the activation energy is known: master plots, and the pre-exponential factor by compensation.
 
 y(alpha) = d(alpha)/dt exp(Ea/RT) has the shape of f(alpha); z(alpha) = d(alpha)/dt T^2 that of f(alpha) g(alpha).
-Malek, Thermochim. Acta 200 (1992) 257-269 (doi:10.1016/0040-6031(92)85118-F); ICTAC 2011 (doi:10.1016/j.tca.2011.03.034).
+Malek, Thermochim. Acta 200 (1992) 257-269 (doi:10.1016/0040-6031(92)85118-F); ICTAC 2011
+(doi:10.1016/j.tca.2011.03.034).
 """
 
 from __future__ import annotations

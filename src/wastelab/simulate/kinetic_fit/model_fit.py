@@ -1,7 +1,8 @@
 """One triplet to several heating rates at once: every ICTAC model by least squares on alpha(t), ranked by AICc.
 
 Temperatures are those measured, the integral over them is exact to rounding. Standard errors come from the Jacobian,
-widened where residuals of neighbouring points go together (effective number of points); intervals by Student's t, by
+widened where residuals of neighbouring points go together (effective number of points) and by the levels that stand for
+conversions of 0 and 1; intervals by Student's t, by
 profile or by a block bootstrap with a seed. AICc: Burnham & Anderson, Model Selection and Multimodel Inference (2002).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -167,7 +169,19 @@ class Problem:
         )
         self.reference_K = float(1.0 / np.mean([np.mean(1.0 / r.temperature_K) for r in self.runs]))
         self.measured = np.concatenate([r.alpha for r in self.runs])
+        ends = np.cumsum([0, *(r.alpha.size for r in self.runs)])
+        self.slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
         self.splits = np.cumsum([r.alpha.size for r in self.runs])[:-1]
+
+    def end_covariance(self, jac: FloatArray, inverse: NDArray[Any]) -> FloatArray:
+        """What the uncertain levels of 0 and 1 of each run add: they shift all of its conversions together."""
+        out = np.zeros_like(inverse)
+        for part, c in zip(self.slices, self.conversions, strict=True):
+            alpha = self.measured[part]
+            for shape, se in ((1.0 - alpha, c.end_se[0]), (alpha, c.end_se[1])):
+                h = inverse @ (jac[part].T @ shape) * se
+                out += np.outer(h, h)
+        return out
 
     def model(self, family: str, values: Sequence[float] | FloatArray) -> ReactionModel:
         """The model of a family with fitted parameters in the order of `FITTED`."""
@@ -214,7 +228,7 @@ def _effective(residuals: Sequence[FloatArray], n: int) -> float:
     rho = min(max(over / under if under > 0 else 0.0, 0.0), 0.999)
     if rho < 2.0 / np.sqrt(n):  # what white noise itself shows
         return float(n)
-    return max(n * (1.0 - rho) / (1.0 + rho), 4.0)
+    return max(n * (1.0 - rho) / (1.0 + rho), 10.0)
 
 
 def fit_model(problem: Problem, family: str, *, confidence: float = 0.95, start: FloatArray | None = None) -> ModelFit:
@@ -265,7 +279,8 @@ def _summary(
     effective = _effective(parts, n)
     freedom = max(effective - k, 1.0)
     # widened as if `effective` points carried the information
-    covariance = np.linalg.pinv(jac.T @ jac) * (rss / max(n - k, 1)) * (n / effective)
+    inverse = np.linalg.pinv(jac.T @ jac)
+    covariance = inverse * (rss / max(n - k, 1)) * (n / effective) + problem.end_covariance(jac, inverse)
     scale = R * problem.reference_K / 1e3
     turn = np.eye(k)  # (ln k, e, ...) to (Ea, ln A, ...): ln A = ln k + e
     turn[0], turn[1] = np.eye(k)[1] * scale, np.eye(k)[0] + np.eye(k)[1]
@@ -296,7 +311,8 @@ def fit_models(
 ) -> tuple[list[ModelFit], dict[str, str]]:
     """All families, best first by AICc, and why others could not be fitted.
 
-    The AICc of all is taken with the effective number of points of the best: one yardstick for one set of data.
+    The AICc of all is taken with the effective number of points of the best: one yardstick for one set of data, and
+    never below 50: where no model fits, residuals say nothing about the points.
     """
     done: list[ModelFit] = []
     failed: dict[str, str] = {}
@@ -307,14 +323,14 @@ def fit_models(
             failed[family] = str(error)
     if not done:
         raise ValidityError(f"No model could be fitted: {failed}")
-    effective = min(done, key=lambda f: f.rss).effective_points
+    effective = max(min(done, key=lambda f: f.rss).effective_points, 50.0)
     done = [replace(f, aicc=aicc(f.rss, f.points, effective, len(f.parameters))) for f in done]
     return sorted(done, key=lambda f: (f.aicc, len(f.parameters))), failed
 
 
 def profile_interval(problem: Problem, fit: ModelFit, *, confidence: float = 0.95) -> ModelFit:
     """Replace the interval of Ea by that of its profile: where the other parameters, refitted, raise the sum of squares
-    by what the F distribution allows."""
+    by what the F distribution allows. The levels of 0 and 1 are taken as exact here."""
     from scipy.optimize import brentq, least_squares
     from scipy.stats import f as f_distribution
 
@@ -351,7 +367,7 @@ def profile_interval(problem: Problem, fit: ModelFit, *, confidence: float = 0.9
 def bootstrap_interval(
     problem: Problem, fit: ModelFit, *, confidence: float = 0.95, draws: int = 200, seed: int = 0
 ) -> ModelFit:
-    """Replace standard errors and intervals by those of a bootstrap of blocks of residuals within each run.
+    """Replace errors and intervals by those of a bootstrap: blocks of residuals within each run, levels of 0 and 1.
 
     Parameters
     ----------
@@ -366,6 +382,9 @@ def bootstrap_interval(
     twin = _Copy(problem)
     for _ in range(draws):
         noise = np.concatenate([_blocks(r, length, rng) for r in fit.residuals])
+        for part, c in zip(problem.slices, problem.conversions, strict=True):
+            low_end, high_end = rng.normal(0.0, 1.0, 2) * c.end_se
+            noise[part] += low_end * (1.0 - fitted[part]) + high_end * fitted[part]
         twin.measured = fitted + noise
         again = fit_model(twin, fit.family, confidence=confidence, start=np.array(fit.starts))
         found.append([p.value for p in again.parameters])

@@ -32,7 +32,7 @@ _WORDS = {
         "peak": "峰温 [°C]",
         "noise": "噪声 [%]", "mass": "质量 [mg]", "iso": "无模型活化能 [kJ/mol]", "mean": "平均",
         "sd": "随转化率的标准差",
-        "models": "各机理函数（由优到劣）", "kissinger": "Kissinger 法（峰温）", 
+        "models": "各机理函数（由优到劣）", "kissinger": "Kissinger 法（峰温）",
         "audit": "该三因子在 10 K/min 的 DTG 峰",
         "measured": "实测", "agrees": "一致", "differs": "不一致", "unknown": "未知", "findings": "提示", "none": "无",
         "settings": "设置", "master": "主曲线最接近", "failed": "未拟合", "severe": "严重", "warning": "警告",

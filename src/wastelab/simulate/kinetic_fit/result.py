@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
+from ...provenance import Evidence, Source
 from ..heating import TemperatureProgram, as_program
 from .checks import Finding
 from .conversion import Conversion
@@ -201,11 +202,18 @@ class KineticFit:
             else peak.how
         )
         return Triplet(
-            id=id, process=process or "fitted to " + ", ".join(c.name for c in self.conversions), reaction=reaction,
-            A=fit.A, Ea=fit.Ea, model=fit.model.name, T_low=float(self.temperature_K.min()),
-            T_high=float(self.temperature_K.max()), default=False, source=_source(self),
+            id=id,
+            process=process,
+            reaction=reaction,
+            A=fit.A,
+            Ea=fit.Ea,
+            model=fit.model.name,
+            T_low=float(self.temperature_K.min()),
+            T_high=float(self.temperature_K.max()),
+            default=bool(peak.agrees) and not severe,
+            source=Source(_source(self), Evidence.PRIMARY),
             note=said + (f"; findings: {', '.join(severe)}" if severe else ""),
-        )  # fmt: skip
+        )
 
     def predict(
         self, program: TemperatureProgram | str | tuple[ArrayLike, ArrayLike], times: ArrayLike | None = None, *,
