@@ -22,15 +22,16 @@ INNER: dict[str, Any] = {**OUTER, "no_cpython_wrapper": True}  # called from ker
 R_GAS = 8.31446261815324
 SHIFT = 1e-9  # of the sum of the start amounts
 FLOOR = 1e-12  # least shifted amount, of the same sum
-FEASIBLE = 1e-13  # amounts above minus this share of the sum count as zero
+FEASIBLE = 1e-14  # amounts above minus this share of the sum count as zero
 OPTIMAL = 1e-12  # reduced costs above minus this share of the largest cost count as zero
 PIVOT = 1e-9  # least pivot element
 NOISE = 1e-13  # tableau elements below this are rounding
 ROUNDS = 20
 FRESH = 60  # pivots after which a carried tableau is begun anew
-WALK = 200  # steps from one cached basis to the next
+WALK = 200  # bases to look at in the cache
+NEAR = 2  # of these, from the basis of the composition before
 WIDTH = 16  # most rows
-FORBIDDEN = 1e4  # cost of a column that is not allowed, in units of the largest cost
+FORBIDDEN = 1e3  # cost of a column that is not allowed, in units of the largest cost
 # rows of the work array after the m rows of the tableau: reduced costs, costs, scores, two of zeros
 _D, _C, _S, _Q = 0, 1, 2, 3
 # rows of the vector array: true and shifted amounts, duals, residual, its image, start costs
@@ -432,20 +433,26 @@ def solve(
 def evaluate(b, inverses, neighbours, hint, out):
     """Amounts of the optimal assemblage of one composition, from assemblages already known; see `cache`.
 
-    Walks from basis to basis: while an amount is negative, to the neighbour that the dual simplex would go to.
-
     b : (m,) [mol]; inverses : (n, m, 16) [basis, element, phase]; neighbours : (n, m), -1 where not known; hint : basis
-    to begin with; out : (16,) amounts [mol], set (0 past m). Returns the basis, or -1 if a neighbour is not known.
+    to begin with; out : (16,) amounts [mol], set (0 past m). Returns the basis, or -1 if it was not found: none is
+    known, or none exists.
     """
-    m = b.shape[0]
+    return walk(b, inverses, neighbours, hint, WALK, out)
+
+
+@njit(**INNER)
+def walk(b, inverses, neighbours, h, most, out):
+    """From basis to basis: while an amount is negative, to the neighbour that the dual simplex would go to.
+
+    most : bases to look at; the rest as in `evaluate`.
+    """
     size = 0.0
-    for e in range(m):
+    for e in range(b.shape[0]):
         size += abs(b[e])
+    tol = -FEASIBLE * size
     if not size < np.inf:
         return -1
-    tol = -FEASIBLE * size
-    h = hint
-    for _ in range(WALK):
+    for _ in range(most):
         r = amounts(b, inverses, h, tol, out)
         if r < 0:
             for p in range(WIDTH):
@@ -487,7 +494,7 @@ def amounts(b, inverses, h, tol, out):
 
 @njit(**OUTER)
 def look_up(b, inverses, neighbours, root, out, which, amount):
-    """`evaluate` for many compositions, each beginning where the one before ended or, if that is far, at `root`.
+    """`evaluate` for many compositions, looking first near where the one before ended, then from `root`.
 
     b : (n, m); which : (n,) basis or -1; amount : (n, m), both set. Returns the number of -1.
     """
@@ -495,15 +502,18 @@ def look_up(b, inverses, neighbours, root, out, which, amount):
     missing = 0
     h = root
     for n in range(b.shape[0]):
-        k = evaluate(b[n], inverses, neighbours, h, out)
+        k = -1
+        if h != root:
+            k = walk(b[n], inverses, neighbours, h, NEAR, out)
+        if k < 0:
+            k = walk(b[n], inverses, neighbours, root, WALK, out)
         which[n] = k
         if k < 0:
             missing += 1
-            h = root
         else:
-            h = k
             for p in range(m):
                 amount[n, p] = out[p]
+        h = max(k, root)
     return missing
 
 

@@ -65,6 +65,8 @@ class AssemblageCache:
     """
 
     def __init__(self, A: ArrayLike, cost: ArrayLike, start: ArrayLike) -> None:
+        from . import _kernels
+
         prepared = lp.prepare(A, start)
         n_col, m = prepared.A.shape
         costs = np.ascontiguousarray(cost, dtype=np.float64)
@@ -80,10 +82,10 @@ class AssemblageCache:
             if costs[column] < costs[member[of]]:
                 member[of] = column
         self._member = member
-        finite = np.isfinite(costs)
-        self._forbidden = 1e4 * float(np.abs(costs[finite]).max(initial=1.0)) + 1.0
         self._columns = np.ascontiguousarray(self.A[member].T)
-        self._cost = np.minimum(costs[member], self._forbidden)
+        forbidden = _kernels.FORBIDDEN * float(np.abs(costs[np.isfinite(costs)]).max(initial=0.0)) + 1.0
+        self._cost = np.minimum(costs[member], forbidden)
+        self._partly = bool(np.isinf(costs).any())
         self._lock = Lock()
         self._allocate(64, m)
         centre = lp.solve(self.A, self.A[self.start].sum(axis=0), costs, self.start)
@@ -156,7 +158,7 @@ class AssemblageCache:
             np.zeros(len(which), dtype=np.int8), np.zeros(len(which), dtype=np.int32),
         )  # fmt: skip
         rest = which < 0
-        if self._penalised:
+        if self._partly:
             rest |= (np.isinf(self.cost)[result.basis] & (amount > 0)).any(axis=1)
         if rest.any():
             cold = lp.solve(self.A, amounts[rest], self.cost, self.start, check=False)
@@ -216,5 +218,4 @@ class AssemblageCache:
     def _publish(self) -> None:
         n = int(self._table[-1])
         bases = self._member[self._bases[:n]]
-        self._penalised = bool(np.isinf(self.cost).any())
         self._snapshot = CacheArrays(bases, self._inverses[:n], self._neighbours[:n].copy(), self._duals[:n])

@@ -6,6 +6,7 @@ an optimal basis with its amounts and duals, computed anew from that basis, so t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -220,7 +221,7 @@ def solve(
     costs = rows(cost, prepared.A.shape[0], "cost")
     if len(costs) not in (1, len(amounts)):
         raise CompositionError(f"there are {len(costs)} rows of costs for {len(amounts)} cases; give 1 or as many.")
-    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs), limit)
+    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs, start), limit)
     out.status[np.broadcast_to((np.isnan(costs) | (costs == -np.inf)).any(axis=1), out.n)] = NOT_A_NUMBER
     return _done(out, check)
 
@@ -301,9 +302,65 @@ def sweep(
     table = _gibbs_table(prepared.A.shape[0], t_low, g, extra, t_max)
     temperature = np.array(temperature_K, dtype=np.float64).reshape(-1)
     costs = _costs(table, temperature)
-    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs), limit, max(len(temperature), 1))
+    out = _run(prepared, amounts, costs, None, np.empty(0), _size(costs, start), limit, max(len(temperature), 1))
     out.status[np.tile(np.isnan(costs).any(axis=1), len(amounts))] = NOT_A_NUMBER
     return _done(out, check)
+
+
+def stable_range(
+    A: ArrayLike,
+    cost_at: Callable[[FloatArray], ArrayLike],
+    basis: ArrayLike,
+    temperature_K: float,
+    low: float,
+    high: float,
+    step: float = 5.0,
+) -> tuple[float, float]:
+    """Temperatures between which a basis stays optimal; its amounts do not change there, if the phases are pure.
+
+    Parameters
+    ----------
+    A : array_like, shape (n_col, n_row)
+    cost_at : callable
+        Costs at an array of temperatures, shape (n_T, n_col) [J/mol]; +inf where a column is not allowed.
+    basis : array_like of int, shape (n_row,)
+        Columns, optimal at `temperature_K`.
+    temperature_K, low, high : float
+        Where it is optimal, and how far to look [K].
+    step : float
+        Search interval [K]; a change that is undone within it may be missed.
+
+    Returns
+    -------
+    T_low, T_high : float
+        [K], to 1e-6 K; `low` or `high` where nothing changes on the way.
+    """
+    columns = np.asarray(A, dtype=np.float64)
+    chosen = np.asarray(basis, dtype=np.int64)
+    inverse = sensitivity(columns, chosen)
+
+    def optimal(t: FloatArray) -> NDArray[np.bool_]:
+        cost = np.asarray(cost_at(t), dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            reduced = cost - cost[:, chosen] @ inverse @ columns.T
+        reduced[:, chosen] = np.where(np.isfinite(cost[:, chosen]), 0.0, -np.inf)
+        return np.asarray(np.nan_to_num(reduced, nan=-np.inf).min(axis=1) >= -1e-3)
+
+    if not optimal(np.array([temperature_K]))[0]:
+        raise ValidityError(f"the basis {chosen.tolist()} is not optimal at {temperature_K:g} K.")
+    ends = []
+    for end in (low, high):
+        grid = np.append(np.arange(temperature_K, end, step if end > temperature_K else -step), end)
+        fails = np.flatnonzero(~optimal(grid))
+        if not fails.size:
+            ends.append(float(end))
+            continue
+        good, bad = float(grid[fails[0] - 1]), float(grid[fails[0]])
+        while abs(bad - good) > 1e-6:
+            middle = 0.5 * (good + bad)
+            good, bad = (middle, bad) if optimal(np.array([middle]))[0] else (good, middle)
+        ends.append(good)
+    return ends[0], ends[1]
 
 
 def dense(result: LPResult, n_col: int) -> FloatArray:
@@ -383,8 +440,12 @@ def _run(
     return out
 
 
-def _size(cost: FloatArray) -> FloatArray:
-    return np.asarray(np.abs(np.where(np.isfinite(cost), cost, 0.0)).max(axis=1))
+def _size(cost: FloatArray, start: ArrayLike) -> FloatArray:
+    """Size of the costs of each row, for tolerances; a penalty on a start column counts for a thousandth."""
+    size = np.abs(np.where(np.isfinite(cost), cost, 0.0))
+    largest = size.max(axis=1)
+    size[:, np.asarray(start, dtype=np.int64)] = 0.0
+    return np.asarray(np.maximum(size.max(axis=1), 1e-3 * largest))
 
 
 def _costs(table: GibbsTable, T: FloatArray) -> FloatArray:
