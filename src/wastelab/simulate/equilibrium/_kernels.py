@@ -29,8 +29,8 @@ NOISE = 1e-13  # tableau elements below this are rounding
 ROUNDS = 20
 FRESH = 60  # pivots after which a carried tableau is begun anew
 WALK = 200  # bases to look at in the cache
-NEAR = 2  # of these, from the basis of the composition before
 WIDTH = 16  # most rows
+KEYS = 4096  # hints of where to begin
 FORBIDDEN = 1e3  # cost of a column that is not allowed, in units of the largest cost
 # rows of the work array after the m rows of the tableau: reduced costs, costs, scores, two of zeros
 _D, _C, _S, _Q = 0, 1, 2, 3
@@ -433,18 +433,11 @@ def solve(
 def evaluate(b, inverses, neighbours, hint, out):
     """Amounts of the optimal assemblage of one composition, from assemblages already known; see `cache`.
 
+    Goes from basis to basis: while an amount is negative, to the neighbour that the dual simplex would go to.
+
     b : (m,) [mol]; inverses : (n, m, 16) [basis, element, phase]; neighbours : (n, m), -1 where not known; hint : basis
     to begin with; out : (16,) amounts [mol], set (0 past m). Returns the basis, or -1 if it was not found: none is
     known, or none exists.
-    """
-    return walk(b, inverses, neighbours, hint, WALK, out)
-
-
-@njit(**INNER)
-def walk(b, inverses, neighbours, h, most, out):
-    """From basis to basis: while an amount is negative, to the neighbour that the dual simplex would go to.
-
-    most : bases to look at; the rest as in `evaluate`.
     """
     size = 0.0
     for e in range(b.shape[0]):
@@ -452,7 +445,8 @@ def walk(b, inverses, neighbours, h, most, out):
     tol = -FEASIBLE * size
     if not size < np.inf:
         return -1
-    for _ in range(most):
+    h = hint
+    for _ in range(WALK):
         r = amounts(b, inverses, h, tol, out)
         if r < 0:
             for p in range(WIDTH):
@@ -493,57 +487,90 @@ def amounts(b, inverses, h, tol, out):
 
 
 @njit(**OUTER)
-def look_up(b, inverses, neighbours, root, out, which, amount):
-    """`evaluate` for many compositions, looking first near where the one before ended, then from `root`.
+def look_up(b, inverses, neighbours, jump, out, which, amount):
+    """`evaluate` for many compositions, finding where to begin by itself.
 
-    b : (n, m); which : (n,) basis or -1; amount : (n, m), both set. Returns the number of -1.
+    Looks at the basis of the composition before, if that has served lately; else at basis 0, and by which amounts are
+    negative there, at the basis that served the last composition with the same ones.
+
+    b : (n, m); jump : (2^k,) basis to begin with, by key; which : (n,) basis, or -3 less the basis from which the walk
+    met an unknown neighbour, or -1 if b is not finite; amount : (n, m), all three set. Returns the number below 0.
     """
     m = b.shape[1]
     missing = 0
-    h = root
-    for n in range(b.shape[0]):
-        k = -1
-        if h != root:
-            k = walk(b[n], inverses, neighbours, h, NEAR, out)
-        if k < 0:
-            k = walk(b[n], inverses, neighbours, root, WALK, out)
-        which[n] = k
-        if k < 0:
-            missing += 1
-        else:
-            for p in range(m):
-                amount[n, p] = out[p]
-        h = max(k, root)
-    return missing
-
-
-@njit(**OUTER)
-def grow(b, root, columns, cost, bases, inverses, neighbours, duals, table, square, out, which, amount):
-    """`look_up` for compositions that missed: bases that are met for the first time are added.
-
-    columns : (m, K) A^T of the distinct columns; cost : (K,); bases : (capacity, m) columns, ascending; duals :
-    (capacity, m); table : (4 capacity + 1,) hash table of bases, -1 where empty, the last element their number;
-    square : (m, 2 m) scratch. Stops where the capacity is used up. Returns the number of compositions done; `which` is
-    set to -2 if no amounts >= 0 exist, -1 if the walk was too long.
-    """
-    m = b.shape[1]
-    h = root
+    last = 0
+    near = False
     for n in range(b.shape[0]):
         size = 0.0
         for e in range(m):
             size += abs(b[n, e])
-        h = root
+        which[n] = -1
+        if not size < np.inf:
+            missing += 1
+            continue
+        tol = -FEASIBLE * size
+        h = last
+        if not near or amounts(b[n], inverses, h, tol, out) >= 0:
+            h = 0
+            r = amounts(b[n], inverses, h, tol, out)
+            if r >= 0:
+                key = r
+                for p in range(m):
+                    if out[p] < tol:
+                        key += 16 << p
+                key = (key ^ (key >> 11)) & (jump.shape[0] - 1)
+                begin_at = jump[key]
+                h = begin_at
+                for _ in range(WALK):
+                    r = amounts(b[n], inverses, h, tol, out)
+                    if r < 0:
+                        break
+                    h = neighbours[h, r]
+                    if h < 0:
+                        break
+                if r >= 0:
+                    which[n] = -3 - begin_at
+                    missing += 1
+                    near = False
+                    continue
+                jump[key] = h
+        near = h == last
+        last = h
+        which[n] = h
+        for p in range(m):
+            amount[n, p] = out[p] if out[p] > -tol else 0.0
+    return missing
+
+
+@njit(**OUTER)
+def grow(b, columns, cost, bases, inverses, neighbours, duals, table, square, out, which, amount):
+    """Go on where `look_up` met an unknown neighbour: bases that are met for the first time are added.
+
+    columns : (m, K) A^T of the distinct columns; cost : (K,); bases : (capacity, m) columns, ascending; duals :
+    (capacity, m); table : (4 capacity + 1,) hash table of bases, -1 where empty, the last element their number;
+    square : (m, 2 m) scratch; which : as `look_up` left it. Stops where the capacity is used up. Returns the number of
+    compositions done; `which` is set to -2 if no amounts >= 0 exist, -1 if the walk was too long.
+    """
+    m = b.shape[1]
+    for n in range(b.shape[0]):
+        size = 0.0
+        for e in range(m):
+            size += abs(b[n, e])
+        tol = -FEASIBLE * size
+        begin_at = which[n]
+        h = -3 - begin_at
         which[n] = -1
         for _ in range(WALK):
-            r = amounts(b[n], inverses, h, -FEASIBLE * size, out)
+            r = amounts(b[n], inverses, h, tol, out)
             if r < 0:
                 which[n] = h
                 for p in range(m):
-                    amount[n, p] = out[p] if out[p] > FEASIBLE * size else 0.0
+                    amount[n, p] = out[p] if out[p] > -tol else 0.0
                 break
             k = neighbours[h, r]
             if k == -1:
                 if table[-1] == bases.shape[0]:
+                    which[n] = begin_at
                     return n
                 k = step(h, r, columns, cost, bases, inverses, neighbours, duals, table, square)
             if k < 0:

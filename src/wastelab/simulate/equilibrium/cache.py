@@ -35,15 +35,15 @@ class CacheArrays:
         Basis to go to where the amount of this phase is negative; -1 not known, -2 there is none.
     duals : ndarray, shape (n, n_row)
         Potential of each element [J/mol].
-    root : int
-        Basis to begin with.
+    jump : ndarray of int64
+        Where to begin, by the signs of the amounts in basis 0; a hint that changes nothing in the answer.
     """
 
     bases: IntArray
     inverses: FloatArray
     neighbours: IntArray
     duals: FloatArray
-    root: int = 0
+    jump: IntArray
 
 
 class AssemblageCache:
@@ -93,7 +93,7 @@ class AssemblageCache:
         with self._lock:
             self._bases[0] = sorted(position[int(c)] for c in centre.basis[0])
             self._add()
-            self._publish()
+            self._publish(np.zeros(_kernels.KEYS, dtype=np.int64))
 
     @property
     def n(self) -> int:
@@ -126,11 +126,10 @@ class AssemblageCache:
         amount = np.empty(amounts.shape)
         now = self._snapshot
         out = np.zeros(_kernels.WIDTH)
-        missing = _kernels.look_up(amounts, now.inverses, now.neighbours, now.root, out, which, amount)
-        if missing:
-            rows = np.flatnonzero(which < 0)
-            rows = rows[np.isfinite(amounts[rows]).all(axis=1)]
-            which[rows], amount[rows] = self._grow(amounts[rows])
+        jump = now.jump.copy()
+        if _kernels.look_up(amounts, now.inverses, now.neighbours, jump, out, which, amount):
+            rows = np.flatnonzero(which < -2)
+            which[rows], amount[rows] = self._grow(amounts[rows], which[rows], jump)
             amount[which < 0] = np.nan
         return which, amount
 
@@ -185,11 +184,10 @@ class AssemblageCache:
         )  # fmt: skip
         _kernels.add(*arguments)
 
-    def _grow(self, b: FloatArray) -> tuple[IntArray, FloatArray]:
+    def _grow(self, b: FloatArray, which: IntArray, jump: IntArray) -> tuple[IntArray, FloatArray]:
         from . import _kernels
 
         m = self.A.shape[1]
-        which = np.full(len(b), -1, dtype=np.int64)
         amount = np.full(b.shape, np.nan)
         scratch = np.zeros((m, 2 * m)), np.zeros(_kernels.WIDTH)
         with self._lock:
@@ -198,11 +196,11 @@ class AssemblageCache:
                 if self._table[-1] == len(self._bases):
                     self._enlarge()
                 arguments: tuple[Any, ...] = (
-                    b[done:], 0, self._columns, self._cost, self._bases, self._inverses, self._neighbours,
+                    b[done:], self._columns, self._cost, self._bases, self._inverses, self._neighbours,
                     self._duals, self._table, *scratch, which[done:], amount[done:],
                 )  # fmt: skip
                 done += _kernels.grow(*arguments)
-            self._publish()
+            self._publish(jump)
         return which, amount
 
     def _enlarge(self) -> None:
@@ -215,7 +213,7 @@ class AssemblageCache:
             self._add()
         self._neighbours[:n] = old[1]
 
-    def _publish(self) -> None:
+    def _publish(self, jump: IntArray) -> None:
         n = int(self._table[-1])
         bases = self._member[self._bases[:n]]
-        self._snapshot = CacheArrays(bases, self._inverses[:n], self._neighbours[:n].copy(), self._duals[:n])
+        self._snapshot = CacheArrays(bases, self._inverses[:n], self._neighbours[:n].copy(), self._duals[:n], jump)
