@@ -18,6 +18,7 @@ from ..chemistry.criterion import Criterion
 from ..chemistry.formulas import atoms, molar_mass
 from ..errors import WastelabError
 from ..routes.base import EQUILIBRIUM, Assemblage
+from . import _kernels
 from .recipe import Window
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Phases:
     assemblage: Assemblage
     points: tuple[Mapping[str, float], ...]
     _tables: dict[tuple[float, ...], PhaseTable] = field(default_factory=dict)
+    _masses: dict[tuple[float, int], FloatArray] = field(default_factory=dict)
 
     def table(self, p: int) -> PhaseTable:
         """The cached assemblages of process point `p`."""
@@ -62,6 +64,15 @@ class Phases:
             system = System.build(atmosphere=gas, suppress=setup.suppress)
             self._tables[key] = system.table(key[0] + 273.15)
         return self._tables[key]
+
+    def _weights(self, p: int) -> FloatArray:
+        """Mass of each mineral, of all solids, and of SO3 in them, per mole of each usable column [kg/mol]."""
+        table = self.table(p)
+        key = (table.temperature_K, id(table))
+        if key not in self._masses:
+            minerals = tuple(self.assemblage.minerals.values())
+            self._masses[key] = np.ascontiguousarray(table.mineral_weights(minerals)[table.usable])
+        return self._masses[key]
 
     def extend(self, mixes: Mapping[str, FloatArray], p: int) -> dict[str, FloatArray]:
         """Mixes with ``eq:<mineral>``, ``eq:mass``, ``eq:SO3_loss``, ``eq:SO3_fed`` [g per 100 g dry mix].
@@ -86,9 +97,10 @@ class Phases:
         for oxide in INERT:
             if oxide in mixes:
                 inert = inert + np.nan_to_num(np.asarray(mixes[oxide], dtype=np.float64))
-        flat = amount.reshape(-1, len(table.elements))
-        minerals = tuple(self.assemblage.minerals.values())
-        mass, solid, so3 = table.mineral_mass(flat, minerals)  # kg per kg dry mix
+        weighed = np.empty((int(np.prod(shape)), len(self.assemblage.minerals) + 2))
+        found = table.solve(amount.reshape(-1, len(table.elements)))
+        _kernels.weigh(found.basis, found.amount, self._weights(p), weighed)  # kg per kg dry mix
+        mass, solid, so3 = weighed[:, :-2], weighed[:, -2], weighed[:, -1]
         out = dict(mixes)
         for j, name in enumerate(self.assemblage.minerals):
             out[f"{EQUILIBRIUM}{name}"] = np.where(known, 100.0 * mass[:, j].reshape(shape), np.nan)
@@ -150,6 +162,10 @@ class PhaseSearch:
         """
         from .study import mix_components
 
+        forms = [w.criterion.components for w in self.windows]
+        forms += [item[0].components for item in self.values if item is not None]
+        needed = {*OXIDES, *OPTIONAL, *INERT, *(name for form in forms for name in form)}
+        components = {name: v for name, v in components.items() if name in needed}
         kept, values = [], []
         for start in range(0, len(points), BLOCK):
             if stop[0]:

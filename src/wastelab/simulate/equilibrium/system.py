@@ -38,6 +38,8 @@ _START = {
     "Ca": "lime", "Si": "quartz", "Al": "corundum", "Fe": "hematite", "Mg": "periclase", "Ti": "rutile",
     "Na": "Na2O", "K": "K2O", "S": "SO2(g)",
 }  # fmt: skip
+#: Mixes up to which keeping assemblages does not pay.
+FEW = 16
 SULFUR = ("leave", "retain", "exchange")
 
 
@@ -390,7 +392,14 @@ class PhaseTable:
         MissingDataError
             If phases that are left cannot hold an element.
         """
-        result = self.cache.solve(self.system.take(amount))
+        b = self.system.take(amount)
+        if len(b) <= FEW and self._cache is None:
+            from .lp import solve
+
+            A, cost, start = self.arrays
+            result = solve(A, b, cost, start)
+        else:
+            result = self.cache.solve(b)
         self._complete(result, labels)
         return result
 
@@ -452,17 +461,26 @@ class PhaseTable:
         (ndarray of shape (n, n_minerals), ndarray of shape (n,), ndarray of shape (n,))
             [kg/kg dry mix]
         """
-        x = self.column_amounts(amount)
-        mass = x @ self.to_phase
+        weighed = self.column_amounts(amount) @ self.mineral_weights(minerals)
+        return weighed[:, :-2], weighed[:, -2], weighed[:, -1]
+
+    def mineral_weights(self, minerals: Sequence[str]) -> FloatArray:
+        """Mass of minerals, of all solids and of SO3 in them per mole of each column, shape (n_col, n_minerals + 2)."""
         index = {p: i for i, p in enumerate(self.phases)}
-        out = np.zeros((len(mass), len(minerals)))
+        out = np.zeros((len(self.system.columns), len(minerals) + 2))
         for k, mineral in enumerate(minerals):
-            members = self.system.members(mineral)
-            if members:
-                out[:, k] = mass[:, [index[m] for m in members]].sum(axis=1)
+            members = self.system.minerals.get(mineral, (mineral,))
+            if members == (mineral,) and mineral not in index:
+                if mineral in self.system.suppressed or mineral in symbols(self.system.thermo):
+                    continue  # suppressed: none forms
+                raise UnknownNameError(
+                    f"There is no mineral {mineral!r} in the set.{suggest(mineral, self.system.minerals)}"
+                )
+            out[:, k] = self.to_phase[:, [index[m] for m in members]].sum(axis=1)
         solid = np.array([c.kind in ("phase", "solution") for c in self.system.columns])
-        sulfur = self.system.full[:, ELEMENTS.index("S")] * solid
-        return out, mass.sum(axis=1), np.asarray(x @ sulfur * molar_mass("SO3") / 1e3)
+        out[:, -2] = self.to_phase.sum(axis=1)
+        out[:, -1] = self.system.full[:, ELEMENTS.index("S")] * solid * molar_mass("SO3") / 1e3
+        return out
 
     @cached_property
     def to_phase(self) -> FloatArray:
