@@ -55,7 +55,7 @@ OK, TOO_MANY_STEPS, STEP_TOO_SMALL = 0, 1, 2
 EXTENT, INTEGRAL, CLOSED, QUADRATURE = 0, 1, 2, 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _psi(x):
     """Integral of exp(-E/RT) dT from 0, over T exp(-x); x = E/RT [-]."""
     top = (((((((x + 70.0) * x + 1886.0) * x + 24920.0) * x + 170136.0) * x + 577584.0) * x + 844560.0) * x + 357120.0)
@@ -64,13 +64,13 @@ def _psi(x):
     return top / low
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _arrhenius(ln_a, e, temperature):
     """Integral of A exp(-e/T) over T from 0 [K/s]; ln_a [ln 1/s], e = Ea/R [K]."""
     return math.exp(ln_a - e / temperature) * temperature * _psi(e / temperature)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _pressure(tab, r, u0, du, temperature):
     """Equilibrium pressure of reaction r [bar] at a temperature [K]."""
     x = (1.0 / temperature - u0) / du
@@ -79,7 +79,7 @@ def _pressure(tab, r, u0, du, temperature):
     return math.exp(min((1.0 - w) * tab[r, i] + w * tab[r, i + 1], 700.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _factor(kind, order, p, peq):
     """Share of the rate that the gas leaves: 1 - p/p_eq, or (p/0.21)^order."""
     if kind == 1:
@@ -89,7 +89,7 @@ def _factor(kind, order, p, peq):
     return p / 0.21 if order == 1.0 else (p / 0.21) ** order
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _quadrature(r, ints, nums, tab, u0, du, p, t_a, T_a, t_b, T_b):
     """Integral of k (1 - p/p_eq) dt over a stretch of linear temperature, from (t_a, T_a) to (t_b, T_b)."""
     ln_a, e = nums[r, 0], nums[r, 1]
@@ -121,7 +121,7 @@ def _quadrature(r, ints, nums, tab, u0, du, p, t_a, T_a, t_b, T_b):
     return total * width * (t_b - t_a) / (high - low)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p):
     """Pressures p (n_g) [bar] of a well-mixed gas: inlet p_in at `flow` [mol/(kg s)] and what the reactions give.
 
@@ -169,7 +169,7 @@ def _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p):
             break
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _supply(r, n_q, base, up, down, xi, out):
     """out[0] = extent still possible, out[1] = extent possible from all that was ever there [mol/kg].
 
@@ -187,7 +187,7 @@ def _supply(r, n_q, base, up, down, xi, out):
     out[1] = max(whole, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _extents(x, act, na, way, ints, nums, limit, xi):
     """Fill xi (n_r) [mol/kg] of the reactions `act` from their states x."""
     for a in range(na):
@@ -198,7 +198,7 @@ def _extents(x, act, na, way, ints, nums, limit, xi):
             xi[r] = limit[r] * conversion(ints[r, 0], x[r], nums[r, 2], nums[r, 3], nums[r, 4])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rates(act, na, way, ints, nums, limit, n_q, base, up, down, gas, k, peq, p_in, flow, total, xi, mole, p, pair, dx):
     """Time derivative dx (n_r) of the states of the running reactions at extents xi; with a flow fills mole and p."""
     for a in range(na):
@@ -222,7 +222,7 @@ def _rates(act, na, way, ints, nums, limit, n_q, base, up, down, gas, k, peq, p_
             dx[r] *= _factor(ints[r, 1], nums[r, 5], p[ints[r, 2]], peq[r])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _factorise(m, na):
     """LU in place without pivoting (the matrix is heavy on its diagonal); False if a pivot vanishes."""
     for c in range(na):
@@ -236,7 +236,7 @@ def _factorise(m, na):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _network(n0, ints, cons, made, flow, limit, fed, way, n_q, base, up, down):
     """What follows from stoichiometry: largest extents, who feeds whom, how each reaction is carried; see `_supply`."""
     n_r, n_p = cons.shape
@@ -285,7 +285,7 @@ def _network(n0, ints, cons, made, flow, limit, fed, way, n_q, base, up, down):
             way[r] = 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _alone(prog_t, prog_T, way, done, ints, nums, tab, u0, du, p_in, limit, out_t, corner, out):
     """Reactions that stand alone: g at the corners (n_corner, n_r) and extents out (n_out, n_r) [mol/kg]."""
     for r in range(len(way)):
@@ -326,7 +326,7 @@ def _alone(prog_t, prog_T, way, done, ints, nums, tab, u0, du, p_in, limit, out_
         corner[len(prog_t) - 1, r] = y
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _constants(temperature, ode, n_ode, done, ints, nums, tab, u0, du, k, peq):
     """Rate constants [1/s] and equilibrium pressures [bar] of the reactions integrated and not done."""
     for a in range(n_ode):
@@ -337,7 +337,7 @@ def _constants(temperature, ode, n_ode, done, ints, nums, tab, u0, du, k, peq):
                 peq[r] = _pressure(tab, r, u0, du, temperature)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _feed(time, temperature, feeders, n_f, ints, nums, p_in, limit, start, root, t_a, T_a, slope, xi):
     """Extents xi (n_r) of the closed reactions that feed others, at a time within a segment; see `_alone`."""
     for a in range(n_f):
@@ -351,7 +351,7 @@ def _feed(time, temperature, feeders, n_f, ints, nums, p_in, limit, start, root,
         xi[r] = limit[r] * conversion(ints[r, 0], start[r] + step, nums[r, 2], nums[r, 3], nums[r, 4])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _error(act, na, way, ints, nums, limit, x, new, e, tol):
     """Largest error of a step over its tolerance; e (n_r) is the error of the states. inf where a state is no number."""
     error = 0.0
@@ -374,7 +374,7 @@ def _error(act, na, way, ints, nums, limit, x, new, e, tol):
     return error
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _clamp(act, na, way, limit, n0, cons, made, tol, x, new, xi):
     """Cut extents that passed what was there; returns what was cut over ten tolerances."""
     n_r, error = len(xi), 0.0
@@ -400,7 +400,7 @@ def _clamp(act, na, way, limit, n0, cons, made, tol, x, new, xi):
     return error
 
 
-@njit(cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _one(prog_t, prog_T, n0, ints, nums, cons, made, gas, tab, u0, du, p_in, flow, total, out_t, tol, most_steps, out):
     """One recipe: extents out (n_out, n_r) [mol/kg] at out_t [s]; returns status and the number of steps."""
     n_r, n_out = len(ints), len(out_t)
