@@ -1,0 +1,542 @@
+"""The solids of a kiln as arrays: phases, reactions, enthalpy and equilibrium pressure over temperature.
+
+Reactions and their rates are those of `wastelab.reference.kinetics`; heats follow from the thermochemistry. Above the
+range of a phase its heat capacity is held constant. Clinker forms in two stages, to the equilibrium phases below the
+alite limit and then to those of the burning zone, because rates of the single clinker reactions are not known well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...chemistry.formulas import atoms, molar_mass
+from ...errors import CompositionError, DatasetError, MissingDataError, UnknownNameError, ValidityError, suggest
+from ...provenance import Evidence, Source
+from ...reference.files import find_files, read_toml
+from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, thermochemistry
+from ..kinetics.models import ReactionModel, reaction_model
+
+FloatArray = NDArray[np.float64]
+
+GASES = ("N2", "O2", "CO2", "H2O", "SO2", "CO", "SO3", "H2")
+T_FIRST, T_STEP, T_LAST = 200.0, 5.0, 3300.0
+GRID = np.arange(T_FIRST, T_LAST + T_STEP / 2, T_STEP)
+T0 = 298.15
+WATER, INERT = "water", "inert"
+#: Liquid water: enthalpy of formation [J/mol] and heat capacity [J/(mol K)].
+WATER_H, WATER_CP = -285830.0, 75.3
+WATER_SOURCE = Source("CODATA enthalpy of formation of liquid water; heat capacity 75.3 J/mol/K", Evidence.MEMORY)
+#: Heat capacity of what has no data [J/(kg K)].
+INERT_CP = 1000.0
+INERT_SOURCE = Source("heat capacity of silicates and oxides, about 1 kJ/kg/K, from memory", Evidence.MEMORY)
+#: Share of unidentified mass [wt%] that is carried as inert with a warning, and that is refused.
+INERT_WARN, INERT_REFUSE = 2.0, 25.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A reaction as the kernels take it, per mole of extent.
+
+    Attributes
+    ----------
+    id : str
+    stoichiometry : mapping of str to float
+        Mol of each solid; negative is consumed.
+    gas : mapping of str to float
+        Mol of each gas given off; negative is taken up.
+    A, Ea : float
+        [1/s], [J/mol]
+    model : ReactionModel
+    total : float
+        Extent at completion [mol/kg].
+    kind : str
+        ``"free"``, ``"equilibrium"`` or ``"oxygen"``.
+    by_gas : str
+        Gas of the approach to equilibrium or of the oxygen term.
+    order : float
+    source : Source
+    """
+
+    id: str
+    stoichiometry: Mapping[str, float]
+    gas: Mapping[str, float]
+    A: float
+    Ea: float
+    model: ReactionModel
+    total: float
+    source: Source
+    kind: str = "free"
+    by_gas: str = "CO2"
+    order: float = 1.0
+
+
+@dataclass(frozen=True)
+class BedChemistry:
+    """A feed with everything that may become of it, per kg of dry feed.
+
+    Attributes
+    ----------
+    species : tuple of str
+    initial : ndarray, shape (n_species,)
+        [mol/kg], of ``inert`` [kg/kg].
+    mass : ndarray, shape (n_species,)
+        Molar mass [kg/mol], 1 for ``inert``.
+    steps : tuple of Step
+    enthalpy : ndarray, shape (n_grid, n_species)
+        [J/mol] over `GRID`.
+    gas_enthalpy : ndarray, shape (n_grid, 8)
+    lnp : ndarray, shape (n_grid, n_steps)
+        ln of the equilibrium pressure [bar].
+    phases : mapping of str to float
+        Minerals of the feed [wt% dry].
+    source : Source
+        Of the mineralogy.
+    moisture : float
+        Free water [kg/kg dry feed].
+    assumptions, warnings : list of str
+    formulas : mapping of str to str
+    """
+
+    species: tuple[str, ...]
+    initial: FloatArray
+    mass: FloatArray
+    steps: tuple[Step, ...]
+    enthalpy: FloatArray
+    gas_enthalpy: FloatArray
+    lnp: FloatArray
+    phases: Mapping[str, float]
+    source: Source
+    moisture: float
+    formulas: Mapping[str, str]
+    assumptions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def nu(self) -> FloatArray:
+        """Solids, shape (n_steps, n_species)."""
+        return np.array([[s.stoichiometry.get(x, 0.0) for x in self.species] for s in self.steps]).reshape(
+            len(self.steps), len(self.species)
+        )
+
+    @property
+    def nu_gas(self) -> FloatArray:
+        """Gases, shape (n_steps, 8)."""
+        return np.array([[s.gas.get(g, 0.0) for g in GASES] for s in self.steps]).reshape(len(self.steps), len(GASES))
+
+    def kernel(self) -> tuple[Any, ...]:
+        """Arrays of the kernels; see `_kernels`."""
+        kinds = {"free": 0.0, "equilibrium": 1.0, "oxygen": 2.0}
+        rp = np.zeros((len(self.steps), 11))
+        for i, s in enumerate(self.steps):
+            rp[i] = (
+                s.A, s.Ea, s.model.code, s.model.n, s.model.m, s.model.p, s.total, kinds[s.kind],
+                GASES.index(s.by_gas), s.order, abs(s.gas.get(s.by_gas, 0.0)),
+            )  # fmt: skip
+        return (
+            np.ascontiguousarray(self.initial), np.ascontiguousarray(self.nu), np.ascontiguousarray(self.nu_gas), rp,
+            np.ascontiguousarray(self.lnp), np.ascontiguousarray(self.enthalpy),
+            np.ascontiguousarray(self.gas_enthalpy), T_FIRST, T_STEP,
+        )  # fmt: skip
+
+    def elements(self, amounts: FloatArray) -> dict[str, float]:
+        """Moles of each element in amounts of the species [mol/kg]."""
+        out: dict[str, float] = {}
+        for name, n in zip(self.species, amounts, strict=True):
+            for element, k in atoms(self.formulas[name]).items() if name != INERT else ():
+                out[element] = out.get(element, 0.0) + float(n) * k
+        return out
+
+    def heat(self, amounts: FloatArray, temperature_K: float) -> float:
+        """Enthalpy of amounts of the species [J/kg feed]."""
+        return float(amounts @ at(self.enthalpy, temperature_K))
+
+
+def at(table: FloatArray, temperature_K: float) -> FloatArray:
+    """Row of a table over `GRID` at a temperature, linear between, as the kernels read it."""
+    x = (temperature_K - T_FIRST) / T_STEP
+    i = min(max(int(x), 0), len(GRID) - 2)
+    return np.asarray(table[i] + (x - i) * (table[i + 1] - table[i]))
+
+
+def on_grid(thermo: Thermochemistry, name: str) -> FloatArray:
+    """Enthalpy of a phase over `GRID` [J/mol]; outside its range with the heat capacity of the end."""
+    phase = thermo[name]
+    clipped = np.clip(GRID, max(phase.T_min, T0), phase.T_max)
+    return np.asarray(phase.enthalpy(clipped) + phase.heat_capacity(clipped) * (GRID - clipped))
+
+
+def gas_table(thermo: Thermochemistry) -> FloatArray:
+    """Enthalpy of the gases over `GRID` [J/mol]."""
+    return np.stack([on_grid(thermo, f"{g}(g)") for g in GASES], axis=1)
+
+
+def water_step(moisture: float) -> Step:
+    """Drying of free water."""
+    from ...reference.kinetics import triplets
+
+    t = triplets()["free_water/eskelinen-2015"]
+    return Step(
+        "free_water", {WATER: -1.0}, {"H2O": 1.0}, float(t.A or 0.0), float(t.Ea), _model(t.model),
+        moisture * 1000.0 / molar_mass("H2O"), t.source,
+    )  # fmt: skip
+
+
+def _model(model: Any) -> ReactionModel:
+    return model if isinstance(model, ReactionModel) else reaction_model(str(model))
+
+
+def build(
+    phases: Mapping[str, float],
+    *,
+    source: Source,
+    reactions: Iterable[Any] | None = None,
+    moisture: float = 0.0,
+    thermo: Thermochemistry | None = None,
+    extra_inert: float = 0.0,
+    pressures: Mapping[str, float] | None = None,
+    clinker: ClinkerStages | None = None,
+) -> BedChemistry:
+    """Lay out a feed of minerals with the reactions that they can undergo.
+
+    Parameters
+    ----------
+    phases : mapping of str to float
+        Minerals by their thermochemical names [wt% of the dry feed]; what is missing to 100 is inert.
+    source : Source
+        Of the mineralogy.
+    reactions : iterable of wastelab.reference.kinetics.Reaction, optional
+        The shipped network by default.
+    moisture : float
+        Free water [kg/kg dry feed].
+    thermo : Thermochemistry, optional
+    extra_inert : float
+        Inert mass beside the feed, such as a crucible, as kg of heat capacity 1 kJ/(kg K) per kg feed.
+    pressures : mapping of str to float, optional
+        Typical gas [bar], which decides between reactions that exclude each other.
+    clinker : ClinkerStages, optional
+        Let clinker form; see `clinker_steps`.
+
+    Raises
+    ------
+    MissingDataError, CompositionError, UnknownNameError, ValidityError
+    """
+    thermo = thermo or thermochemistry()
+    gas = dict(pressures or {})
+    network = {r.id: r for r in (_shipped() if reactions is None else reactions) if r.reactant != WATER and r.runs(gas)}
+    if clinker is not None:
+        network = {k: r for k, r in network.items() if r.gas and "anhydrite" not in r.consumed}
+    total = sum(phases.values())
+    bad = [f"{k} = {v:g}" for k, v in phases.items() if not np.isfinite(v) or v < 0]
+    if bad:
+        raise CompositionError(f"phases: {', '.join(bad)} wt% is not a content; give numbers >= 0.")
+    if not phases or total <= 0:
+        raise MissingDataError(
+            "The mineralogy of the feed is not known: a kiln needs the minerals, because they decide what reacts. Give "
+            "phases={'calcite': 76, 'kaolinite': 12, ...} in wt% of the dry feed (XRD/Rietveld)."
+        )
+    if total > 100.0 + 1e-6:
+        raise CompositionError(f"phases sum to {total:.4g} wt% of the dry feed; expected at most 100.")
+    if moisture < 0:
+        raise ValidityError(f"moisture = {moisture:g} kg/kg dry feed is negative.")
+    rest = 100.0 - total
+    if rest > INERT_REFUSE:
+        raise MissingDataError(
+            f"phases name only {total:.3g} wt% of the dry feed; at least {100 - INERT_REFUSE:g} is needed, because what "
+            "is not named reacts with nothing in the model. Complete the mineralogy."
+        )
+    assumptions, warnings = [], []
+    if rest > 1e-6:
+        assumptions.append(f"{rest:.3g} wt% of the feed is inert with a heat capacity of 1 kJ/(kg K)")
+        if rest > INERT_WARN:
+            warnings.append(f"{rest:.3g} wt% of the feed has no mineralogy and is carried as inert")
+    known = _formulas(network.values(), thermo)
+    for name in phases:
+        if name not in known:
+            raise UnknownNameError(
+                f"phases: there are no data for a phase {name!r}.{suggest(name, known)} Use the names of the "
+                "thermochemical set, or leave it out: what is missing to 100 wt% is carried as inert."
+            )
+    amount = {k: v * 10.0 / molar_mass(known[k]) for k, v in phases.items() if v > 0}
+    steps = [] if moisture <= 0 else [water_step(moisture)]
+    steps += _reachable(amount, network, thermo, known, assumptions)
+    if moisture > 0:
+        amount[WATER] = moisture * 1000.0 / molar_mass("H2O")
+        known = {**known, WATER: "H2O"}
+    inert = rest / 100.0 + extra_inert
+    if clinker is not None:
+        steps += clinker_steps(amount, steps, known, clinker, thermo, assumptions)
+    return assemble(amount, inert, steps, phases, source, moisture, thermo, known, assumptions, warnings, network)
+
+
+@dataclass(frozen=True)
+class ClinkerStages:
+    """How clinker forms from what the decomposition leaves.
+
+    Attributes
+    ----------
+    burning_K, belite_K : float
+        Temperatures of the equilibria of the two stages [K].
+    atmosphere : str or mapping
+    suppress : tuple of str
+        Phases that shall not form; see `wastelab.simulate.equilibrium`.
+    A, Ea : tuple of float
+        Of the belite and the alite stage [1/s], [J/mol].
+    source : Source
+        Of these rates.
+    """
+
+    burning_K: float
+    belite_K: float
+    atmosphere: Any
+    suppress: tuple[str, ...]
+    A: tuple[float, float]
+    Ea: tuple[float, float]
+    source: Source
+
+
+def clinker_steps(
+    amount: Mapping[str, float],
+    steps: list[Step],
+    formulas: Mapping[str, str],
+    how: ClinkerStages,
+    thermo: Thermochemistry,
+    assumptions: list[str],
+) -> list[Step]:
+    """Two reactions: decomposed feed to the phases below the alite limit, and these to the phases of the burning zone.
+
+    Returns
+    -------
+    list of Step
+        Each of extent 1 mol/kg for all of it; SO2 and oxygen close the element balance.
+    """
+    from ..charge import ELEMENTS
+    from ..equilibrium import System
+
+    rest = dict(amount)
+    for s in steps:
+        for k, v in s.stoichiometry.items():
+            rest[k] = rest.get(k, 0.0) + v * s.total
+    rest = {k: v for k, v in rest.items() if v > 1e-9 and k != WATER}
+    system = System.build(thermo, how.atmosphere, suppress=how.suppress, solutions=False)
+    out: list[Step] = []
+    names = ("clinker_below_alite", "clinker_burning")
+    for name, T, A, Ea in zip(names, (how.belite_K, how.burning_K), how.A, how.Ea, strict=True):
+        elements = _sum_atoms(rest, formulas)
+        odd = sorted(set(elements) - set(ELEMENTS))
+        if odd:
+            raise MissingDataError(f"clinker: no phases with {', '.join(odd)} are known; leave such minerals out.")
+        b = np.array([[elements.get(e, 0.0) for e in ELEMENTS]])
+        columns = system.table(T).column_amounts(b)[0]
+        product: dict[str, float] = {}
+        for column, n in zip(system.columns, columns, strict=True):
+            if n > 1e-9 and column.kind != "gas":
+                for part, k in column.parts.items():
+                    product[part] = product.get(part, 0.0) + float(n) * k
+        left = _sum_atoms(product, {k: thermo[k].formula for k in product})
+        gas = {e: elements.get(e, 0.0) - left.get(e, 0.0) for e in {*elements, *left}}
+        sulfur, carbon, hydrogen = gas.get("S", 0.0), gas.get("C", 0.0), gas.get("H", 0.0)
+        lost = {e: v for e, v in gas.items() if e not in ("S", "C", "H", "O") and abs(v) > 1e-6}
+        if lost:
+            raise MissingDataError(f"clinker: no phase at {T - 273.15:.0f} degC holds all of {', '.join(lost)}.")
+        o2 = (gas.get("O", 0.0) - 2 * sulfur - 2 * carbon - hydrogen / 2) / 2
+        released = {"SO2": sulfur, "CO2": carbon, "H2O": hydrogen / 2, "O2": o2}
+        stoich = {k: -v for k, v in rest.items()}
+        for k, v in product.items():
+            stoich[k] = stoich.get(k, 0.0) + v
+        stoich = {k: v for k, v in stoich.items() if abs(v) > 1e-12}
+        out.append(
+            Step(name, stoich, {k: v for k, v in released.items() if abs(v) > 1e-12}, A, Ea, reaction_model("F1"), 1.0,
+                 how.source)
+        )  # fmt: skip
+        rest = product
+    assumptions.append(
+        f"clinker forms to the equilibrium phases of {how.belite_K - 273.15:.0f} degC and then of "
+        f"{how.burning_K - 273.15:.0f} degC (pure phases, no melt), each of first order: {how.source}"
+    )
+    return out
+
+
+def _sum_atoms(amounts: Mapping[str, float], formulas: Mapping[str, str]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for name, n in amounts.items():
+        for e, k in atoms(formulas[name]).items():
+            out[e] = out.get(e, 0.0) + n * k
+    return out
+
+
+def assemble(
+    amount: Mapping[str, float],
+    inert: float,
+    steps: list[Step],
+    phases: Mapping[str, float],
+    source: Source,
+    moisture: float,
+    thermo: Thermochemistry,
+    formulas: Mapping[str, str],
+    assumptions: list[str],
+    warnings: list[str],
+    network: Mapping[str, Any] | None = None,
+) -> BedChemistry:
+    """Arrays of given amounts [mol/kg] and steps."""
+    names = list(dict.fromkeys([*amount, *(x for s in steps for x in s.stoichiometry)]))
+    species = (*names, INERT)
+    initial = np.array([*(amount.get(n, 0.0) for n in names), inert])
+    mass = np.array([*(molar_mass(formulas[n]) / 1000.0 for n in names), 1.0])
+    for s in steps:
+        _balanced(s, formulas)
+    tables: dict[str, FloatArray] = {n: on_grid(thermo, n) for n in names if n in thermo}
+    tables[WATER] = WATER_H + WATER_CP * (GRID - T0)
+    tables[INERT] = INERT_CP * (GRID - T0)
+    gases = gas_table(thermo)
+    unnamed: list[str] = []
+    for name in names:
+        if name not in tables and name in (known := stand_ins()):
+            parts, reason = known[name]
+            tables[name] = np.asarray(sum(v * on_grid(thermo, p) for p, v in parts.items()))
+            warnings.append(f"enthalpy of {name}: {reason}")
+    for s in steps:
+        unknown = [x for x in s.stoichiometry if x not in tables]
+        if not unknown:
+            continue
+        heat = getattr((network or {}).get(s.id), "enthalpy", None)
+        if heat is None:
+            raise MissingDataError(
+                f"reaction {s.id!r}: there are no enthalpies of {', '.join(unknown)} and no heat of reaction; add the "
+                "phase to a thermochemical table, or leave the phase out of phases (it is then carried as inert)."
+            )
+        for name in unknown[:-1]:  # only differences count: any zero will do
+            tables[name] = INERT_CP * molar_mass(formulas[name]) / 1000.0 * (GRID - T0)
+        unnamed.extend(unknown)
+        rest = sum(v * tables[x] for x, v in s.stoichiometry.items() if x in tables) + gases @ np.array(
+            [s.gas.get(g, 0.0) for g in GASES]
+        )
+        tables[unknown[-1]] = (float(heat) - rest) / s.stoichiometry[unknown[-1]]
+    for name in names:
+        if name not in tables:
+            tables[name] = INERT_CP * molar_mass(formulas[name]) / 1000.0 * (GRID - T0)
+            unnamed.append(name)
+    if unnamed:
+        assumptions.append(
+            "no thermochemical data for " + ", ".join(dict.fromkeys(unnamed)) + ": heat capacity 1 kJ/(kg K), heat of "
+            "reaction as published at 298 K and constant"
+        )
+    lnp = np.zeros((len(GRID), len(steps)))
+    for i, s in enumerate(steps):
+        if s.kind == "equilibrium":
+            lnp[:, i] = _ln_pressure(s, thermo)
+    top = [n for n in names if n in thermo and thermo[n].T_max < 1700.0]
+    if top:
+        assumptions.append("heat capacity constant above the data of " + ", ".join(top))
+    assumptions.append("gases above 1800 K with the heat capacity of 1800 K (enthalpy low by at most 1 % at 2400 K)")
+    if moisture > 0:
+        assumptions.append(str(WATER_SOURCE))
+    return BedChemistry(
+        species, initial, mass, tuple(steps), np.stack([tables[n] for n in species], axis=1), gases, lnp,
+        dict(phases), source, moisture, dict(formulas), assumptions, warnings,
+    )  # fmt: skip
+
+
+@cache
+def stand_ins() -> dict[str, tuple[dict[str, float], str]]:
+    """Parts [mol/mol] and reason of each stand-in for a phase without enthalpy."""
+    out: dict[str, tuple[dict[str, float], str]] = {}
+    for file in find_files("datasets", "equipment/stand_ins.toml"):
+        for name, entry in read_toml(file).get("phase", {}).items():
+            if not isinstance(entry.get("parts"), Mapping) or not isinstance(entry.get("reason"), str):
+                raise DatasetError(f"{file}, phase.{name}: needs parts = {{ phase = mol }} and reason.")
+            parts = {k: float(Fraction(v) if isinstance(v, str) else v) for k, v in entry["parts"].items()}
+            out.setdefault(name, (parts, entry["reason"]))
+    return out
+
+
+def _shipped() -> list[Any]:
+    from ...reference.kinetics import reactions
+
+    return list(reactions().values())
+
+
+def _formulas(network: Iterable[Any], thermo: Thermochemistry) -> dict[str, str]:
+    out = {n: p.formula for n, p in thermo.items() if p.state == "solid"}
+    for r in network:
+        for name, formula in getattr(r, "formulas", {}).items():
+            out.setdefault(name, formula)
+    return out
+
+
+def _balanced(step: Step, formulas: Mapping[str, str]) -> None:
+    off: dict[str, float] = {}
+    pairs = [(formulas[k], v) for k, v in step.stoichiometry.items() if k != INERT]
+    for formula, n in [*pairs, *step.gas.items()]:
+        for element, k in atoms(formula).items():
+            off[element] = off.get(element, 0.0) + n * k
+    wrong = {e: v for e, v in off.items() if abs(v) > 1e-7}
+    if wrong:
+        raise CompositionError(
+            f"reaction {step.id!r} does not balance: " + ", ".join(f"{e} {v:+.3g}" for e, v in wrong.items())
+        )
+
+
+def _reachable(
+    amount: Mapping[str, float],
+    network: Mapping[str, Any],
+    thermo: Thermochemistry,
+    formulas: Mapping[str, str],
+    assumptions: list[str],
+) -> list[Step]:
+    """Reactions of the phases present and of what they form, in an order in which supply comes first."""
+    supply = dict(amount)
+    done: dict[str, Step] = {}
+    progress = True
+    while progress:
+        progress = False
+        for r in network.values():
+            if r.id in done or r.triplet is None or r.triplet.A is None or supply.get(r.reactant, 0.0) <= 0:
+                continue
+            waits = [o for o in network.values() if o.id not in done and o.id != r.id and r.reactant in o.produced]
+            if any(o.triplet is not None and supply.get(o.reactant, 0.0) > 0 for o in waits):
+                continue
+            if not all(supply.get(c, 0.0) > 0 for c in r.consumed):
+                continue
+            stoich = {**{k: -float(v) for k, v in r.consumed.items()}}
+            stoich.setdefault(r.reactant, -1.0)
+            for k, v in r.produced.items():
+                stoich[k] = stoich.get(k, 0.0) + float(v)
+            gas = {g.removesuffix("(g)"): float(v) for g, v in r.gas.items()}
+            odd = [g for g in gas if g not in GASES]
+            if odd:
+                raise UnknownNameError(f"reaction {r.id!r} gives off {odd[0]!r}; gases here are {', '.join(GASES)}.")
+            extent = min(supply[k] / -v for k, v in stoich.items() if v < 0)
+            approach = r.approach or {}
+            kind = {"equilibrium": "equilibrium", "oxygen": "oxygen"}.get(approach.get("kind", ""), "free")
+            if kind == "equilibrium" and any(k not in thermo for k in stoich):
+                kind = "free"
+                assumptions.append(f"{r.id}: no equilibrium pressure, because a phase has no Gibbs energy")
+            done[r.id] = Step(
+                r.id, stoich, gas, float(r.triplet.A), float(r.triplet.Ea), _model(r.triplet.model), extent,
+                r.triplet.source, kind, str(approach.get("gas", "O2" if kind == "oxygen" else "CO2")).removesuffix("(g)"),
+                float(approach.get("order", 1.0)),
+            )  # fmt: skip
+            for k, v in stoich.items():
+                if v > 0:
+                    supply[k] = supply.get(k, 0.0) + v * extent
+            progress = True
+    return list(done.values())
+
+
+def _ln_pressure(step: Step, thermo: Thermochemistry) -> FloatArray:
+    """ln of the pressure of the step's gas [bar] at which it stands still, over `GRID`."""
+    reaction = {**step.stoichiometry, **{f"{g}(g)": v for g, v in step.gas.items()}}
+    low = max(T0, *(thermo[k].T_min for k in reaction))
+    high = min(thermo[k].T_max for k in reaction)
+    n = step.gas[step.by_gas]
+    inside = np.clip(GRID, low, high)
+    ln = -thermo.reaction_gibbs(reaction, inside) / (n * GAS_CONSTANT * inside)
+    heat = thermo.reaction_enthalpy(reaction, inside)
+    return np.asarray(ln - heat / (n * GAS_CONSTANT) * (1.0 / GRID - 1.0 / inside))
