@@ -102,16 +102,16 @@ def _curves(ax: Any, fit: KineticFit, model: str | None) -> None:
         celsius = run.temperature_at(run.raw_time_s[inside]) - 273.15
         ax.plot(celsius, run.raw_alpha[inside], ".", markersize=3.5, color=colour, alpha=0.55,
                 label=f"{60 * run.beta:.3g} K/min")  # fmt: skip
-        if chosen is not None:
+    if chosen is not None:
+        for i, run in enumerate(fit.conversions):
             points = RunPoints.of(run, float(fit.alpha[0]), float(fit.alpha[-1]))
             g = chosen.A * points.theta(chosen.Ea, 1e12)
-            fitted = (
-                model_alpha(chosen.model, g)
-                if chosen.model.closed
-                else model_alpha(chosen.model, g - g[0], float(np.interp(points.time_s[0], run.time_s, run.alpha)))
-            )
-            ax.plot(points.temperature_K - 273.15, fitted, color="black", linewidth=1.0,
-                    label=_label(chosen) if i == 0 else None)  # fmt: skip
+            if chosen.model.closed:
+                fitted = model_alpha(chosen.model, g)
+            else:
+                fitted = model_alpha(chosen.model, g - g[0], float(np.interp(points.time_s[0], run.time_s, run.alpha)))
+            label = _label(chosen) if i == 0 else None
+            ax.plot(points.temperature_K - 273.15, fitted, color="black", linewidth=1.0, label=label)
     low, high = float(fit.temperature_K.min()) - 273.15, float(fit.temperature_K.max()) - 273.15
     margin = 0.15 * (high - low)
     ax.set_xlim(low - margin, high + margin)

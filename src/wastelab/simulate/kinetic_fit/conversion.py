@@ -41,6 +41,8 @@ class Conversion:
         Heating rate by regression of the sample temperature between 5 and 95 % conversion, its standard error [K/s].
     departure_K : float
         Largest distance of the sample temperature from that line [K].
+    beta_drift : float
+        Change of the heating rate over the step, relative to it [-].
     window_K : (float, float)
     change : float or None
         Mass lost (positive) of the mass at the start [kg/kg]; None where it is not known.
@@ -69,6 +71,7 @@ class Conversion:
     beta: float
     beta_se: float
     departure_K: float
+    beta_drift: float
     window_K: tuple[float, float]
     change: float | None
     noise: float
@@ -145,7 +148,7 @@ def convert(
         If the window is outside the run, the temperature falls in it, the sample is not heated, mass rises, or
         nothing changes.
     """
-    t, temp, values = _cut(run, window_K)
+    t, temp, values = heating_part(run, window_K)
     notes = list(run.notes)
     if baseline == "auto":
         baseline = {"mass": "horizontal", "dsc": "tangential", "alpha": "none"}[run.kind]  # type: ignore[assignment]
@@ -161,7 +164,7 @@ def convert(
             notes.append("the mass at the start is unknown; the loss is not given as a fraction")
     else:
         alpha = _heat_conversion(run, t, temp, values, baseline, n_edge)
-    beta, beta_se, departure = _rate(run.name, t, temp, alpha)
+    beta, beta_se, departure, drift = _rate(run.name, t, temp, alpha)
     sigma = noise(alpha) if run.kind != "dsc" else noise(values) / max(float(np.ptp(values)), 1e-300)
     width = _width(t, alpha, beta) if smoothing_K is None else float(smoothing_K)
     if smoothing_K is None and sigma < QUIET:
@@ -174,13 +177,13 @@ def convert(
         rate = np.asarray(spline(smooth_t, 1))
     program = _programme(run, float(t[0]), float(t[-1]))
     return Conversion(
-        run.name, run.kind, smooth_t, smooth_temp, smooth, rate, t, alpha, beta, beta_se, departure,
+        run.name, run.kind, smooth_t, smooth_temp, smooth, rate, t, alpha, beta, beta_se, departure, drift,
         (float(temp[0]), float(temp[-1])), change, sigma, end_se, width, baseline, run.initial_mass_mg, program,
         run.sha256, tuple(notes), spline,
     )  # fmt: skip
 
 
-def _cut(run: Run, window_K: tuple[float, float] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+def heating_part(run: Run, window_K: tuple[float, float] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The points between the last passing of the lower and the first passing of the upper temperature."""
     t, temp, values = run.time_s, run.temperature_K, run.signal
     if window_K is None:
@@ -188,6 +191,13 @@ def _cut(run: Run, window_K: tuple[float, float] | None) -> tuple[FloatArray, Fl
         if float(temp.max() - temp.min()) < 5.0:
             end = t.size - 1
         start = int(np.argmin(temp[: end + 1]))
+        before = np.maximum.accumulate(temp[: end + 1]) - temp[: end + 1]
+        if float(before.max()) > 20.0 and float(temp[:start].max(initial=temp[start])) > temp[start] + 20.0:
+            raise ValidityError(
+                f"{run.name} was heated to {temp[:start].max() - 273.15:.0f} degC, cooled, and heated again; "
+                f"choose a window "
+                "of one heating ramp that only that ramp passes from end to end, or cut the run."
+            )
     else:
         low, high = window_K
         if not low < high:
@@ -217,8 +227,8 @@ def _cut(run: Run, window_K: tuple[float, float] | None) -> tuple[FloatArray, Fl
     return t, temp, values
 
 
-def _rate(name: str, t: FloatArray, temp: FloatArray, alpha: FloatArray) -> tuple[float, float, float]:
-    """Heating rate [K/s] by regression over the step, its standard error, the largest departure [K]."""
+def _rate(name: str, t: FloatArray, temp: FloatArray, alpha: FloatArray) -> tuple[float, float, float, float]:
+    """Heating rate [K/s] by regression over the step, its error, largest departure [K], change over the step."""
     inside = (np.maximum.accumulate(alpha) >= 0.05) & (np.maximum.accumulate(alpha) <= 0.95)
     if int(inside.sum()) < 5:
         inside = np.ones(t.size, dtype=bool)
@@ -238,7 +248,8 @@ def _rate(name: str, t: FloatArray, temp: FloatArray, alpha: FloatArray) -> tupl
             f"{name}: a heating rate of {per_minute:.0f} K/min cannot be; is the time in minutes given as seconds?"
         )
     se = float(np.sqrt(rest @ rest / max(x.size - 2, 1) / (dx @ dx)))
-    return slope, se, float(np.abs(rest).max())
+    bend = float(np.polyfit(dx, rest, 2)[0])
+    return slope, se, float(np.abs(rest).max()), 2.0 * bend * float(np.ptp(x)) / slope
 
 
 def _tangent(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
@@ -249,7 +260,10 @@ def _tangent(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
 
 def _end(t: FloatArray, values: FloatArray, n: int) -> tuple[float, float]:
     """Level at the start of `values` and its standard error: the mean of as long a stretch as shows no trend, else the
-    end of a straight line over `n` points."""
+    end of a straight line over `n` points.
+
+    A trend of one standard error, which passes unseen, shifts the mean by sqrt(3) of its own: it is in the error.
+    """
     if n <= 2:
         return float(values[0]), 0.0
     sigma = noise(values)
@@ -261,7 +275,7 @@ def _end(t: FloatArray, values: FloatArray, n: int) -> tuple[float, float]:
         slope = float(x @ values[:length] / (x @ x))
         if abs(slope) > sigma / np.sqrt(x @ x):
             break
-        best, se = float(values[:length].mean()), sigma / np.sqrt(length)
+        best, se = float(values[:length].mean()), float(np.sqrt(3.0 / length) * sigma)
     return best, float(se)
 
 
@@ -307,10 +321,9 @@ def _heat_conversion(run: Run, t: FloatArray, temp: FloatArray, flow: FloatArray
         base = before
         for _ in range(200):
             base = (1.0 - alpha) * before + alpha * after
-            new = _share(run, t, flow - base)
-            if float(np.abs(new - alpha).max()) < 1e-10:
+            former, alpha = alpha, np.clip(_share(run, t, flow - base), 0.0, 1.0)
+            if float(np.abs(alpha - former).max()) < 1e-9:
                 break
-            alpha = np.clip(new, 0.0, 1.0)
         else:
             raise ValidityError(f"{run.name}: the baseline proportional to the area does not settle; widen the window.")
     return _share(run, t, flow - base)

@@ -1,8 +1,8 @@
 """Overlapping DTG peaks taken apart: Gaussian, bi-Gaussian or Fraser-Suzuki peaks fitted to the rate of each run.
 
 Fraser & Suzuki, Anal. Chem. 41 (1969) 37-39 (doi:10.1021/ac60270a007); for kinetics Perejon et al., J. Phys. Chem. B
-115 (2011) 1780-1791 (doi:10.1021/jp110895z); ICTAC 2020 (doi:10.1016/j.tca.2020.178597). A peak shape is mathematics, not a
-mechanism: `fit_parallel` fits the reactions themselves.
+115 (2011) 1780-1791 (doi:10.1021/jp110895z); ICTAC 2020 (doi:10.1016/j.tca.2020.178597).
+A peak shape is mathematics, not a mechanism: `fit_parallel` fits the reactions themselves.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from . import isoconversional as iso
 from .checks import Finding, check_energies, check_order, check_rates, check_runs, distinct_rates
 from .conversion import Baseline, Conversion, convert
 from .curves import Run, read_run
+from .dtg import Step, find_steps
 from .integrals import gauss_times
 from .master_plots import compensation, master_plots
 from .model_fit import ALL, Interval, ModelFit, Problem, bootstrap_interval, fit_models, profile_interval
 from .result import KineticFit
-from .smoothing import Step, find_steps
 
 FloatArray = NDArray[np.float64]
 

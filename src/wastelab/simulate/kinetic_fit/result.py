@@ -110,7 +110,7 @@ class KineticFit:
 
     @property
     def ea(self) -> xr.Dataset:
-        """Ea over method and conversion with standard error and interval [kJ/mol]; ``ln_Af`` [ln 1/s] of Friedman."""
+        """Ea by method and conversion with standard error and interval [kJ/mol]; ``ln_Af`` [ln 1/s] of Friedman."""
         import xarray as xr
 
         if not self.energies:
@@ -119,7 +119,7 @@ class KineticFit:
             name: np.array([getattr(e, attr) for e in self.energies.values()]) / 1e3
             for name, attr in (("Ea", "Ea"), ("Ea_se", "se"), ("Ea_low", "low"), ("Ea_high", "high"))
         }
-        data: dict[str, Any] = {k: (("method", "alpha"), v, {"units": "kJ/mol"}) for k, v in per_method.items()}
+        data: dict[str, Any] = {k: (("by", "alpha"), v, {"units": "kJ/mol"}) for k, v in per_method.items()}
         data["temperature"] = (("alpha", "run"), self.temperature_K, {"units": "K"})
         data["rate"] = (("alpha", "run"), self.rate, {"units": "1/s"})
         data["heating_rate"] = (("run",), np.array([60 * c.beta for c in self.conversions]), {"units": "K/min"})
@@ -128,7 +128,7 @@ class KineticFit:
         if self.compensation is not None:
             data["ln_A_compensation"] = (("alpha",), self.compensation.ln_A, {"units": "ln(1/s)"})
         coords = {
-            "method": list(self.energies), "alpha": ("alpha", self.alpha, {"units": "1"}),
+            "by": list(self.energies), "alpha": ("alpha", self.alpha, {"units": "1"}),
             "run": [c.name for c in self.conversions],
         }  # fmt: skip
         return xr.Dataset(data, coords, self._attrs())
