@@ -39,6 +39,26 @@ def test_covariance_of_stretches_is_the_double_integral(lag, length):
     assert float(heap.covariance(lag, length)) == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.parametrize(("lag", "length"), [(0.0, 5.0), (3.0, 5.0), (12.0, 5.0), (0.0, 50.0), (30.0, 50.0)])
+def test_nugget_even_inside_increments_is_a_triangle(lag, length):
+    heap = ho.Variability(0.0, 2.0, 0.0, 600.0, 20.0)
+    x = (np.arange(1500) + 0.5) / 1500 * length  # midpoint rule
+    triangle = np.maximum(1 - np.abs(x[:, None] - lag - x[None, :]) / 20.0, 0.0)
+    assert float(heap.covariance(lag, length, fine="block")) == pytest.approx(2.0 * triangle.mean(), abs=1e-4)
+    assert float(heap.covariance(0.0, 1e-3, fine="block")) == pytest.approx(2.0, rel=1e-3)
+    assert float(heap.covariance(500.0, length, fine="block")) == 0.0
+
+
+def test_bounds_of_what_the_series_does_not_see():
+    ds = ho.bed_blending(HEAP, bed_mass=20_000.0, layers=200, slice_mass=50.0)
+    # white: 0.5 x 20 t / 50 t; even inside increments: 200 layers bring 200 independent increments
+    assert ds["sigma_within"].item() ** 2 > 0.19
+    assert ds["sigma_within_least"].item() < 0.3 * ds["sigma_within"].item()
+    assert "sample finer increments" in ds.attrs["warnings"]
+    whole = ho.bed_blending(HEAP, bed_mass=4000.0, layers=20, slice_mass=400.0)
+    assert whole["sigma_within_least"].item() <= whole["sigma_within"].item()
+
+
 @given(st.floats(0.01, 5000), st.floats(0.01, 3.0), st.floats(5.0, 5000.0))
 def test_covariance_is_continuous_and_bounded(length, share, reach):
     heap = ho.Variability(0.0, 0.3, 2.0, reach, 20.0)
