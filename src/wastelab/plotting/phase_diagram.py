@@ -92,8 +92,9 @@ def phase_diagram_figure(
                 weight="bold",
             )
         _compounds(ax, diagram)
+        names_at = _label_points(diagram)
         for k, number in numbers.items():
-            x, y = _heart(xy[(field == k) & (inner == 3)], xy[(field != k) | (inner < 3)])
+            x, y = _heart(xy[(field == k) & (inner == 3)], np.vstack([xy[(field != k) | (inner < 3)], names_at]))
             ax.text(x, y, str(number), fontsize=9, ha="center", va="center", zorder=6, color="#222222")
         handles = []
         for i, (name, oxides) in enumerate((mixes or {}).items()):
@@ -170,6 +171,15 @@ def _heart(mine: FloatArray, others: FloatArray) -> tuple[float, float]:
     distance, _ = cKDTree(others).query(mine)
     x, y = mine[int(np.argmax(distance))]
     return float(x), float(y)
+
+
+def _label_points(diagram: xr.Dataset) -> FloatArray:
+    """Points under the names of compounds inside the triangle, which numbers keep away from."""
+    part = diagram["compound_part"].values
+    inside = part[(part > 0.5).all(axis=1)]
+    if len(inside) == 0:
+        return np.zeros((0, 2))
+    return np.vstack([project(inside) + np.array([dx, dy]) for dx in np.linspace(0.0, 0.14, 8) for dy in (0.01, 0.03)])
 
 
 def _borders(ax: Axes, xy: FloatArray, small: NDArray[np.int64], cell: NDArray[np.int64]) -> None:

@@ -19,7 +19,7 @@ from ...reference.thermochemistry import GAS_CONSTANT
 from ..charge import ELEMENTS, LOSS, Charge
 from .gas import SPECIES
 from .solutions import Minimum, Mixture, Solution, minimise
-from .system import PhaseTable, System
+from .system import TRACE, PhaseTable, System
 
 FloatArray = NDArray[np.float64]
 
@@ -134,6 +134,7 @@ def solve_point(table: PhaseTable, b: FloatArray, label: Any, gas: Mixture | Non
     """
     system = table.system
     rt = GAS_CONSTANT * table.temperature_K
+    b = np.where(b > TRACE * float(np.max(b)), b, 0.0)
     pure = [j for j in table.usable if system.columns[j].kind != "solution"]
     position = {j: i for i, j in enumerate(pure)}
     mixtures, nodes, solids = mixtures_of(table, rt)
@@ -141,7 +142,7 @@ def solve_point(table: PhaseTable, b: FloatArray, label: Any, gas: Mixture | Non
         mixtures, nodes = [*mixtures, gas], [*nodes, []]
     start = np.array([position[j] for j in system.start], dtype=np.int64)
     found = minimise(
-        np.ascontiguousarray(system.A[pure]), table.cost[pure] / rt, np.asarray(b, dtype=np.float64), mixtures, start,
+        np.ascontiguousarray(system.A[pure]), table.cost[pure] / rt, b, mixtures, start,
         nodes=nodes,
     )  # fmt: skip
     for j in pure:

@@ -18,7 +18,7 @@ from ..charge import ELEMENTS, LOSS, Charge
 from .closed import Point, gas_species
 from .gas import SPECIES
 from .phases import symbols
-from .system import PhaseTable, System
+from .system import TRACE, PhaseTable, System
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -159,7 +159,7 @@ def assemble(
         data["set_aside"] = np.broadcast_to(aside[:, None, :], (n, m, len(aside_names)))
     kelvins = np.array([t.temperature_K for t in tables])
     coords: dict[str, Any] = {
-        "mix": list(charge.labels), "temperature": kelvins - 273.15, "phase": list(system.phases),
+        "mix": list(charge.labels), "temperature": np.round(kelvins - 273.15, 9), "phase": list(system.phases),
         "mineral": list(minerals), "element": list(ELEMENTS), "gas": gases,
         "species": [s.removesuffix("(g)") for s in SPECIES if s in thermo],
     }  # fmt: skip
@@ -207,7 +207,7 @@ def _potentials(table: PhaseTable, point: Point, charge: Charge, i: int) -> Floa
             if e not in system.rows:
                 out[ELEMENTS.index(e)] = mu[0]
     for e, mu in zip(system.rows, point.pi, strict=True):
-        if charge.amount[i, ELEMENTS.index(e)] > 0:
+        if charge.amount[i, ELEMENTS.index(e)] > TRACE * charge.amount[i].max():
             out[ELEMENTS.index(e)] = mu
     return out
 
@@ -330,7 +330,7 @@ def _warnings(
             "loss on ignition not split into CO2, carbon and water: it leaves whole at every temperature, as gas "
             f"'{REST}'"
         )
-    sulfur = charge.element("S") > 0
+    sulfur = charge.element("S") > TRACE * charge.amount.max(axis=1)
     if system.atmosphere is not None and sulfur.any():
         kept = system.sulfur == "retain" or (system.sulfur == "leave" and system.atmosphere.p("SO2") == 0)
         if kept:

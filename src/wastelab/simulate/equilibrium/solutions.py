@@ -176,7 +176,7 @@ class Mixture:
     def excess(self, pi: FloatArray, present: NDArray[np.bool_]) -> float:
         """Excess of stability at the composition favoured most, of species made of the elements that are there."""
         rows = np.flatnonzero(present)
-        if not _possible(self.a, rows, len(present)).any():
+        if not _species(self, rows, len(present)).any():
             return -np.inf
         return _share_within(self, pi, rows, len(present))[1]
 
@@ -286,7 +286,7 @@ def minimise(
         grown = False
         for trial in (pi,) if found is None else (pi, found.pi):
             for s, mix in enumerate(mixtures):
-                if not _possible(mix.a, rows, len(b)).any():
+                if not _species(mix, rows, len(b)).any():
                     continue
                 y, excess = _share_within(mix, trial, rows, len(b))
                 if excess > 1e-13:
@@ -299,6 +299,14 @@ def minimise(
     return plain if best is None or plain.residual <= best.residual else best
 
 
+def _species(mix: Mixture, rows: NDArray[np.intp], n_row: int) -> NDArray[np.bool_]:
+    """End members or species that can be in a mixture, given the elements that are there."""
+    ok = _possible(mix.a, rows, n_row)
+    if mix.x_max < 1 and not ok[:-1].any():
+        ok[:] = False  # the last end member alone lies beyond the bound
+    return ok
+
+
 def _possible(a: FloatArray, rows: NDArray[np.intp], n_row: int) -> NDArray[np.bool_]:
     absent = np.ones(n_row, dtype=bool)
     absent[rows] = False
@@ -307,7 +315,7 @@ def _possible(a: FloatArray, rows: NDArray[np.intp], n_row: int) -> NDArray[np.b
 
 def _share_within(mix: Mixture, pi: FloatArray, rows: NDArray[np.intp], n_row: int) -> tuple[FloatArray, float]:
     """As `Mixture.share`, leaving out species of elements that are not there."""
-    ok = _possible(mix.a, rows, n_row)
+    ok = _species(mix, rows, n_row)
     if ok.all():
         return mix.share(pi)
     part = Mixture(mix.a[ok], mix.g[ok], mix.sites, mix.level, mix.x_max if ok[-1] else 1.0)
@@ -362,7 +370,7 @@ def _polish(
         return first
     fixed = np.vstack([A[pure][:, rows], *[(y @ mixtures[s].a)[None, rows] for s, y in held]])
     fixed_cost = np.concatenate([cost[pure], [mixtures[s].price(y) for s, y in held]])
-    ok = [_possible(mixtures[s].a, rows, len(b)) for s in free]
+    ok = [_species(mixtures[s], rows, len(b)) for s in free]
     a = [mixtures[s].a[k][:, rows] for s, k in zip(free, ok, strict=True)]
     g = [mixtures[s].g[k] for s, k in zip(free, ok, strict=True)]
     z = np.concatenate([x[pure], [first.amount[s] for s, _ in held], [first.amount[s] for s in free]])
@@ -436,7 +444,7 @@ def _judge(
     ok = _possible(A, rows, len(b))
     worst = max(worst, float(np.max(A[ok] @ found.pi - cost[ok], initial=0.0)))
     for mix in mixtures:
-        if _possible(mix.a, rows, len(b)).any():
+        if _species(mix, rows, len(b)).any():
             worst = max(worst, _share_within(mix, found.pi, rows, len(b))[1])
     # what is present lies on its plane
     for j in np.flatnonzero(found.x > 0):

@@ -38,6 +38,8 @@ _START = {
     "Ca": "lime", "Si": "quartz", "Al": "corundum", "Fe": "hematite", "Mg": "periclase", "Ti": "rutile",
     "Na": "Na2O", "K": "K2O", "S": "SO2(g)",
 }  # fmt: skip
+#: Share of the most abundant element below which an element is not there.
+TRACE = 1e-12
 #: Mixes up to which keeping assemblages does not pay.
 FEW = 16
 SULFUR = ("leave", "retain", "exchange")
@@ -258,10 +260,11 @@ class System:
         return self.take(charge.amount)
 
     def take(self, amount: ArrayLike) -> FloatArray:
-        """The rows' elements of amounts of all `ELEMENTS` (or of the rows already)."""
+        """The rows' elements of amounts of all `ELEMENTS` (or of the rows already); traces below `TRACE` are none."""
         values = np.atleast_2d(np.asarray(amount, dtype=np.float64))
         if values.shape[1] == len(ELEMENTS):
             values = values[:, [ELEMENTS.index(e) for e in self.rows]]
+        values = np.where(values > TRACE * values.max(axis=1, keepdims=True), values, 0.0)
         return np.ascontiguousarray(values)
 
     def gas(self, temperature_K: ArrayLike) -> FurnaceGas:
