@@ -183,6 +183,15 @@ def mixtures_of(
     table: PhaseTable, rt: float
 ) -> tuple[list[Mixture], Sequence[Sequence[FloatArray]], list[Solution]]:  # fmt: skip
     """Solid solutions of a table as numbers, their node compositions, and which they are."""
+    if table.mixtures is None:
+        table.mixtures = _make_mixtures(table, rt)
+    made: tuple[list[Mixture], Sequence[Sequence[FloatArray]], list[Solution]] = table.mixtures
+    return made
+
+
+def _make_mixtures(
+    table: PhaseTable, rt: float
+) -> tuple[list[Mixture], Sequence[Sequence[FloatArray]], list[Solution]]:  # fmt: skip
     system = table.system
     g = system.gibbs(table.temperature_K)
     names = {n: i for i, n in enumerate(system.thermo.names)}

@@ -419,7 +419,8 @@ def _attrs(
 
 
 def _has(ds: xr.Dataset, phase: str) -> bool:
-    return bool((ds["phase_fraction"].sel(phase=phase) > WORTH).any())
+    column = ds["phase"].values.tolist().index(phase)
+    return bool((ds["phase_fraction"].values[..., column] > WORTH).any())
 
 
 def _used(system: System, ds: xr.Dataset) -> list[str]:

@@ -272,7 +272,14 @@ class System:
         if self.atmosphere is None:
             raise ValidityError("A closed system has no furnace gas.")
         t = np.atleast_1d(np.asarray(temperature_K, dtype=np.float64))
-        return furnace_gas(self.thermo, self.atmosphere, t, self.oxygen_potential)
+        key = t.tobytes()
+        if key not in self._gases:
+            self._gases[key] = furnace_gas(self.thermo, self.atmosphere, t, self.oxygen_potential)
+        return self._gases[key]
+
+    @cached_property
+    def _gases(self) -> dict[bytes, FurnaceGas]:
+        return {}
 
     def gibbs(self, temperature_K: float) -> FloatArray:
         """Of every phase of the set [J/mol]; +inf outside its range."""
@@ -343,6 +350,7 @@ class PhaseTable:
     system: System
     temperature_K: float
     cost: FloatArray
+    mixtures: Any = None  #: solid solutions as numbers; see `closed.mixtures_of`
     _cache: AssemblageCache | None = None
 
     #: Order of elements in amounts.
@@ -436,7 +444,7 @@ class PhaseTable:
         amount : array_like, shape (n, 12) or (n, n_row)
             Elements [mol/kg dry mix].
         """
-        return np.asarray(self.column_amounts(amount) @ self.to_phase)
+        return self._sums(self.solve(amount), np.ascontiguousarray(self.to_phase[self.usable]))
 
     def perturbed_mass(self, amount: ArrayLike, shift: FloatArray) -> FloatArray:
         """As `phase_mass`, with a change of the Gibbs energy of every column of the system for each mix.
@@ -447,12 +455,12 @@ class PhaseTable:
         shift : ndarray, shape (n, n_col)
             [J/mol]
         """
-        from .lp import dense, solve
+        from .lp import solve
 
         A, cost, start = self.arrays
         result = solve(A, self.system.take(amount), cost + shift[:, self.usable], start)
         self._complete(result, None)
-        return np.asarray(dense(result, len(self.usable)) @ self.to_phase[self.usable])
+        return self._sums(result, np.ascontiguousarray(self.to_phase[self.usable]))
 
     def mineral_mass(
         self, amount: ArrayLike, minerals: Sequence[str]
@@ -464,25 +472,27 @@ class PhaseTable:
         (ndarray of shape (n, n_minerals), ndarray of shape (n,), ndarray of shape (n,))
             [kg/kg dry mix]
         """
-        weighed = self.column_amounts(amount) @ self.mineral_weights(minerals)
-        return weighed[:, :-2], weighed[:, -2], weighed[:, -1]
+        weight = np.ascontiguousarray(self.mineral_weights(minerals)[self.usable])
+        out = self._sums(self.solve(amount), weight)
+        return out[:, :-2], out[:, -2], out[:, -1]
 
     def mineral_weights(self, minerals: Sequence[str]) -> FloatArray:
         """Mass of minerals, of all solids and of SO3 in them per mole of each column, shape (n_col, n_minerals + 2)."""
         index = {p: i for i, p in enumerate(self.phases)}
         out = np.zeros((len(self.system.columns), len(minerals) + 2))
         for k, mineral in enumerate(minerals):
-            members = self.system.minerals.get(mineral, (mineral,))
-            if members == (mineral,) and mineral not in index:
-                if mineral in self.system.suppressed or mineral in symbols(self.system.thermo):
-                    continue  # suppressed: none forms
-                raise UnknownNameError(
-                    f"There is no mineral {mineral!r} in the set.{suggest(mineral, self.system.minerals)}"
-                )
-            out[:, k] = self.to_phase[:, [index[m] for m in members]].sum(axis=1)
+            out[:, k] = self.to_phase[:, [index[m] for m in self.system.members(mineral)]].sum(axis=1)
         solid = np.array([c.kind in ("phase", "solution") for c in self.system.columns])
         out[:, -2] = self.to_phase.sum(axis=1)
         out[:, -1] = self.system.full[:, ELEMENTS.index("S")] * solid * molar_mass("SO3") / 1e3
+        return out
+
+    @staticmethod
+    def _sums(result: LPResult, weight: FloatArray) -> FloatArray:
+        from ._gather import weighted
+
+        out = np.empty((len(result.basis), weight.shape[1]))
+        weighted(result.basis, result.amount, weight, out)
         return out
 
     @cached_property
