@@ -173,7 +173,7 @@ def deconvolve(
     rms: list[float] = []
     start: FloatArray | None = None
     for run in runs:
-        low, high = run.time_at(0.002)[0], run.time_at(0.998)[0]
+        low, high = run.time_at(0.002), run.time_at(0.998)
         grid = np.linspace(float(run.temperature_at(low)), float(run.temperature_at(high)), points)
         time = np.interp(grid, np.maximum.accumulate(run.temperature_K), run.time_s)
         y = run.rate_at(time) / run.beta

@@ -110,7 +110,7 @@ def fit_kinetics(
     conversions, findings = _convert_all(curves, signal, units, names, window, step, baseline, width)
     conversions = _named_apart(conversions)
     findings = [*check_rates(conversions, force=force), *check_runs(conversions), *findings]
-    times = np.array([[c.time_at(a)[0] for c in conversions] for a in levels])
+    times = np.column_stack([c.times_at(levels) for c in conversions])
     temperature = np.column_stack([c.temperature_at(times[:, j]) for j, c in enumerate(conversions)])
     rate = np.column_stack([c.rate_at(times[:, j]) for j, c in enumerate(conversions)])
     beta = np.array([c.beta for c in conversions])
@@ -312,7 +312,7 @@ def _increments(levels: FloatArray, conversions: Sequence[Conversion]) -> tuple[
     bounds = np.concatenate([[first], middle, [last]])
     nodes, weights = [], []
     for c in conversions:
-        t, w = gauss_times(np.array([c.time_at(b)[0] for b in bounds]))
+        t, w = gauss_times(c.times_at(bounds))
         nodes.append(c.temperature_at(t))
         weights.append(w)
     return np.stack(nodes, axis=1), np.stack(weights, axis=1)

@@ -136,8 +136,8 @@ def vyazovkin(temperature_K: ArrayLike, beta: ArrayLike, *, confidence: float = 
     """
     t, log_beta = _checked(temperature_K), np.log(_rates(temperature_K, beta))
 
-    def log_j(Ea: float, k: int) -> FloatArray:
-        return log_temperature_integral(Ea, t[k]) - log_beta
+    def log_j(Ea: FloatArray) -> FloatArray:
+        return log_temperature_integral(Ea[:, None], t) - log_beta
 
     return _minimise(log_j, t.shape[0], t.shape[1], confidence)
 
@@ -162,10 +162,11 @@ def vyazovkin_incremental(temperature_K: ArrayLike, weight_s: ArrayLike, *, conf
     Vyazovkin, J. Comput. Chem. 22 (2001) 178-183 (doi:10.1002/1096-987X(20010130)22:2<178::AID-JCC5>3.0.CO;2-#).
     """
     t, w = np.asarray(temperature_K, dtype=np.float64), np.asarray(weight_s, dtype=np.float64)
-    centre = 1.0 / t.mean(axis=(1, 2))
+    apart = (1.0 / t - 1.0 / t.mean(axis=(1, 2), keepdims=True)) / R
 
-    def log_j(Ea: float, k: int) -> FloatArray:
-        return np.asarray(np.log(np.sum(w[k] * np.exp(-Ea / R * (1.0 / t[k] - centre[k])), axis=-1)))
+    def log_j(Ea: FloatArray) -> FloatArray:
+        exponent = np.clip(-Ea[:, None, None] * apart, -600.0, 600.0)
+        return np.asarray(np.log(np.sum(w * np.exp(exponent), axis=-1)))
 
     return _minimise(log_j, t.shape[0], t.shape[1], confidence)
 
@@ -293,35 +294,38 @@ def _integral(
     return _with_interval(Ea, found.se * np.abs(ratio), t.shape[1] - 2, confidence, found.intercept)
 
 
-def _minimise(log_j: Callable[[float, int], FloatArray], levels: int, n: int, confidence: float) -> Energies:
-    """Minimum of Phi(Ea) at each conversion, with the standard error of its linearised form."""
-    from scipy.optimize import minimize_scalar
+def _minimise(log_j: Callable[[FloatArray], FloatArray], levels: int, n: int, confidence: float) -> Energies:
+    """Minimum of Phi(Ea) at all conversions together, with the standard error of its linearised form.
 
-    def phi(log_Ea: float, k: int) -> float:
-        j = log_j(float(np.exp(log_Ea)), k)
-        j = j - j.mean()
-        return float(np.log(np.exp(j).sum() * np.exp(-j).sum()))
+    Phi is a sum of ratios that rise or fall like exponentials, hence convex: its slope changes sign once, and bisection
+    of ln(Ea) finds where.
+    """
 
-    Ea, se = np.empty(levels), np.empty(levels)
-    bounds = (np.log(LOWEST_EA), np.log(HIGHEST_EA))
-    for k in range(levels):
-        coarse = np.linspace(*bounds, 40)
-        values = [phi(e, k) for e in coarse]
-        near = int(np.argmin(values))
-        low, high = coarse[max(near - 1, 0)], coarse[min(near + 1, 39)]
-        found = minimize_scalar(phi, bounds=(low, high), method="bounded", args=(k,), options={"xatol": 1e-9})
-        best = float(np.exp(found.x))
-        if best < 1.01 * LOWEST_EA or best > 0.99 * HIGHEST_EA:
-            raise ValidityError(
-                f"Vyazovkin's method finds no activation energy between {LOWEST_EA / 1e3:g} and "
-                f"{HIGHEST_EA / 1e3:g} kJ/mol: "
-                "the runs are not of one reaction, or the window is wrong."
-            )
-        # Phi is the spread of ln J over the runs: linear in Ea near its minimum, which gives the standard error.
-        h = 1e-4 * best
-        slope = (log_j(best + h, k) - log_j(best - h, k)) / (2.0 * h)
-        rest = log_j(best, k)
-        rest, slope = rest - rest.mean(), slope - slope.mean()
-        Ea[k] = best
-        se[k] = np.sqrt(rest @ rest / (n - 2) / (slope @ slope)) if n > 2 else np.inf
+    def slope_of(Ea: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """ln J less its mean over the runs, and the derivative of ln J by Ea."""
+        h = (1e-4 * Ea)[:, None]
+        centre = log_j(Ea)
+        slope = (log_j(Ea + h[:, 0]) - log_j(Ea - h[:, 0])) / (2.0 * h)
+        return centre - centre.mean(axis=1, keepdims=True), slope - slope.mean(axis=1, keepdims=True)
+
+    low, high = np.full(levels, np.log(LOWEST_EA)), np.full(levels, np.log(HIGHEST_EA))
+    for _ in range(48):
+        middle = 0.5 * (low + high)
+        j, d = slope_of(np.exp(middle))
+        j = np.clip(j, -300.0, 300.0)
+        up, down = np.exp(j), np.exp(-j)
+        # d Phi / d Ea, of Phi = sum exp(j) sum exp(-j)
+        rising = (up * d).sum(axis=1) * down.sum(axis=1) > up.sum(axis=1) * (down * d).sum(axis=1)
+        high, low = np.where(rising, middle, high), np.where(rising, low, middle)
+    Ea = np.exp(0.5 * (low + high))
+    if bool((Ea < 1.01 * LOWEST_EA).any()) or bool((Ea > 0.99 * HIGHEST_EA).any()):
+        raise ValidityError(
+            f"Vyazovkin's method finds no activation energy between {LOWEST_EA / 1e3:g} and {HIGHEST_EA / 1e3:g} "
+            "kJ/mol: the runs are not of one reaction, or the window is wrong."
+        )
+    # Phi is the spread of ln J over the runs: linear in Ea near its minimum, which gives the standard error.
+    rest, slope = slope_of(Ea)
+    se = np.full(levels, np.inf)
+    if n > 2:
+        se = np.sqrt((rest * rest).sum(axis=1) / (n - 2) / (slope * slope).sum(axis=1))
     return _with_interval(Ea, se, n - 2, confidence, np.zeros(levels))

@@ -127,7 +127,7 @@ def compensation(
     """
     pairs: list[tuple[float, float]] = []
     for c in conversions:
-        t0, t1 = c.time_at(low)[0], c.time_at(high)[0]
+        t0, t1 = c.time_at(low), c.time_at(high)
         time = np.linspace(t0, t1, 100)
         alpha, rate = np.interp(time, c.time_s, c.alpha), c.rate_at(time)
         x = 1.0 / c.temperature_at(time)

@@ -61,7 +61,7 @@ class RunPoints:
     @classmethod
     def of(cls, conversion: Conversion, low: float, high: float, points: int = POINTS) -> RunPoints:
         """Evenly spaced measured points between two conversions (found on the smoothed curve)."""
-        t0, t1 = conversion.time_at(low)[0], conversion.time_at(high)[0]
+        t0, t1 = conversion.time_at(low), conversion.time_at(high)
         inside = np.flatnonzero((conversion.raw_time_s >= t0) & (conversion.raw_time_s <= t1))
         if inside.size < 8:
             raise ValidityError(
