@@ -47,12 +47,12 @@ def f_alpha(code, alpha, n, m, p):
     if code == 6:
         if left <= 0.0:
             return 0.0
-        third = left ** (1.0 / 3.0)
-        return 1.5 * third * third / max(1.0 - third, 1e-13)
+        third = math.log1p(-a) / 3.0
+        return 1.5 * math.exp(2.0 * third) / max(-math.expm1(third), 1e-13)
     if code == 7:
         if left <= 0.0:
             return 0.0
-        return 1.5 / max(left ** (-1.0 / 3.0) - 1.0, 1e-13)
+        return 1.5 / max(math.expm1(-math.log1p(-a) / 3.0), 1e-13)
     if code == 8:
         if left <= 0.0:
             return 0.0
@@ -86,12 +86,24 @@ def g_alpha(code, alpha, n, m, p):
     if code == 4:
         return a * a
     if code == 5:
-        return left * math.log(left) + a if left > 0.0 else 1.0
-    if code == 6:
-        return (1.0 - left ** (1.0 / 3.0)) ** 2
-    if code == 7:
-        return 1.0 - 2.0 * a / 3.0 - left ** (2.0 / 3.0)
+        return _cylinder(a)
+    if code == 6 or code == 7:
+        u = -math.expm1(math.log1p(-a) / 3.0) if left > 0.0 else 1.0
+        return u * u if code == 6 else u * u * (1.0 - 2.0 * u / 3.0)
     return math.nan
+
+
+@njit(cache=True)
+def _cylinder(a):
+    """(1 - a) ln(1 - a) + a, by its series where the terms cancel."""
+    if a >= 1.0:
+        return 1.0
+    if a > 0.15:
+        return (1.0 - a) * math.log1p(-a) + a
+    total = 0.0
+    for k in range(20, 1, -1):
+        total = total * a + 1.0 / (k * (k - 1))
+    return total * a * a
 
 
 @njit(cache=True)
@@ -102,14 +114,26 @@ def conversion(code, g, n, m, p):
     if code == 0:
         if n == 1.0:
             return -math.expm1(-g)
-        base = 1.0 - (1.0 - n) * g
-        if base <= 0.0:
+        if n == 2.0:
+            return g / (1.0 + g)
+        loss = (1.0 - n) * g
+        if loss >= 1.0:
             return 1.0
-        return -math.expm1(math.log(base) / (1.0 - n))
+        return -math.expm1(math.log1p(-loss) / (1.0 - n))
     if code == 1:
+        if n == 2.0:
+            return -math.expm1(-g * g)
+        if n == 3.0:
+            return -math.expm1(-g * g * g)
         return -math.expm1(-(g**n))
     if code == 2:
-        return 1.0 if g >= 1.0 else -math.expm1(n * math.log1p(-g))
+        if g >= 1.0:
+            return 1.0
+        if n == 2.0:
+            return g * (2.0 - g)  # 1 - (1 - g)^2
+        if n == 3.0:
+            return g * (3.0 - g * (3.0 - g))  # 1 - (1 - g)^3
+        return -math.expm1(n * math.log1p(-g))
     if code == 3:
         return 1.0 if g >= 1.0 else g**n
     if code == 4:
@@ -117,30 +141,38 @@ def conversion(code, g, n, m, p):
     if code == 5:
         if g >= 1.0:
             return 1.0
+        root = math.sqrt(2.0 * g)
         low, high = 0.0, 1.0
-        a = min(math.sqrt(2.0 * g), 0.999)
-        for _ in range(100):
-            value = (1.0 - a) * math.log1p(-a) + a - g
+        a = min(root * (1.0 - root / 6.0 - root * root / 72.0), 0.999)
+        for _ in range(60):
+            value = _cylinder(a) - g
             if value > 0.0:
                 high = a
             else:
                 low = a
-            slope = -math.log1p(-a)
-            step = a - value / slope if slope > 0.0 else 0.5 * (low + high)
-            new = step if low < step < high else 0.5 * (low + high)
-            if abs(new - a) <= 1e-16:
+            new = a + value / math.log1p(-a)
+            if abs(new - a) <= 3e-16 * a:
                 return new
+            if not low < new < high:
+                new = 0.5 * (low + high)
             a = new
         return a
     if code == 6:
         if g >= 1.0:
             return 1.0
-        third = 1.0 - math.sqrt(g)
-        return 1.0 - third * third * third
+        u = math.sqrt(g)
+        return u * (3.0 - u * (3.0 - u))  # 1 - (1 - u)^3
     if code == 7:
         if g >= 1.0 / 3.0:
             return 1.0
-        # with x = (1 - alpha)^(1/3): 2 x^3 - 3 x^2 + 1 = 3 g, one root in (0, 1)
-        x = 0.5 + math.cos((math.acos(min(max(6.0 * g - 1.0, -1.0), 1.0)) + 4.0 * math.pi) / 3.0)
-        return 1.0 - x * x * x
+        # with u = 1 - (1 - alpha)^(1/3): u^2 - 2 u^3 / 3 = g, one root in (0, 1)
+        if g > 0.01:
+            u = 0.5 - math.cos((math.acos(min(max(6.0 * g - 1.0, -1.0), 1.0)) + 4.0 * math.pi) / 3.0)
+        else:
+            root = math.sqrt(g)
+            u = root * (1.0 + root * (1.0 / 3.0 + root * 5.0 / 18.0))
+        if u < 0.99:  # polish: the start loses digits where u is small
+            for _ in range(3 if g <= 0.01 else 1):
+                u -= (u * u * (1.0 - 2.0 * u / 3.0) - g) / (2.0 * u * (1.0 - u))
+        return u * (3.0 - u * (3.0 - u))
     return math.nan
