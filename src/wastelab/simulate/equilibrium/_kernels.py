@@ -146,20 +146,13 @@ def leave(work, vec, m, tol):
 
 @njit(**INNER)
 def subtract(work, row, matrix, first, factor, m):
-    """work[row] -= sum over i of factor[i] matrix[first + i], four rows at a time."""
+    """work[row] -= sum over i of factor[i] matrix[first + i]."""
     n_col = work.shape[1]
-    i = 0
-    while i + 3 < m:
-        e, f, g, h = factor[i], factor[i + 1], factor[i + 2], factor[i + 3]
-        a = first + i
-        for k in range(n_col):
-            work[row, k] -= (e * matrix[a, k] + f * matrix[a + 1, k]) + (g * matrix[a + 2, k] + h * matrix[a + 3, k])
-        i += 4
-    while i < m:
-        e = factor[i]
-        for k in range(n_col):
-            work[row, k] -= e * matrix[first + i, k]
-        i += 1
+    for i in range(m):
+        f = factor[i]
+        if f != 0.0:
+            for k in range(n_col):
+                work[row, k] -= f * matrix[first + i, k]
 
 
 @njit(**INNER)
@@ -270,7 +263,7 @@ def answer(static, inverse, start, b, work, index, vec, big):
     return least
 
 
-@njit(**INNER)
+@njit(**INNER, inline="always")
 def finish(static, inverse, start, weight, b, work, index, vec, scale, big, limit):
     """From a feasible basis and its reduced costs to the optimum. Returns status, pivots.
 
@@ -303,7 +296,7 @@ def finish(static, inverse, start, weight, b, work, index, vec, scale, big, limi
     return LIMIT, pivots
 
 
-@njit(**INNER)
+@njit(**INNER, inline="always")
 def store(work, index, vec, member, scale, forbidden, n, basis, amount, dual, objective):
     """Write one answer; returns its status.
 
@@ -486,12 +479,22 @@ def amounts(b, inverses, h, tol, out):
     return r
 
 
+@njit(**INNER)
+def signs(out, r, m, tol, keys):
+    """A key below `keys`, a power of 2, of which amounts are negative and which most (r)."""
+    key = r
+    for p in range(m):
+        if out[p] < tol:
+            key += 16 << p
+    return (key ^ (key >> 11)) & (keys - 1)
+
+
 @njit(**OUTER)
 def look_up(b, inverses, neighbours, jump, out, which, amount):
     """`evaluate` for many compositions, finding where to begin by itself.
 
     Looks at the basis of the composition before, if that has served lately; else at basis 0, and by which amounts are
-    negative there, at the basis that served the last composition with the same ones.
+    negative there, at the basis that served the first composition with the same ones.
 
     b : (n, m); jump : (2^k,) basis to begin with, by key; which : (n,) basis, or -3 less the basis from which the walk
     met an unknown neighbour, or -1 if b is not finite; amount : (n, m), all three set. Returns the number below 0.
@@ -512,13 +515,9 @@ def look_up(b, inverses, neighbours, jump, out, which, amount):
         h = last
         if not near or amounts(b[n], inverses, h, tol, out) >= 0:
             h = 0
-            r = amounts(b[n], inverses, h, tol, out)
+            r = amounts(b[n], inverses, np.int64(0), tol, out)
             if r >= 0:
-                key = r
-                for p in range(m):
-                    if out[p] < tol:
-                        key += 16 << p
-                key = (key ^ (key >> 11)) & (jump.shape[0] - 1)
+                key = signs(out, r, m, tol, jump.shape[0])
                 begin_at = jump[key]
                 h = begin_at
                 for _ in range(WALK):
@@ -533,7 +532,8 @@ def look_up(b, inverses, neighbours, jump, out, which, amount):
                     missing += 1
                     near = False
                     continue
-                jump[key] = h
+                if begin_at == 0:
+                    jump[key] = h
         near = h == last
         last = h
         which[n] = h
@@ -543,13 +543,13 @@ def look_up(b, inverses, neighbours, jump, out, which, amount):
 
 
 @njit(**OUTER)
-def grow(b, columns, cost, bases, inverses, neighbours, duals, table, square, out, which, amount):
+def grow(b, columns, cost, bases, inverses, neighbours, duals, table, square, out, jump, which, amount):
     """Go on where `look_up` met an unknown neighbour: bases that are met for the first time are added.
 
     columns : (m, K) A^T of the distinct columns; cost : (K,); bases : (capacity, m) columns, ascending; duals :
     (capacity, m); table : (4 capacity + 1,) hash table of bases, -1 where empty, the last element their number;
-    square : (m, 2 m) scratch; which : as `look_up` left it. Stops where the capacity is used up. Returns the number of
-    compositions done; `which` is set to -2 if no amounts >= 0 exist, -1 if the walk was too long.
+    square : (m, 2 m) scratch; jump, which : as `look_up` left them. Stops where the capacity is used up. Returns
+    the number of compositions done; `which` is set to -2 if no amounts >= 0 exist, -1 if the walk was too long.
     """
     m = b.shape[1]
     for n in range(b.shape[0]):
@@ -560,10 +560,15 @@ def grow(b, columns, cost, bases, inverses, neighbours, duals, table, square, ou
         begin_at = which[n]
         h = -3 - begin_at
         which[n] = -1
+        key = -1
         for _ in range(WALK):
             r = amounts(b[n], inverses, h, tol, out)
+            if h == 0 and r >= 0:
+                key = signs(out, r, m, tol, jump.shape[0])
             if r < 0:
                 which[n] = h
+                if key >= 0 and jump[key] == 0:
+                    jump[key] = h
                 for p in range(m):
                     amount[n, p] = out[p] if out[p] > -tol else 0.0
                 break

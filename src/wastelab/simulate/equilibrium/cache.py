@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import CompositionError, MissingDataError
+from ...errors import CompositionError, MissingDataError, WastelabError
 from . import lp
 
 FloatArray = NDArray[np.float64]
@@ -83,15 +83,14 @@ class AssemblageCache:
                 member[of] = column
         self._member = member
         self._columns = np.ascontiguousarray(self.A[member].T)
-        forbidden = _kernels.FORBIDDEN * float(np.abs(costs[np.isfinite(costs)]).max(initial=0.0)) + 1.0
+        big = float(np.abs(costs[np.isfinite(costs)]).max(initial=0.0))
+        forbidden = _kernels.FORBIDDEN * big + 1.0
         self._cost = np.minimum(costs[member], forbidden)
         self._partly = bool(np.isinf(costs).any())
         self._lock = Lock()
         self._allocate(64, m)
-        centre = lp.solve(self.A, self.A[self.start].sum(axis=0), costs, self.start)
-        position = {int(c): k for k, c in enumerate(member)}
+        self._bases[0] = np.sort(_centre(prepared, self._columns, self._cost, _kernels.OPTIMAL * big))
         with self._lock:
-            self._bases[0] = sorted(position[int(c)] for c in centre.basis[0])
             self._add()
             self._publish(np.zeros(_kernels.KEYS, dtype=np.int64))
 
@@ -197,7 +196,7 @@ class AssemblageCache:
                     self._enlarge()
                 arguments: tuple[Any, ...] = (
                     b[done:], self._columns, self._cost, self._bases, self._inverses, self._neighbours,
-                    self._duals, self._table, *scratch, which[done:], amount[done:],
+                    self._duals, self._table, *scratch, jump, which[done:], amount[done:],
                 )  # fmt: skip
                 done += _kernels.grow(*arguments)
             self._publish(jump)
@@ -217,3 +216,26 @@ class AssemblageCache:
         n = int(self._table[-1])
         bases = self._member[self._bases[:n]]
         self._snapshot = CacheArrays(bases, self._inverses[:n], self._neighbours[:n].copy(), self._duals[:n], jump)
+
+
+def _centre(prepared: lp.Prepared, columns: FloatArray, cost: FloatArray, tolerance: float) -> IntArray:
+    """Optimal basis of a mix of all start columns: a plain simplex, so that a first cache need not compile `lp.solve`.
+
+    Their amounts are irregular, so that no step stalls.
+    """
+    basis = prepared.start.copy()
+    b = columns[:, basis] @ (1.0 + 0.6180339887498949 * np.arange(1, len(basis) + 1) % 1.0)
+    atoms = np.abs(columns).sum(axis=0)
+    for _ in range(lp.PIVOT_LIMIT):
+        inverse = np.linalg.inv(columns[:, basis])
+        reduced = cost - (cost[basis] @ inverse) @ columns
+        reduced[basis] = 0.0
+        q = int(np.argmin(np.where(reduced < -tolerance, reduced / atoms, 0.0)))
+        if reduced[q] >= -tolerance:
+            return basis
+        step = inverse @ columns[:, q]
+        ratio = np.where(step > 1e-9, inverse @ b / np.where(step > 1e-9, step, 1.0), np.inf)
+        if np.isinf(ratio).all():
+            raise CompositionError("a phase can grow without using up any element; check the phases' formulas.")
+        basis[int(np.argmin(ratio))] = q
+    raise WastelabError(f"no first assemblage was found in {lp.PIVOT_LIMIT} steps: please report the phases and costs.")
