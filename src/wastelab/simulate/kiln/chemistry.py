@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...chemistry.formulas import atoms, molar_mass
-from ...errors import CompositionError, DatasetError, MissingDataError, UnknownNameError, ValidityError, suggest
+from ...errors import CompositionError, DatasetError, MissingDataError, UnknownNameError, ValidityError
 from ...provenance import Evidence, Source
 from ...reference.files import find_files, read_toml
 from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, thermochemistry
+from ..kinetics.mineralogy import Mineralogy
 from ..kinetics.models import ReactionModel, reaction_model
 
 FloatArray = NDArray[np.float64]
@@ -29,7 +30,7 @@ GASES = ("N2", "O2", "CO2", "H2O", "SO2", "CO", "SO3", "H2")
 T_FIRST, T_STEP, T_LAST = 200.0, 5.0, 3300.0
 GRID = np.arange(T_FIRST, T_LAST + T_STEP / 2, T_STEP)
 T0 = 298.15
-WATER, INERT = "water", "inert"
+WATER, INERT, UNIDENTIFIED = "water", "inert", "unidentified"
 #: Liquid water: enthalpy of formation [J/mol] and heat capacity [J/(mol K)].
 WATER_H, WATER_CP = -285830.0, 75.3
 WATER_SOURCE = Source("CODATA enthalpy of formation of liquid water; heat capacity 75.3 J/mol/K", Evidence.MEMORY)
@@ -184,7 +185,7 @@ def water_step(moisture: float) -> Step:
     t = triplets()["free_water/eskelinen-2015"]
     return Step(
         "free_water", {WATER: -1.0}, {"H2O": 1.0}, float(t.A or 0.0), float(t.Ea), _model(t.model),
-        moisture * 1000.0 / molar_mass("H2O"), t.source,
+        moisture * 1000.0 / molar_mass("H2O"), t.source, "equilibrium", "H2O",
     )  # fmt: skip
 
 
@@ -193,9 +194,8 @@ def _model(model: Any) -> ReactionModel:
 
 
 def build(
-    phases: Mapping[str, float],
+    feed: Mineralogy,
     *,
-    source: Source,
     reactions: Iterable[Any] | None = None,
     moisture: float = 0.0,
     thermo: Thermochemistry | None = None,
@@ -207,10 +207,8 @@ def build(
 
     Parameters
     ----------
-    phases : mapping of str to float
+    feed : Mineralogy
         Minerals by their thermochemical names [wt% of the dry feed]; what is missing to 100 is inert.
-    source : Source
-        Of the mineralogy.
     reactions : iterable of wastelab.reference.kinetics.Reaction, optional
         The shipped network by default.
     moisture : float
@@ -232,37 +230,29 @@ def build(
     network = {r.id: r for r in (_shipped() if reactions is None else reactions) if r.reactant != WATER and r.runs(gas)}
     if clinker is not None:
         network = {k: r for k, r in network.items() if r.gas and "anhydrite" not in r.consumed}
-    total = sum(phases.values())
-    bad = [f"{k} = {v:g}" for k, v in phases.items() if not np.isfinite(v) or v < 0]
-    if bad:
-        raise CompositionError(f"phases: {', '.join(bad)} wt% is not a content; give numbers >= 0.")
-    if not phases or total <= 0:
-        raise MissingDataError(
-            "The mineralogy of the feed is not known: a kiln needs the minerals, because they decide what reacts. Give "
-            "phases={'calcite': 76, 'kaolinite': 12, ...} in wt% of the dry feed (XRD/Rietveld)."
-        )
-    if total > 100.0 + 1e-6:
-        raise CompositionError(f"phases sum to {total:.4g} wt% of the dry feed; expected at most 100.")
     if moisture < 0:
         raise ValidityError(f"moisture = {moisture:g} kg/kg dry feed is negative.")
-    rest = 100.0 - total
+    known = _formulas(network.values(), thermo)
+    phases = {k: float(v) for k, v in feed.phases.items() if v > 0 and k in known and k != WATER}
+    left_out = [k for k, v in feed.phases.items() if v > 0 and k not in phases and k != UNIDENTIFIED]
+    total = sum(phases.values())
+    rest = max(100.0 - total, 0.0)
     if rest > INERT_REFUSE:
         raise MissingDataError(
-            f"phases name only {total:.3g} wt% of the dry feed; at least {100 - INERT_REFUSE:g} is needed, because what "
-            "is not named reacts with nothing in the model. Complete the mineralogy."
+            f"Data cover only {total:.3g} wt% of the dry feed; at least {100 - INERT_REFUSE:g} is needed, because the "
+            f"rest reacts with nothing in the model. Without data: {', '.join(left_out) or 'what is not identified'}. "
+            "Complete the mineralogy, or add data."
         )
-    assumptions, warnings = [], []
+    assumptions, warnings = [feed.statement], list(feed.warnings)
     if rest > 1e-6:
-        assumptions.append(f"{rest:.3g} wt% of the feed is inert with a heat capacity of 1 kJ/(kg K)")
+        assumptions.append(
+            f"{rest:.3g} wt% of the feed ({', '.join([*left_out, 'not identified'])}) is inert with a heat capacity of "
+            "1 kJ/(kg K)"
+        )
         if rest > INERT_WARN:
-            warnings.append(f"{rest:.3g} wt% of the feed has no mineralogy and is carried as inert")
-    known = _formulas(network.values(), thermo)
-    for name in phases:
-        if name not in known:
-            raise UnknownNameError(
-                f"phases: there are no data for a phase {name!r}.{suggest(name, known)} Use the names of the "
-                "thermochemical set, or leave it out: what is missing to 100 wt% is carried as inert."
-            )
+            warnings.append(f"{rest:.3g} wt% of the feed is carried as inert")
+    if total > 100.0:
+        phases = {k: v * 100.0 / total for k, v in phases.items()}
     amount = {k: v * 10.0 / molar_mass(known[k]) for k, v in phases.items() if v > 0}
     steps = [] if moisture <= 0 else [water_step(moisture)]
     steps += _reachable(amount, network, thermo, known, assumptions)
@@ -272,7 +262,7 @@ def build(
     inert = rest / 100.0 + extra_inert
     if clinker is not None:
         steps += clinker_steps(amount, steps, known, clinker, thermo, assumptions)
-    return assemble(amount, inert, steps, phases, source, moisture, thermo, known, assumptions, warnings, network)
+    return assemble(amount, inert, steps, phases, feed.source, moisture, thermo, known, assumptions, warnings, network)
 
 
 @dataclass(frozen=True)
@@ -429,7 +419,9 @@ def assemble(
         )
     lnp = np.zeros((len(GRID), len(steps)))
     for i, s in enumerate(steps):
-        if s.kind == "equilibrium":
+        if WATER in s.stoichiometry:  # Clausius-Clapeyron from the boiling point
+            lnp[:, i] = _ln_water(tables[WATER], gases[:, GASES.index("H2O")])
+        elif s.kind == "equilibrium":
             lnp[:, i] = _ln_pressure(s, thermo)
     top = [n for n in names if n in thermo and thermo[n].T_max < 1700.0]
     if top:
@@ -540,3 +532,10 @@ def _ln_pressure(step: Step, thermo: Thermochemistry) -> FloatArray:
     ln = -thermo.reaction_gibbs(reaction, inside) / (n * GAS_CONSTANT * inside)
     heat = thermo.reaction_enthalpy(reaction, inside)
     return np.asarray(ln - heat / (n * GAS_CONSTANT) * (1.0 / GRID - 1.0 / inside))
+
+
+def _ln_water(liquid: FloatArray, vapour: FloatArray) -> FloatArray:
+    """ln of the vapour pressure of water [bar] over `GRID`: van't Hoff from the boiling point at 1 atm."""
+    slope = (vapour - liquid) / (GAS_CONSTANT * GRID**2)
+    steps = np.concatenate([[0.0], np.cumsum(0.5 * (slope[1:] + slope[:-1]) * np.diff(GRID))])
+    return np.asarray(steps - np.interp(373.124, GRID, steps) + np.log(1.01325))

@@ -16,9 +16,9 @@ KINDS = ("muffle", "flash", "rotary")
 #: Unit of every value and the range that is accepted, by name.
 VALUES: dict[str, tuple[str, float, float]] = {
     "length": ("m", 0.1, 300), "diameter": ("m", 0.01, 8), "slope": ("", 0.002, 0.12), "speed": ("1/min", 0.02, 60),
-    "feed": ("t/h", 1e-6, 1000), "refractory_thickness": ("m", 1e-3, 1), "refractory_conductivity": ("W/m/K", 0.01, 30),
+    "feed": ("kg/s", 1e-7, 300), "refractory_thickness": ("m", 1e-3, 1), "refractory_conductivity": ("W/m/K", 0.01, 30),
     "shell_emissivity": ("", 0.0, 1), "shell_coefficient": ("W/m**2/K", 0, 100), "ambient": ("kelvin", 220, 330),
-    "bed_density": ("kg/m**3", 50, 4000), "bed_conductivity": ("W/m/K", 0.01, 10), "bed_emissivity": ("", 0.05, 1),
+    "bed_density": ("kg/m**3", 50, 4000), "bed_conductivity": ("W/m/K", 0.01, 1000), "bed_emissivity": ("", 0.05, 1),
     "wall_emissivity": ("", 0.05, 1), "flame_length": ("m", 0.02, 100), "dust_emissivity": ("", 0, 0.99),
     "excess_air": ("", 0, 10), "primary_air": ("", 0, 1), "false_air": ("", 0, 5), "cooler_efficiency": ("", 0, 0.95),
     "feed_temperature": ("kelvin", 250, 1500), "moisture": ("", 0, 2), "chain_length": ("m", 0, 100),

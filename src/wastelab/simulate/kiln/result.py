@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...chemistry.formulas import atoms
-from ...chemistry.material import Material
 from ...errors import MissingDataError, WastelabError
-from ...provenance import Evidence, Source, weakest
+from ...provenance import Source, weakest
+from ..kinetics.mineralogy import Mineralogy, mineralogy_of
 from .chemistry import GASES, INERT, BedChemistry
 
 FloatArray = NDArray[np.float64]
@@ -31,30 +31,20 @@ class BalanceError(WastelabError, ArithmeticError):
     """A heat or element balance that does not close: the result is not to be used."""
 
 
-def minerals(mix: Any, phases: Mapping[str, float] | None) -> tuple[dict[str, float], Source]:
-    """Minerals of the feed [wt% dry] and where they come from.
+def minerals(mix: Any, phases: Mapping[str, float] | None) -> Mineralogy:
+    """Minerals of the feed: given, measured or a norm; see `wastelab.simulate.kinetics.mineralogy_of`.
 
     Raises
     ------
     MissingDataError
-        If neither `phases` nor the mix names them.
+        If neither `phases` nor the mix tells them.
     """
-    if phases is not None:
-        return {str(k): float(v) for k, v in phases.items()}, Source("minerals typed by the user", Evidence.RECIPE)
-    if isinstance(mix, Material) and mix.phases:
-        source = Source(f"minerals of {mix.id}", weakest(q.source.evidence for q in mix.phases.values()))
-        return {k: q.value for k, q in mix.phases.items()}, source
-    from_norm = _norm(mix)
-    if from_norm is not None:
-        return from_norm
-    raise MissingDataError(
-        "The mineralogy of the feed is not known: oxides alone do not say what reacts at which temperature. Give "
-        "phases={'calcite': 76, 'kaolinite': 12, ...} in wt% of the dry feed (XRD/Rietveld)."
-    )
-
-
-def _norm(mix: Any) -> tuple[dict[str, float], Source] | None:
-    return None
+    if mix is None and phases is None:
+        raise MissingDataError(
+            "There is no feed: give a mix with known minerals, or phases={'calcite': 76, 'kaolinite': 12, ...} in wt% of "
+            "the dry feed (XRD/Rietveld). Oxides alone do not say what reacts at which temperature."
+        )
+    return mineralogy_of(mix, phases)
 
 
 def closed(balance: Mapping[str, float], what: str) -> float:

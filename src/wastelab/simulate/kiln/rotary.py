@@ -163,14 +163,15 @@ def rotary(
     if cells < 10:
         raise ValidityError(f"cells = {cells} is too coarse; use at least 10.")
     want = kelvin(target, "target") if target is not None else 0.0
-    named, source = minerals(mix, phases)
+    found = minerals(mix, phases)
+    named = found.phases
     if clinker is None:
         clinker = want > 1473.15 and "calcite" in named
     if clinker and target is None:
         raise MissingDataError("clinker=True needs target=..., the burning temperature whose phases form.")
     data = thermo or thermochemistry()
     chem = build(
-        named, source=source, reactions=reactions, moisture=k["moisture"], thermo=data,
+        found, reactions=reactions, moisture=k["moisture"], thermo=data,
         pressures={"O2": 0.03, "CO2": 0.25, "H2O": 0.1},
         clinker=stages(want, k["belite_temperature"], k.atmosphere, tuple(suppress)) if clinker else None,
     )  # fmt: skip
@@ -324,7 +325,7 @@ def inlet(chem: BedChemistry, w: Layout, s: State) -> tuple[float, float]:
     hot = chem.heat(s.n[-1], float(s.t[-1])) - chem.heat(s.n[-1], T0)
     gain = w.k["cooler_efficiency"] * hot / max(s.m, 1e-9)
     cold = w.k["ambient"]
-    sec = temperature_of(table @ w.secondary, float(w.secondary @ at(table, cold)) + gain)
+    sec = cold if not w.secondary.any() else temperature_of(table @ w.secondary, float(w.secondary @ at(table, cold)) + gain)
     mixed = float(w.secondary @ at(table, cold)) + gain + float(w.primary @ at(table, cold))
     return sec, temperature_of(table @ (w.secondary + w.primary), mixed)
 
