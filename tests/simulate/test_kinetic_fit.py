@@ -227,6 +227,27 @@ def test_tables_and_text(fits, tmp_path):
         kf.fit_kinetics(runs([(1.0, "F1", *SINGLE["F1"])]), models=None, methods=("kas",)).best  # noqa: B018
 
 
+def test_calcine_takes_the_triplet_at_once():
+    from wastelab.simulate.kinetics.calcine import calcine
+
+    fit = kf.fit_kinetics(runs([(1.0, "R3", 190e3, 14.5)], low=500.0, high=1400.0), models=("R3", "F1"))
+    made = calcine(None, "from 227 degC, 15 K/min to 1100 degC", "nitrogen", phases={"calcite": 100.0},
+                   triplets={"calcite": fit.triplet(id="sim/calcite")})  # fmt: skip
+    expected = fit.predict("from 227 degC, 15 K/min to 1100 degC", made["time"].values)
+    # calcine slows calcite by its equilibrium pressure, which nitrogen leaves at next to nothing
+    assert np.abs(made["conversion"].values[:, 0] - expected["alpha"].values).max() < 2e-3
+    d_ln_A, d_Ea, together = fit.uncertainty()
+    assert d_ln_A >= 0 and d_Ea >= 0 and 0.9 < together <= 1.0
+
+
+def test_the_temperature_integral_is_that_of_the_separable_kinetics():
+    from wastelab.simulate.kinetics.temperature_integral import temperature_integral
+
+    T = np.linspace(300.0, 1800.0, 40)
+    ours = np.exp(integrals.log_temperature_integral(180e3, T))
+    assert ours == pytest.approx(temperature_integral(180e3, T), rel=1e-11)
+
+
 def test_compensation_line_gives_the_factor(fits):
     # Vyazovkin et al. 2011, section 4.1: the line through single-run pairs gives ln A at the isoconversional Ea
     fit = fits["F1"]

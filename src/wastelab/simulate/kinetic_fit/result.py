@@ -215,6 +215,14 @@ class KineticFit:
             note=said + (f"; findings: {', '.join(severe)}" if severe else ""),
         )
 
+    def uncertainty(self, family: str | None = None) -> tuple[float, float, float]:
+        """Standard errors of ln A [ln 1/s] and Ea [J/mol], and their correlation.
+
+        For ``wastelab.calcine(..., uncertainty={reaction_id: fit.uncertainty()})``.
+        """
+        fit = self.fit_of(family)
+        return fit["ln_A"].se, 1e3 * fit["Ea"].se, float(fit.correlation[0, 1])
+
     def predict(
         self, program: TemperatureProgram | str | tuple[ArrayLike, ArrayLike], times: ArrayLike | None = None, *,
         by: Literal["model", "friedman"] = "model", family: str | None = None, points: int = 400,
