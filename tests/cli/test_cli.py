@@ -48,7 +48,7 @@ def test_screen_infeasible_exits_1(capsys, tmp_path):
 def test_dry_run_counts_and_writes_nothing(capsys, tmp_path):
     code, text, _ = run(capsys, "screen", "red_mud_bye_clinker", "--dry-run", "--json", "--out", str(tmp_path / "o"))
     assert code == 0
-    assert json.loads(text)["candidates"] == 11_018_111
+    assert json.loads(text)["candidates"] == 55_090_555
     assert not (tmp_path / "o").exists()
 
 

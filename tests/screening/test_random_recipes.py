@@ -36,8 +36,10 @@ def random_recipe(seed):
             entry.append("calcined = true")
         lines.append(f"m{i} = {{ {', '.join(entry)} }}")
     process = ""
-    if route.variables:
+    if route.name == "geopolymer":
         process += "[process.activate]\nNa2O_dose = ['3 %', '6 %']\nmodulus = [0, 1.2]\nwater_binder = '0.35 kg/kg'\n"
+    elif route.name == "building_gypsum":
+        process += "[process.calcine]\ntemperature = ['120 degC', '160 degC']\n"
     elif route.product_basis == "ignited" and rng.random() < 0.5:
         process += "[process]\nvolatilised = { SO3 = '7 %', K2O = '20 %', 'metal:Pb' = '50 %' }\n"
     head = (

@@ -13,6 +13,7 @@ import pytest
 
 from wastelab.errors import RecipeError
 from wastelab.screening import prepare, shipped_recipes
+from wastelab.screening.assemblage import inside_window, is_phase
 from wastelab.screening.program import missing_inputs, unit_factor
 from wastelab.screening.search import search
 from wastelab.screening.study import build_study, evaluate, mix_components
@@ -59,7 +60,7 @@ def brute_force(program):
             windows.append((limit.property, (limit.acceptance(), factor)))
     kept, points, values = [], [], []
     for p, point in enumerate(program.points):
-        mixes = mix_components(fractions, point.components)
+        mixes = program.mixes(fractions, p)  # phases, where the recipe has them, are checked by their own twin
         zeroed = mix_components(fractions, {k: np.nan_to_num(v) for k, v in point.components.items()})
         ok = np.ones(len(blends), dtype=bool)
         needed = [*route.implied, *program.windows, *program.objectives]
@@ -68,6 +69,9 @@ def brute_force(program):
         for symbol, window in windows:
             criterion = route.criteria[symbol]
             lacking = missing_inputs(criterion.numerator, point.components, space.materials)
+            if is_phase(criterion):
+                ok &= inside_window(window, np.asarray(criterion.evaluate(mixes)))
+                continue
             if missing_inputs(criterion.denominator, point.components, space.materials):
                 continue  # the mass of product is unknown: nothing can be decided
             # a missing non-negative input only discards what must fail whatever it is

@@ -40,6 +40,8 @@ UNITS: dict[str, str] = {
 }
 #: Leachate concentrations, bound to their method; a waste is judged by them before it is blended.
 LEACHATE = "leachate_"
+#: Mineral phases in overrides and as components [wt% dry].
+PHASE = "phase:"
 #: Mineral phases that a calcined material held before, per mass of calcined material [wt%].
 FED = "fed:"
 _BURNT_AWAY = ("carbonate_CO2", "organic_C", "bound_water", "calorific_value", "moisture")
@@ -137,7 +139,8 @@ class Material:
         Parameters
         ----------
         values : mapping of str to str or number
-            Texts with unit (``"0.1 %"``, ``"85 Bq/kg"``, ``"60 CNY/t"``, ``"< 0.01 %"``).
+            Texts with unit (``"0.1 %"``, ``"85 Bq/kg"``, ``"60 CNY/t"``, ``"< 0.01 %"``); mineral phases are
+            written ``phase:kaolinite``.
 
         Raises
         ------
@@ -146,7 +149,7 @@ class Material:
         source = Source("typed in the recipe", Evidence.RECIPE)
         contents, sigma = dict(self.composition.contents), dict(self.composition.sigma)
         lod, sources = dict(self.composition.lod), dict(self.oxide_sources)
-        quantities = dict(self.quantities)
+        quantities, phases = dict(self.quantities), dict(self.phases)
         for name, value in values.items():
             unit = unit_of(name)
             below = isinstance(value, str) and value.strip().startswith("<")
@@ -154,6 +157,12 @@ class Material:
             number = parse(text, unit, what=name)
             if number < 0 and name not in ("LOI", "price"):
                 raise UnitError(f"{name} = {value!r} is negative.")
+            if name.startswith(PHASE):
+                if number > 100.0:
+                    raise CompositionError(f"{name} = {value!r} is more than 100 %.")
+                key = name.removeprefix(PHASE)
+                phases[key] = Quantity.below(number, unit, source) if below else Quantity(number, unit, source)
+                continue
             if name in UNITS or name.startswith("metal:"):
                 quantities[name] = Quantity.below(number, unit, source) if below else Quantity(number, unit, source)
                 continue
@@ -168,6 +177,7 @@ class Material:
             composition=replace(self.composition, contents=contents, sigma=sigma, lod=lod),
             quantities=quantities,
             oxide_sources=sources,
+            phases=phases,
         )
 
     def calcined(self) -> Material:

@@ -1,4 +1,4 @@
-"""Blended cement: clinker, gypsum and mineral admixtures (fly ash, slag, calcined gangue), unfired."""
+"""Blended cement: clinker, gypsum and mineral admixtures (fly ash, slag, gangue), some of them calcined."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..chemistry.criterion import MASS
+from ..chemistry.criterion import MASS, Criterion
+from ..chemistry.material import FED
 from ..chemistry.moduli import MODULI
 from ..chemistry.radioactivity import INDICES
 from ..reference import factor
+from ._calcining import ASSUMPTIONS, KINETICS, fate, variables
 from ._common import (
     IMPACT_STATEMENTS,
     IMPACT_STATEMENTS_ZH,
@@ -29,14 +31,42 @@ _CALCINING, _POWER = factor("F160"), factor("F155")
 def transform(
     components: Components, point: Mapping[str, float], settings: Mapping[str, object]
 ) -> dict[str, FloatArray]:
-    """Contributions to the cement: mixing of dry powders."""
+    """Contributions to the cement: mixing of dry powders, some of them calcined at the process point."""
     product = {name: np.array(values, dtype=np.float64) for name, values in components.items()}
     product[MASS] = np.full(len(components[MASS]), 100.0)
+    if "temperature" in point:
+        became = fate("kaolinite", point["temperature"], point["hold"], point["heating_rate"], "air")
+        fed = product.get(f"{FED}kaolinite", np.full(len(components[MASS]), np.nan))
+        product["calcined:metakaolinite"] = fed * became.get("metakaolinite", 0.0)
+        product["calcined:kaolinite"] = fed * became.get("kaolinite", 0.0)
+        product["calcined:overburnt"] = fed * sum(
+            v for k, v in became.items() if k not in ("kaolinite", "metakaolinite")
+        )
     return add_impact(
         product, components, fired=False, power=number(settings, "electricity"),
         calcination_energy=number(settings, "calcination_energy"),
     )  # fmt: skip
 
+
+def _calcined(symbol: str, component: str, name: str, name_zh: str) -> Criterion:
+    return Criterion(
+        symbol, name, "wt%", {f"calcined:{component}": 1.0}, {MASS: 1.0}, KINETICS, 100.0, "dry", name_zh, (),
+        (*ASSUMPTIONS, "kaolinite content of the material from its record (XRD), not from its oxides"),
+    )  # fmt: skip
+
+
+#: Needs `temperature` in the recipe, and the kaolinite content of every calcined material.
+CALCINED = {
+    "metakaolinite": _calcined(
+        "metakaolinite", "metakaolinite", "metakaolinite in the cement", "偏高岭石含量(动力学计算)"
+    ),
+    "kaolinite_left": _calcined(
+        "kaolinite_left", "kaolinite", "kaolinite left uncalcined in the cement", "未分解高岭石含量(动力学计算)"
+    ),
+    "overburnt": _calcined(
+        "overburnt", "overburnt", "spinel, mullite and silica from overburnt metakaolinite", "过烧产物含量(动力学计算)"
+    ),
+}
 
 PARAMETERS = (
     ProcessVariable(
@@ -60,12 +90,13 @@ NEEDS = (
 )  # fmt: skip
 STATEMENTS = (
     "Composition only: contents and shares by mass balance. Reactivity of the admixtures is not in it.",
-    "A calcined material counts as LOI-free; whether its calcination gives active metakaolin is not judged.",
+    "A calcined material counts as LOI-free. Where the recipe gives a temperature, its kaolinite turns to "
+    "metakaolinite and on to spinel by published kinetics; how active that is, is not judged.",
     "Grinding power F155 per tonne of cement unless the recipe gives electricity.",
 )
 STATEMENTS_ZH = (
     "仅为组成:含量与掺量由质量平衡得出,不含混合材活性。",
-    "标注 calcined 的原料按无烧失量计;煅烧是否得到活性偏高岭土不作判断。",
+    "标注 calcined 的原料按无烧失量计;配方给出温度时,高岭石按文献动力学转变为偏高岭石及过烧产物;其活性不作判断。",
     "除配方给出电耗外,粉磨电耗按 F155 计。",
 )
 
@@ -74,23 +105,22 @@ ROUTE = Route(
     title="Blended cement",
     title_zh="混合水泥",
     product="cement",
-    stages=("blend",),
+    stages=("blend", "calcine"),
     product_basis="dry",
     criteria={
         **{k: MODULI[k] for k in ("Na2O_eq", "SAF")},
         **contents("LOI"),
         **INDICES,
         **shares(),
+        **CALCINED,
         **impact_criteria("cement"),
     },
     transform=transform,
+    variables=variables(400.0, 1150.0, 60.0, 10.0, optional=True),
+    potential=frozenset(CALCINED),
     parameters=PARAMETERS,
     needs=NEEDS,
     statements=(*STATEMENTS, *IMPACT_STATEMENTS),
     statements_zh=(*STATEMENTS_ZH, *IMPACT_STATEMENTS_ZH),
     suggested_standards=("GB 6566-2010/main_structure", "GB 175-2023/P_F"),
-    forbidden_variables={
-        "temperature": "calcination of an admixture acts on its activity, for which this route has no model yet; a "
-        "grid over it would change nothing. Mark the material calcined = true instead.",
-    },
 )  # fmt: skip

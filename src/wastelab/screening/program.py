@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chemistry.criterion import MASS, Condition, Criterion
-from ..chemistry.material import FED
+from ..chemistry.material import FED, PHASE
 from ..errors import RecipeError, UnitError, WastelabError, suggest
 from ..routes.base import Route
 from ..units import parse
@@ -131,7 +131,7 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
             values[f"share:{cls}"] = 100.0 if material.waste_class == cls else 0.0
         values["share:clinker"] = 100.0 if "clinker" in material.id else 0.0
         values["calcined"] = 1.0 if entry.calcined else 0.0
-        values.update({f"phase:{name}": q.value for name, q in material.phases.items()})
+        values.update({f"{PHASE}{name}": q.value for name, q in material.phases.items()})
         rows.append(values)
     names = dict.fromkeys(name for row in rows for name in row)
     out: dict[str, FloatArray] = {}
@@ -139,7 +139,7 @@ def material_components(recipe: Recipe, materials: tuple[Material, ...]) -> dict
         # a phase that a quantified sample does not list is not in it; a material that was not calcined fed none
         defaults = [
             0.0
-            if (name.startswith("phase:") and material.phases) or (name.startswith(FED) and not row["calcined"])
+            if (name.startswith(PHASE) and material.phases) or (name.startswith(FED) and not row["calcined"])
             else math.nan
             for row, material in zip(rows, materials, strict=True)
         ]
