@@ -3,15 +3,22 @@
 A reaction whose reactants nobody makes and nobody else takes goes as g(alpha) = integral of k dt: no corner, no
 stiffness, completion exact. Other reactions go as extents [mol/kg] by RODAS (order 4(3), L-stable) and stop at
 completion, an event. With a flow of gas all reactions meet in its pressures and are integrated together.
-Coefficients: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), section VI.4. Integral of
-Arrhenius: rational approximation of degree 8, L. A. Perez-Maqueda, J. M. Criado, J. Therm. Anal. Calorim. 60 (2000) 909.
+Coefficients: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), section VI.4.
+Integral of Arrhenius: rational approximation of degree 8, L. A. Perez-Maqueda, J. M. Criado, J. Therm. Anal. Calorim.
+60 (2000) 909-915.
 
 Packed arguments, the same in every function:
- ints (n_r, 4)   model code; kind of approach (0 none, 1 equilibrium, 2 oxygen); gas it depends on; 1 if g has a closed form
+ ints (n_r, 4)   model code; approach (0 none, 1 equilibrium, 2 oxygen); gas it depends on; 1 if g has a closed form
  nums (n_r, 6)   ln A [1/s]; Ea/R [K]; n, m, p of the model; order in oxygen
  cons (n_r, n_p) mol of each solid consumed, made (n_r, n_p) produced, gas (n_r, n_g) released, per extent of 1 mol
  tab (n_r, n_u)  ln of the equilibrium pressure [bar] at u_0 + i du [1/K]
+ w (N_W, n_r)    work by reaction, rows LIMIT (largest extent [mol/kg]) to U (six stages)
+ li (N_L + n_r, n_r)  lists, rows N_Q (reactants), WAY (how carried), ACT (running), ODE (integrated), FEED (closed ones
+                 that feed those), DONE; from N_L on li[N_L + r, s] is 1 where s makes what r consumes
+ net (n_r, 4, 1 + 2 n_r)  by reactant, per mol consumed: start [mol/kg], supply and consumption by each reaction
 """
+
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, disallow-untyped-decorators=False
 
 from __future__ import annotations
 
@@ -53,12 +60,15 @@ _GL_W = np.array([0.17392742256872692, 0.32607257743127307, 0.32607257743127307,
 OK, TOO_MANY_STEPS, STEP_TOO_SMALL = 0, 1, 2
 #: How a reaction is carried: extent by RODAS, g by RODAS, g in closed form, g by quadrature.
 EXTENT, INTEGRAL, CLOSED, QUADRATURE = 0, 1, 2, 3
+LIMIT, X, NEW, XI, XI0, DX, DX0, DXT, K0, K1, KS, Q0, Q1, QS, MOLE, B, ROOT, U = range(18)
+N_W = U + 6
+N_Q, WAY, ACT, ODE, FEED, DONE, N_L = range(7)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _psi(x):
     """Integral of exp(-E/RT) dT from 0, over T exp(-x); x = E/RT [-]."""
-    top = (((((((x + 70.0) * x + 1886.0) * x + 24920.0) * x + 170136.0) * x + 577584.0) * x + 844560.0) * x + 357120.0)
+    top = ((((((x + 70.0) * x + 1886.0) * x + 24920.0) * x + 170136.0) * x + 577584.0) * x + 844560.0) * x + 357120.0
     low = ((((((((x + 72.0) * x + 2024.0) * x + 28560.0) * x + 216720.0) * x + 880320.0) * x + 1794240.0) * x
             + 1572480.0) * x + 403200.0)  # fmt: skip
     return top / low
@@ -90,7 +100,7 @@ def _factor(kind, order, p, peq):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _quadrature(r, ints, nums, tab, u0, du, p, t_a, T_a, t_b, T_b):
+def _quadrature(r, nums, tab, u0, du, p, t_a, T_a, t_b, T_b):
     """Integral of k (1 - p/p_eq) dt over a stretch of linear temperature, from (t_a, T_a) to (t_b, T_b)."""
     ln_a, e = nums[r, 0], nums[r, 1]
     high, low = max(T_a, T_b), min(T_a, T_b)
@@ -122,13 +132,26 @@ def _quadrature(r, ints, nums, tab, u0, du, p, t_a, T_a, t_b, T_b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p):
+def _extent(r, y, ints, nums, w):
+    """Extent [mol/kg] of reaction r at a value y of g."""
+    return w[LIMIT, r] * conversion(ints[r, 0], y, nums[r, 2], nums[r, 3], nums[r, 4])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy(w, to, of):
+    """Copy row `of` of w onto row `to`."""
+    for r in range(w.shape[1]):
+        w[to, r] = w[of, r]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gas_pressure(na, li, ints, nums, gas, w, q_row, p_in, flow, total, p):
     """Pressures p (n_g) [bar] of a well-mixed gas: inlet p_in at `flow` [mol/(kg s)] and what the reactions give.
 
-    mole (n_r) : rates before the factor of the gas [mol/(kg s)]; p holds a first guess.
+    Row MOLE of w holds the rates before the factor of the gas [mol/(kg s)]; p holds a first guess.
     """
     n_g = len(p_in)
-    for sweep in range(30):
+    for _sweep in range(30):
         change = 0.0
         for g in range(n_g):
             low, high = 0.0, total
@@ -137,14 +160,14 @@ def _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p):
                 # value(x) = x (flow + all gas) - p_in flow - total (this gas) rises with x
                 every, this, slope_every, slope_this = 0.0, 0.0, 0.0, 0.0
                 for a in range(na):
-                    r = act[a]
-                    kind, slope, rate = ints[r, 1], 0.0, mole[r]
+                    r = li[ACT, a]
+                    kind, slope, rate = ints[r, 1], 0.0, w[MOLE, r]
                     if kind > 0:
                         own = ints[r, 2] == g
                         at = x if own else p[ints[r, 2]]
-                        rate *= _factor(kind, nums[r, 5], at, peq[r])
+                        rate *= _factor(kind, nums[r, 5], at, w[q_row, r])
                         if own and rate > 0.0:
-                            slope = -mole[r] / peq[r] if kind == 1 else rate * nums[r, 5] / at
+                            slope = -w[MOLE, r] / w[q_row, r] if kind == 1 else rate * nums[r, 5] / at
                     for q in range(n_g):
                         every += gas[r, q] * rate
                         slope_every += gas[r, q] * slope
@@ -170,56 +193,44 @@ def _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _supply(r, n_q, base, up, down, xi, out):
-    """out[0] = extent still possible, out[1] = extent possible from all that was ever there [mol/kg].
-
-    base (n_r, 4), up and down (n_r, 4, n_r): start, supply and consumption of the reactants, per mol consumed.
-    """
+def _supply(r, li, net, w):
+    """Extent still possible and extent possible from all that was ever there [mol/kg], at the extents in row XI."""
+    n_r = w.shape[1]
     left, whole = math.inf, math.inf
-    for q in range(n_q[r]):
-        given, gone = base[r, q], 0.0
-        for s in range(len(xi)):
-            given += up[r, q, s] * xi[s]
-            gone += down[r, q, s] * xi[s]
+    for q in range(li[N_Q, r]):
+        given, gone = net[r, q, 0], 0.0
+        for s in range(n_r):
+            given += net[r, q, 1 + s] * w[XI, s]
+            gone += net[r, q, 1 + n_r + s] * w[XI, s]
         left = min(left, given - gone)
         whole = min(whole, given)
-    out[0] = max(left, 0.0)
-    out[1] = max(whole, 0.0)
+    return max(left, 0.0), max(whole, 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _extents(x, act, na, way, ints, nums, limit, xi):
-    """Fill xi (n_r) [mol/kg] of the reactions `act` from their states x."""
+def _rates(row, na, li, ints, nums, net, gas, w, k_row, q_row, p_in, flow, total, p):
+    """Row DX of w: time derivative of the states in `row`, with constants in k_row and pressures in q_row."""
     for a in range(na):
-        r = act[a]
-        if way[r] == 0:
-            xi[r] = x[r]
-        else:
-            xi[r] = limit[r] * conversion(ints[r, 0], x[r], nums[r, 2], nums[r, 3], nums[r, 4])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _rates(act, na, way, ints, nums, limit, n_q, base, up, down, gas, k, peq, p_in, flow, total, xi, mole, p, pair, dx):
-    """Time derivative dx (n_r) of the states of the running reactions at extents xi; with a flow fills mole and p."""
+        r = li[ACT, a]
+        w[XI, r] = w[row, r] if li[WAY, r] == EXTENT else _extent(r, w[row, r], ints, nums, w)
     for a in range(na):
-        r = act[a]
-        if way[r] == 0:
-            _supply(r, n_q, base, up, down, xi, pair)
+        r = li[ACT, a]
+        if li[WAY, r] == EXTENT or flow > 0.0:
+            left, whole = w[LIMIT, r] - w[XI, r], w[LIMIT, r]
+            if li[WAY, r] == EXTENT:
+                left, whole = _supply(r, li, net, w)
             value = 0.0
-            if pair[0] > 0.0:
-                value = k[r] * pair[1] * f_alpha(ints[r, 0], 1.0 - pair[0] / pair[1], nums[r, 2], nums[r, 3], nums[r, 4])
-            dx[r] = value
-            mole[r] = value
-        else:
-            dx[r] = k[r]
-            if flow > 0.0:
-                mole[r] = k[r] * limit[r] * f_alpha(ints[r, 0], xi[r] / limit[r], nums[r, 2], nums[r, 3], nums[r, 4])
+            if left > 0.0:
+                part = 1.0 - left / whole
+                value = w[k_row, r] * whole * f_alpha(ints[r, 0], part, nums[r, 2], nums[r, 3], nums[r, 4])
+            w[MOLE, r] = value
+        w[DX, r] = w[MOLE, r] if li[WAY, r] == EXTENT else w[k_row, r]
     if flow > 0.0:
-        _gas_pressure(act, na, ints, nums, gas, mole, peq, p_in, flow, total, p)
+        _gas_pressure(na, li, ints, nums, gas, w, q_row, p_in, flow, total, p)
     for a in range(na):
-        r = act[a]
+        r = li[ACT, a]
         if ints[r, 1] > 0:
-            dx[r] *= _factor(ints[r, 1], nums[r, 5], p[ints[r, 2]], peq[r])
+            w[DX, r] *= _factor(ints[r, 1], nums[r, 5], p[ints[r, 2]], w[q_row, r])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -237,79 +248,98 @@ def _factorise(m, na):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _network(n0, ints, cons, made, flow, limit, fed, way, n_q, base, up, down):
-    """What follows from stoichiometry: largest extents, who feeds whom, how each reaction is carried; see `_supply`."""
+def _stage(stage, step, na, li, w, m, row):
+    """Solve for one stage with the factors m; `row` holds its derivative, the result goes to row U + stage."""
+    for a in range(na):
+        r = li[ACT, a]
+        value = w[row, r] + step * _D[stage] * w[DXT, r]
+        for i in range(stage):
+            value += _C[stage, i] * w[U + i, r] / step
+        for j in range(a):
+            value -= m[a, j] * w[B, j]
+        w[B, a] = value
+    for a in range(na - 1, -1, -1):
+        value = w[B, a]
+        for j in range(a + 1, na):
+            value -= m[a, j] * w[B, j]
+        w[B, a] = value / m[a, a]
+        w[U + stage, li[ACT, a]] = w[B, a]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _network(n0, ints, cons, made, flow, li, net, w):
+    """What follows from stoichiometry: rows LIMIT of w, N_Q, WAY and the feeding matrix of li, and net."""
     n_r, n_p = cons.shape
     most = n0.copy()
     for _ in range(n_r + 1):
         for r in range(n_r):
-            limit[r] = math.inf
+            limit = math.inf
             for j in range(n_p):
                 if cons[r, j] > 0.0:
-                    limit[r] = min(limit[r], most[j] / cons[r, j])
-            if limit[r] == math.inf:
-                limit[r] = 0.0
+                    limit = min(limit, most[j] / cons[r, j])
+            w[LIMIT, r] = limit if limit < math.inf else 0.0
         for j in range(n_p):
             most[j] = n0[j]
             for r in range(n_r):
-                most[j] += made[r, j] * limit[r]
+                most[j] += made[r, j] * w[LIMIT, r]
     for r in range(n_r):
-        alone = ints[r, 3] == 1
-        feeds = False
+        if w[LIMIT, r] <= 0.0:
+            li[DONE, r] = 1
+        alone, feeds = ints[r, 3] == 1, False
         for j in range(n_p):
             nu = cons[r, j]
             for s in range(n_r):
-                if limit[s] <= 0.0:
+                if w[LIMIT, s] <= 0.0:
                     continue
                 if nu > 0.0 and made[s, j] > 0.0:
-                    fed[r, s] = True
+                    li[N_L + r, s] = 1
                     alone = False
                 if nu > 0.0 and cons[s, j] > 0.0 and s != r:
                     alone = False
                 if made[r, j] > 0.0 and cons[s, j] > 0.0:
                     feeds = True
             if nu > 0.0:
-                q = n_q[r]
-                base[r, q] = n0[j] / nu
+                q = li[N_Q, r]
+                net[r, q, 0] = n0[j] / nu
                 for s in range(n_r):
-                    up[r, q, s] = made[s, j] / nu
-                    down[r, q, s] = cons[s, j] / nu
-                n_q[r] = q + 1
+                    net[r, q, 1 + s] = made[s, j] / nu
+                    net[r, q, 1 + n_r + s] = cons[s, j] / nu
+                li[N_Q, r] = q + 1
         if not alone:
-            way[r] = 0
+            li[WAY, r] = EXTENT
         elif flow > 0.0:
-            way[r] = 1
+            li[WAY, r] = INTEGRAL
         elif ints[r, 1] == 1:
-            way[r] = 1 if feeds else 3
+            li[WAY, r] = INTEGRAL if feeds else QUADRATURE
         else:
-            way[r] = 2
+            li[WAY, r] = CLOSED
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _alone(prog_t, prog_T, way, done, ints, nums, tab, u0, du, p_in, limit, out_t, corner, out):
+def _alone(prog_t, prog_T, li, ints, nums, tab, u0, du, p_in, w, out_t, corner, out):
     """Reactions that stand alone: g at the corners (n_corner, n_r) and extents out (n_out, n_r) [mol/kg]."""
-    for r in range(len(way)):
-        if done[r] or way[r] < 2:
+    for r in range(w.shape[1]):
+        if li[DONE, r] == 1 or li[WAY, r] < CLOSED:
             continue
-        code, n, m, p = ints[r, 0], nums[r, 2], nums[r, 3], nums[r, 4]
-        g_index, at_out, y = ints[r, 2], 0, 0.0
-        share = _factor(2, nums[r, 5], p_in[g_index], 1.0) if ints[r, 1] == 2 else 1.0
+        lone = li[WAY, r] == QUADRATURE
+        p, at_out, y = p_in[ints[r, 2]], 0, 0.0
+        share = _factor(ints[r, 1], nums[r, 5], p, 1.0) if ints[r, 1] == 2 else 1.0
         before = -1.0  # integral at the start of the segment, kept from corner to corner
         for segment in range(len(prog_t) - 1):
             T_a, T_b, t_a, t_b = prog_T[segment], prog_T[segment + 1], prog_t[segment], prog_t[segment + 1]
             slope = (T_b - T_a) / (t_b - t_a)
             flat = abs(T_b - T_a) < 1e-6
             corner[segment, r] = y
-            if way[r] == 2 and before < 0.0 and not flat:
+            if not lone and before < 0.0 and not flat:
                 before = _arrhenius(nums[r, 0], nums[r, 1], T_a)
-            t_left, T_left, y_left = t_a, T_a, y
-            while True:
+            t_left, T_left, y_left, at_corner = t_a, T_a, y, False
+            while not at_corner:
                 at_corner = at_out >= len(out_t) or out_t[at_out] > t_b
                 time = t_b if at_corner else out_t[at_out]
                 temperature = T_b if at_corner else T_a + slope * (time - t_a)
-                if way[r] == 3:
+                if lone:
                     if time > t_left:
-                        y_left += _quadrature(r, ints, nums, tab, u0, du, p_in[g_index], t_left, T_left, time, temperature)
+                        y_left += _quadrature(r, nums, tab, u0, du, p, t_left, T_left, time, temperature)
                 elif flat:
                     y_left = y + share * math.exp(nums[r, 0] - nums[r, 1] / T_a) * (time - t_a)
                 else:
@@ -318,321 +348,312 @@ def _alone(prog_t, prog_T, way, done, ints, nums, tab, u0, du, p_in, limit, out_
                     if at_corner:
                         before = here
                 t_left, T_left = time, temperature
-                if at_corner:
-                    break
-                out[at_out, r] = limit[r] * conversion(code, y_left, n, m, p)
-                at_out += 1
+                if not at_corner:
+                    out[at_out, r] = _extent(r, y_left, ints, nums, w)
+                    at_out += 1
             y = y_left
+            if flat and T_b != T_a:
+                before = -1.0
         corner[len(prog_t) - 1, r] = y
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _constants(temperature, ode, n_ode, done, ints, nums, tab, u0, du, k, peq):
+def _constants(temperature, n_ode, li, ints, nums, tab, u0, du, w, k_row, q_row):
     """Rate constants [1/s] and equilibrium pressures [bar] of the reactions integrated and not done."""
     for a in range(n_ode):
-        r = ode[a]
-        if not done[r]:
-            k[r] = math.exp(nums[r, 0] - nums[r, 1] / temperature)
+        r = li[ODE, a]
+        if li[DONE, r] == 0:
+            w[k_row, r] = math.exp(nums[r, 0] - nums[r, 1] / temperature)
             if ints[r, 1] == 1:
-                peq[r] = _pressure(tab, r, u0, du, temperature)
+                w[q_row, r] = _pressure(tab, r, u0, du, temperature)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _feed(time, temperature, feeders, n_f, ints, nums, p_in, limit, start, root, t_a, T_a, slope, xi):
-    """Extents xi (n_r) of the closed reactions that feed others, at a time within a segment; see `_alone`."""
+def _feed(time, temperature, n_f, li, ints, nums, p_in, w, corner, segment, t_a, T_a, slope):
+    """Row XI of w for the closed reactions that feed others, at a time within a segment; row ROOT as in `_alone`."""
     for a in range(n_f):
-        r = feeders[a]
+        r = li[FEED, a]
         if slope == 0.0:
             step = math.exp(nums[r, 0] - nums[r, 1] / T_a) * (time - t_a)
         else:
-            step = (_arrhenius(nums[r, 0], nums[r, 1], temperature) - root[r]) / slope
+            step = (_arrhenius(nums[r, 0], nums[r, 1], temperature) - w[ROOT, r]) / slope
         if ints[r, 1] == 2:
-            step *= _factor(2, nums[r, 5], p_in[ints[r, 2]], 1.0)
-        xi[r] = limit[r] * conversion(ints[r, 0], start[r] + step, nums[r, 2], nums[r, 3], nums[r, 4])
+            step *= _factor(ints[r, 1], nums[r, 5], p_in[ints[r, 2]], 1.0)
+        w[XI, r] = _extent(r, corner[segment, r] + step, ints, nums, w)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _error(act, na, way, ints, nums, limit, x, new, e, tol):
-    """Largest error of a step over its tolerance; e (n_r) is the error of the states. inf where a state is no number."""
+def _error(na, li, ints, nums, w, tol):
+    """Largest error of a step from X to NEW over its tolerance, by row U + 5; inf where a state is no number."""
     error = 0.0
     for a in range(na):
-        r = act[a]
-        off = abs(e[r])
-        if not math.isfinite(new[r]):
+        r = li[ACT, a]
+        off = abs(w[U + 5, r])
+        if not math.isfinite(w[NEW, r]):
             return math.inf
-        back = max(x[r] - new[r], 0.0)  # nothing runs backwards
-        new[r] += back
-        if way[r] == 0:
-            error = max(error, max(off, back) / (tol * limit[r]))
+        back = max(w[X, r] - w[NEW, r], 0.0)  # nothing runs backwards
+        w[NEW, r] += back
+        if li[WAY, r] == EXTENT:
+            error = max(error, max(off, back) / (tol * w[LIMIT, r]))
         else:
-            if back > 1e-3 * (1.0 + x[r]):
+            if back > 1e-3 * (1.0 + w[X, r]):
                 error = max(error, 10.0)
-            code, n, m, p = ints[r, 0], nums[r, 2], nums[r, 3], nums[r, 4]
             for i in range(2):  # what it means in conversion, at both ends
-                y = new[r] - off if i == 0 else x[r]
-                error = max(error, (conversion(code, y + off, n, m, p) - conversion(code, y, n, m, p)) / tol)
+                y = w[NEW, r] - off if i == 0 else w[X, r]
+                moved = _extent(r, y + off, ints, nums, w) - _extent(r, y, ints, nums, w)
+                error = max(error, moved / (tol * w[LIMIT, r]))
     return error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _clamp(act, na, way, limit, n0, cons, made, tol, x, new, xi):
-    """Cut extents that passed what was there; returns what was cut over ten tolerances."""
-    n_r, error = len(xi), 0.0
+def _clamp(na, li, n0, cons, made, tol, w):
+    """Cut extents in NEW and XI that passed what was there; returns what was cut over ten tolerances."""
+    n_r, error = w.shape[1], 0.0
     for j in range(len(n0)):
         amount, grown = n0[j], 0.0
         for s in range(n_r):
-            amount += (made[s, j] - cons[s, j]) * xi[s]
+            amount += (made[s, j] - cons[s, j]) * w[XI, s]
         if amount >= 0.0:
             continue
         for a in range(na):
-            r = act[a]
-            if way[r] == 0:
-                grown += cons[r, j] * (new[r] - x[r])
+            r = li[ACT, a]
+            if li[WAY, r] == EXTENT:
+                grown += cons[r, j] * (w[NEW, r] - w[X, r])
         if grown <= 0.0:
             continue
         for a in range(na):
-            r = act[a]
-            if way[r] == 0 and cons[r, j] > 0.0:
-                cut = min(1.0, -amount / grown) * (new[r] - x[r])
-                error = max(error, 0.1 * cut / (tol * limit[r]))
-                new[r] -= cut
-                xi[r] = new[r]
+            r = li[ACT, a]
+            if li[WAY, r] == EXTENT and cons[r, j] > 0.0:
+                cut = min(1.0, -amount / grown) * (w[NEW, r] - w[X, r])
+                error = max(error, 0.1 * cut / (tol * w[LIMIT, r]))
+                w[NEW, r] -= cut
+                w[XI, r] = w[NEW, r]
     return error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _one(prog_t, prog_T, n0, ints, nums, cons, made, gas, tab, u0, du, p_in, flow, total, out_t, tol, most_steps, out):
-    """One recipe: extents out (n_out, n_r) [mol/kg] at out_t [s]; returns status and the number of steps."""
-    n_r, n_out = len(ints), len(out_t)
-    whole, lists = np.zeros((19, n_r)), np.zeros((5, n_r), np.int64)
-    limit, x, new, xi, dx, dx0, dxt = whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6]
-    k0, k1, ks, q0, q1, qs = whole[7], whole[8], whole[9], whole[10], whole[11], whole[12]
-    mole, b, root, xi0 = whole[13], whole[14], whole[15], whole[16]
-    n_q, way, act, ode, feeders = lists[0], lists[1], lists[2], lists[3], lists[4]
-    fed, done = np.zeros((n_r, n_r), np.bool_), np.zeros(n_r, np.bool_)
-    base, up, down = np.zeros((n_r, 4)), np.zeros((n_r, 4, n_r)), np.zeros((n_r, 4, n_r))
-    _network(n0, ints, cons, made, flow, limit, fed, way, n_q, base, up, down)
-    n_ode, n_f, corners = 0, 0, len(prog_t)
-    for r in range(n_r):
-        done[r] = limit[r] <= 0.0
-    corner = np.zeros((corners, n_r))
-    _alone(prog_t, prog_T, way, done, ints, nums, tab, u0, du, p_in, limit, out_t, corner, out)
-    for r in range(n_r):
-        if done[r]:
+def _choose(step, tol, n_ode, n_f, li, ints, net, w):
+    """Row ACT of li: reactions that run in a step; returns their number."""
+    na = 0
+    for i in range(n_ode):
+        r = li[ODE, i]
+        bound = 1e-3 * tol
+        if 4 <= ints[r, 0] <= 7:
+            bound *= bound
+        if li[DONE, r] == 1 or max(w[K0, r], w[K1, r]) * step < bound:
             continue
-        if way[r] <= 1:
-            ode[n_ode] = r
-            n_ode += 1
-        elif way[r] == 2:
-            for s in range(n_r):
-                if fed[s, r]:
-                    feeders[n_f] = r
-                    n_f += 1
-                    break
-    if n_ode == 0:
-        return OK, 0
-    p, pair, u, m = p_in.copy(), np.zeros(2), np.zeros((6, n_r)), np.zeros((n_r, n_r))
-    t, end = 0.0, prog_t[-1]
-    steps, at_out, segment = 0, 0, 0
-    while at_out < n_out and out_t[at_out] <= 0.0:
-        at_out += 1  # nothing has happened yet: out is zero there
-    h = 0.02 * (prog_t[1] - prog_t[0])
-    _constants(prog_T[0], ode, n_ode, done, ints, nums, tab, u0, du, k0, q0)
-    fresh, slope = True, 0.0
-    while at_out < n_out and segment < corners - 1:
-        T_a, t_a = prog_T[segment], prog_t[segment]
-        if fresh:
-            slope = (prog_T[segment + 1] - T_a) / (prog_t[segment + 1] - t_a)
-            if abs(prog_T[segment + 1] - T_a) < 1e-6:
-                slope = 0.0
+        if li[WAY, r] == EXTENT and w[X, r] <= 0.0 and _supply(r, li, net, w)[1] <= 0.0:
+            waits = True
+            for a in range(na):
+                waits = waits and li[N_L + r, li[ACT, a]] == 0
             for a in range(n_f):
-                root[feeders[a]] = _arrhenius(nums[feeders[a], 0], nums[feeders[a], 1], T_a)
-            _feed(t, T_a, feeders, n_f, ints, nums, p_in, limit, corner[segment], root, t_a, T_a, slope, xi)
-            xi0[:] = xi
-            fresh = False
-        steps += 1
-        if steps > most_steps:
-            return TOO_MANY_STEPS, steps
-        rest = prog_t[segment + 1] - t
-        last = h >= rest * (1.0 - 1e-9)
-        step = rest if last else min(h, 0.6 * rest)
-        here = T_a + slope * (t - t_a)
-        there = prog_T[segment + 1] if last else here + slope * step
-        _constants(there, ode, n_ode, done, ints, nums, tab, u0, du, k1, q1)
-        na = 0  # reactions that run in this step
-        for i in range(n_ode):
-            r = ode[i]
-            bound = 1e-3 * tol
-            if 4 <= ints[r, 0] <= 7:
-                bound *= bound
-            if done[r] or max(k0[r], k1[r]) * step < bound:
+                waits = waits and li[N_L + r, li[FEED, a]] == 0
+            if waits:
                 continue
-            if way[r] == 0 and x[r] <= 0.0:
-                _supply(r, n_q, base, up, down, xi, pair)
-                if pair[1] <= 0.0:
-                    waits = True
-                    for a in range(na):
-                        waits = waits and not fed[r, act[a]]
-                    for a in range(n_f):
-                        waits = waits and not fed[r, feeders[a]]
-                    if waits:
-                        continue
-            act[na] = r
-            na += 1
-        error = 0.0
-        for e in range(na + 7 if na > 0 else 0):
-            # 0: derivative; 1: with time; then one column of the Jacobian each; then stages 1 to 5
-            stage = max(e - na - 1, 0)
-            if e == 1 or 1 <= stage <= 3:
-                w = 1e-4 if e == 1 else _TIME[stage]
-                at = here + slope * step * w
-                _constants(at, ode, n_ode, done, ints, nums, tab, u0, du, ks, qs)
-                _feed(t + w * step, at, feeders, n_f, ints, nums, p_in, limit, corner[segment], root, t_a, T_a, slope, xi)
-            elif e == 0 or e == 2:
-                xi[:] = xi0
-                ks[:] = k0
-                qs[:] = q0
-            elif stage == 4:
-                ks[:] = k1
-                qs[:] = q1
-                _feed(t + step, there, feeders, n_f, ints, nums, p_in, limit, corner[segment], root, t_a, T_a, slope, xi)
-            delta, c = 0.0, e - 2
-            if stage == 0:
-                new[:] = x
-                if e >= 2:
-                    s = act[c]
-                    delta = 1e-4 * max(x[s], 1e-5) if way[s] == 1 else 1e-7 * limit[s]
-                    if way[s] == 0 and x[s] > delta:
-                        delta = -delta
-                    new[s] += delta
-            else:
-                for a in range(na):
-                    r = act[a]
-                    if stage == 5:
-                        new[r] += u[4, r]
-                    else:
-                        new[r] = x[r]
-                        for i in range(stage):
-                            new[r] += _A[stage, i] * u[i, r]
-            _extents(new, act, na, way, ints, nums, limit, xi)
-            _rates(
-                act, na, way, ints, nums, limit, n_q, base, up, down, gas, ks, qs, p_in, flow, total, xi, mole, p, pair, dx
-            )
-            if e == 0:
-                dx0[:] = dx
-                continue
-            if e == 1:
-                for a in range(na):
-                    dxt[act[a]] = (dx[act[a]] - dx0[act[a]]) / (1e-4 * step)
-                continue
-            if stage == 0:
-                for a in range(na):
-                    m[a, c] = -(dx[act[a]] - dx0[act[a]]) / delta
-                m[c, c] += 1.0 / (_GAMMA * step)
-                if c < na - 1:
-                    continue
-                if not _factorise(m, na):
-                    error = math.inf
-                    break
-            for a in range(na):
-                r = act[a]
-                b[a] = (dx0[r] if stage == 0 else dx[r]) + step * _D[stage] * dxt[r]
-                for i in range(stage):
-                    b[a] += _C[stage, i] * u[i, r] / step
-            for i in range(na):
-                for j in range(i):
-                    b[i] -= m[i, j] * b[j]
-            for i in range(na - 1, -1, -1):
-                for j in range(i + 1, na):
-                    b[i] -= m[i, j] * b[j]
-                b[i] /= m[i, i]
-            for a in range(na):
-                u[stage, act[a]] = b[a]
-        if na > 0:
-            if error == 0.0:
-                for a in range(na):
-                    new[act[a]] += u[5, act[a]]
-                error = _error(act, na, way, ints, nums, limit, x, new, u[5], tol)
-            if error <= 1.0:
-                _extents(new, act, na, way, ints, nums, limit, xi)
-                error = max(error, _clamp(act, na, way, limit, n0, cons, made, tol, x, new, xi))
-            if not error <= 1.0:
-                h = step * max(0.15, 0.9 * error**-0.25)
-                xi[:] = xi0
-                if h < 1e-13 * end:
-                    return STEP_TOO_SMALL, steps
-                continue
-        else:
-            _feed(t + step, there, feeders, n_f, ints, nums, p_in, limit, corner[segment], root, t_a, T_a, slope, xi)
-        later = prog_t[segment + 1] if last else t + step
-        while at_out < n_out and out_t[at_out] <= later:
-            w = (out_t[at_out] - t) / step
-            for a in range(n_ode):
-                out[at_out, ode[a]] = xi[ode[a]]
-            for a in range(na if w < 1.0 else 0):
-                r = act[a]
-                second, third = 0.0, 0.0
-                for i in range(5):
-                    second += _H2[i] * u[i, r]
-                    third += _H3[i] * u[i, r]
-                value = x[r] * (1.0 - w) + w * (new[r] + (1.0 - w) * (second + w * third))
-                value = min(max(value, x[r]), new[r])
-                if way[r] == 1:
-                    value = limit[r] * conversion(ints[r, 0], value, nums[r, 2], nums[r, 3], nums[r, 4])
-                out[at_out, r] = value
-            at_out += 1
-        for a in range(na):  # completion is an event
-            r = act[a]
-            x[r] = new[r]
-            if way[r] == 1:
-                done[r] = limit[r] - xi[r] <= 1e-15 * limit[r]
-                continue
-            _supply(r, n_q, base, up, down, xi, pair)
-            if pair[0] <= 1e-12 * limit[r]:
-                over = True
-                for s in range(n_r):
-                    if fed[r, s]:
-                        full = limit[s] - xi[s] <= 1e-15 * limit[s]
-                        over = over and (done[s] or (way[s] == 2 and full))
-                if over:
-                    x[r] += pair[0]
-                    xi[r] = x[r]
-                    done[r] = True
-        k0[:] = k1
-        q0[:] = q1
-        xi0[:] = xi
-        t = later
-        if last:
-            segment += 1
-            fresh = True
-        grow = 5.0 if error <= 1e-4 else min(5.0, 0.9 * error**-0.25)
-        h = max(h, step * grow) if step < h and na == 0 else step * grow
-    while at_out < n_out:
-        for a in range(n_ode):
-            out[at_out, ode[a]] = xi[ode[a]]
-        at_out += 1
-    return OK, steps
+        li[ACT, na] = r
+        na += 1
+    return na
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _complete(na, n_r, li, net, w):
+    """Take over NEW into X; completion is an event: what is left below rounding goes, and the reaction stops."""
+    for a in range(na):
+        r = li[ACT, a]
+        w[X, r] = w[NEW, r]
+        if li[WAY, r] != EXTENT:
+            li[DONE, r] = int(w[LIMIT, r] - w[XI, r] <= 1e-15 * w[LIMIT, r])
+            continue
+        left = _supply(r, li, net, w)[0]
+        if left <= 1e-12 * w[LIMIT, r]:
+            over = True
+            for s in range(n_r):
+                if li[N_L + r, s] == 1:
+                    full = li[WAY, s] == CLOSED and w[LIMIT, s] - w[XI, s] <= 1e-15 * w[LIMIT, s]
+                    over = over and (li[DONE, s] == 1 or full)
+            if over:
+                w[X, r] += left
+                w[XI, r] = w[X, r]
+                li[DONE, r] = 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write(out_row, theta, na, n_ode, li, ints, nums, w):
+    """Extents of the integrated reactions at a part theta of the step (dense output of order 3)."""
+    for a in range(n_ode):
+        out_row[li[ODE, a]] = w[XI, li[ODE, a]]
+    for a in range(na if theta < 1.0 else 0):
+        r = li[ACT, a]
+        second, third = 0.0, 0.0
+        for i in range(5):
+            second += _H2[i] * w[U + i, r]
+            third += _H3[i] * w[U + i, r]
+        value = w[X, r] * (1.0 - theta) + theta * (w[NEW, r] + (1.0 - theta) * (second + theta * third))
+        value = min(max(value, w[X, r]), w[NEW, r])
+        out_row[r] = value if li[WAY, r] == EXTENT else _extent(r, value, ints, nums, w)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve(
-    prog_t, prog_T, n0, ints, nums, cons, made, gas, tab, u0, du, p_in, flow, total, out_t, tol, most_steps, out, status,
-    steps,
+    prog_t, prog_T, n0, ints, nums, cons, made, gas, tab, u0, du, p_in, flows, total, out_t, tol, most_steps, out,
+    status, steps,
 ):  # fmt: skip
     """Many recipes and programs of one network.
 
     prog_t, prog_T : (n_prog, n_corner) corners [s], [K]; n_prog is 1 (the same for all) or n
     n0 : (n, n_p) solids at the start [mol/kg]; ints, nums, cons, made, gas, tab: see the module; nums is (n_k, n_r, 6)
     with n_k 1 or n
-    p_in : (n_a, n_g) [bar], n_a 1 or n; flow : (n_a,) [mol/(kg s)], 0 = pressures held; total : pressure [bar]
+    p_in : (n_a, n_g) [bar], n_a 1 or n; flows : (n_a,) [mol/(kg s)], 0 = pressures held; total : pressure [bar]
     out_t : (n_prog, n_out) [s], rising; tol : error of a conversion per step
     out : (n, n_out, n_r) extents [mol/kg]; status : (n,) int8; steps : (n,) int64
     """
-    for i in range(len(n0)):
-        g = i if len(prog_t) > 1 else 0
-        a = i if len(p_in) > 1 else 0
-        q = i if len(nums) > 1 else 0
-        status[i], steps[i] = _one(
-            prog_t[g], prog_T[g], n0[i], ints, nums[q], cons, made, gas, tab, u0, du, p_in[a], flow[a], total, out_t[g],
-            tol, most_steps, out[i],
-        )  # fmt: skip
+    n, n_r, n_out, corners = len(n0), len(ints), out_t.shape[1], prog_t.shape[1]
+    zero = n_r - len(ints)  # of the type of an index: functions are compiled anew for every literal number
+    for i in range(n):
+        prog = i if len(prog_t) > 1 else 0
+        times, temps, wanted = prog_t[prog], prog_T[prog], out_t[prog]
+        flow = flows[i if len(flows) > 1 else 0]
+        p_0, laws, start, result = p_in[i if len(p_in) > 1 else 0], nums[i if len(nums) > 1 else 0], n0[i], out[i]
+        w, li = np.zeros((N_W, n_r)), np.zeros((N_L + n_r, n_r), np.int64)
+        net, corner = np.zeros((n_r, 4, 1 + 2 * n_r)), np.zeros((corners, n_r))
+        _network(start, ints, cons, made, flow, li, net, w)
+        _alone(times, temps, li, ints, laws, tab, u0, du, p_0, w, wanted, corner, result)
+        n_ode, n_f = zero, zero
+        for r in range(n_r):
+            if li[DONE, r] == 1:
+                continue
+            if li[WAY, r] < CLOSED:
+                li[ODE, n_ode] = r
+                n_ode += 1
+            elif li[WAY, r] == CLOSED:
+                feeds = 0
+                for s in range(n_r):
+                    feeds += li[N_L + s, r]
+                if feeds > 0:
+                    li[FEED, n_f] = r
+                    n_f += 1
+        p, m = p_0.copy(), np.zeros((n_r, n_r))
+        t, h, slope, fresh = 0.0, 0.02 * (times[1] - times[0]), 0.0, True
+        taken, at_out, segment, code = 0, zero, zero, OK
+        while at_out < n_out and wanted[at_out] <= 0.0:
+            at_out += 1  # nothing has happened yet: result is zero there
+        _constants(temps[0], n_ode, li, ints, laws, tab, u0, du, w, K0 + zero, Q0 + zero)
+        while n_ode > 0 and at_out < n_out and segment < corners - 1:
+            T_a, t_a = temps[segment], times[segment]
+            if fresh:
+                slope = (temps[segment + 1] - T_a) / (times[segment + 1] - t_a)
+                if abs(temps[segment + 1] - T_a) < 1e-6:
+                    slope = 0.0
+                for a in range(n_f):
+                    r = li[FEED, a]
+                    w[ROOT, r] = _arrhenius(laws[r, 0], laws[r, 1], T_a)
+                _feed(t, T_a, n_f, li, ints, laws, p_0, w, corner, segment, t_a, T_a, slope)
+                _copy(w, XI0 + zero, XI + zero)
+                fresh = False
+            taken += 1
+            if taken > most_steps:
+                code = TOO_MANY_STEPS
+                break
+            rest = times[segment + 1] - t
+            last = h >= rest * (1.0 - 1e-9)
+            step = rest if last else min(h, 0.6 * rest)
+            here = T_a + slope * (t - t_a)
+            there = temps[segment + 1] if last else here + slope * step
+            _constants(there, n_ode, li, ints, laws, tab, u0, du, w, K1 + zero, Q1 + zero)
+            na = _choose(step, tol, n_ode, n_f, li, ints, net, w)
+            error = 0.0
+            for e in range(na + 7 if na > 0 else 1):
+                # 0: derivative; 1: with time; then one column of the Jacobian each; then stages 1 to 5
+                stage = max(e - na - 1, 0)
+                part, k_row, q_row, row, delta = -1.0, K0, Q0, NEW, 0.0
+                if na == 0:
+                    part = 1.0
+                elif e == 1:
+                    part, k_row, q_row, row = 1e-4, KS, QS, X
+                elif stage == 0:
+                    if e <= 2:
+                        _copy(w, XI + zero, XI0 + zero)
+                        _copy(w, NEW + zero, X + zero)
+                    if e >= 2:
+                        s = li[ACT, e - 2]
+                        if e > 2:
+                            w[NEW, li[ACT, e - 3]] = w[X, li[ACT, e - 3]]
+                        delta = 1e-7 * w[LIMIT, s] if li[WAY, s] == EXTENT else 1e-4 * max(w[X, s], 1e-5)
+                        if li[WAY, s] == EXTENT and w[X, s] > delta:
+                            delta = -delta
+                        w[NEW, s] += delta
+                else:
+                    if stage <= 3:
+                        part, k_row, q_row = _TIME[stage], KS, QS
+                    else:
+                        part, k_row, q_row = (1.0 if stage == 4 else -1.0), K1, Q1
+                    for a in range(na):
+                        r = li[ACT, a]
+                        value = w[X, r]
+                        if stage == 5:
+                            value = w[NEW, r] + w[U + 4, r]
+                        else:
+                            for q in range(stage):
+                                value += _A[stage, q] * w[U + q, r]
+                        w[NEW, r] = value
+                if part > 0.0:
+                    at = there if part == 1.0 else here + slope * step * part
+                    if part < 1.0:
+                        _constants(at, n_ode, li, ints, laws, tab, u0, du, w, KS + zero, QS + zero)
+                    _feed(t + part * step, at, n_f, li, ints, laws, p_0, w, corner, segment, t_a, T_a, slope)
+                if na == 0:
+                    break
+                _rates(row, na, li, ints, laws, net, gas, w, k_row, q_row, p_0, flow, total, p)
+                for a in range(na):
+                    r = li[ACT, a]
+                    if e == 0:
+                        w[DX0, r] = w[DX, r]
+                    elif e == 1:
+                        w[DXT, r] = (w[DX, r] - w[DX0, r]) / (1e-4 * step)
+                    elif stage == 0:
+                        m[a, e - 2] = -(w[DX, r] - w[DX0, r]) / delta
+                if e < 2:
+                    continue
+                if stage == 0:
+                    m[e - 2, e - 2] += 1.0 / (_GAMMA * step)
+                    if e < na + 1:
+                        continue
+                    if not _factorise(m, na):
+                        error = math.inf
+                        break
+                _stage(stage, step, na, li, w, m, DX0 if stage == 0 else DX)
+            if na > 0:
+                if error == 0.0:
+                    for a in range(na):
+                        w[NEW, li[ACT, a]] += w[U + 5, li[ACT, a]]
+                    error = _error(na, li, ints, laws, w, tol)
+                if error <= 1.0:
+                    for a in range(na):
+                        r = li[ACT, a]
+                        w[XI, r] = w[NEW, r] if li[WAY, r] == EXTENT else _extent(r, w[NEW, r], ints, laws, w)
+                    error = max(error, _clamp(na, li, start, cons, made, tol, w))
+                if not error <= 1.0:
+                    h = step * max(0.15, 0.9 * error**-0.25)
+                    _copy(w, XI + zero, XI0 + zero)
+                    if h < 1e-13 * times[-1]:
+                        code = STEP_TOO_SMALL
+                        break
+                    continue
+            later = times[segment + 1] if last else t + step
+            while at_out < n_out and wanted[at_out] <= later:
+                _write(result[at_out], (wanted[at_out] - t) / step, na, n_ode, li, ints, laws, w)
+                at_out += 1
+            _complete(na, n_r, li, net, w)
+            _copy(w, K0 + zero, K1 + zero)
+            _copy(w, Q0 + zero, Q1 + zero)
+            _copy(w, XI0 + zero, XI + zero)
+            t = later
+            if last:
+                segment += 1
+                fresh = True
+            grow = 5.0 if error <= 1e-4 else min(5.0, 0.9 * error**-0.25)
+            h = max(h, step * grow) if na == 0 else step * grow
+        while at_out < n_out:
+            _write(result[at_out], 1.0, zero, n_ode, li, ints, laws, w)
+            at_out += 1
+        status[i], steps[i] = code, taken

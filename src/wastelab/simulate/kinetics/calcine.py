@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ...units import parse
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..heating import TemperatureProgram, as_program
 from .coupled import TOLERANCE, enthalpy, pack, solve_batch
-from .mineralogy import Mineralogy, mineralogy
+from .mineralogy import Mineralogy, mineralogy_of
 from .network import Network, build
 
 if TYPE_CHECKING:
@@ -125,10 +126,11 @@ def calcine(
     """
     run = as_program(program)
     if min(run.temperature_K) < _START_LOWEST:
-        raise ValidityError(f"The program goes to {min(run.temperature_K) - 273.15:g} degC, below ambient; start at 25 degC.")
+        lowest = min(run.temperature_K) - 273.15
+        raise ValidityError(f"The program goes to {lowest:g} degC, below ambient; start at 25 degC.")
     gas = as_atmosphere(atmosphere)
     table = thermo or thermochemistry()
-    minerals = mineralogy(mix, phases)
+    minerals = mineralogy_of(mix, phases)
     wet = _moisture(moisture)
     shares = {k: v / 100.0 for k, v in minerals.phases.items()}
     if wet:
@@ -144,19 +146,18 @@ def calcine(
     state = _State(network, table, start, fine, run.at(fine), extents)
     data = _dataset(state, np.searchsorted(fine, asked))
     warnings = [*minerals.warnings, *state.warnings(), *_range_warnings(network, state)]
-    if network.unknown:
-        left = ", ".join(f"{k} ({p})" for k, p in network.unknown.items())
+    unknown = {k: p for k, p in network.unknown.items() if state.mass[:, network.phases.index(p)].max() > 1e-6}
+    if unknown:
+        left = ", ".join(f"{k} ({p})" for k, p in unknown.items())
         warnings.append(
-            f"no rate law is known for {left}: these do not run here and their phases stay as they are; give "
-            "triplets={...} from a fit of your own"
+            f"no rate law is known for {left}: these do not run here and their phases stay as they are; give one by "
+            "triplets={...}, from a fit of your own"
         )
-    if flow == 0.0 and network.gases:
-        pass
     if uncertainty:
         _spread(data, network, packed, start, run, asked, flow, tolerance, uncertainty, draws, seed)
     if finish is not None:
         _finish(data, finish, state, run, gas, thermo)
-    _attributes(data, run, gas, minerals, network, table, state, warnings, flow, wet)
+    _attributes(data, run, gas, minerals, network, table, state, unknown, warnings, flow, wet)
     return data
 
 
@@ -227,10 +228,8 @@ class _State:
         ran = [r for i, r in enumerate(self.network.ids) if self.extents[-1, i] > 0]
         lacking = [r for r in self.without_heat if r in ran]
         if lacking:
-            out.append(f"no heat is known of {', '.join(lacking)}: it is missing in heat and heat_flow")
-        bare = [
-            p for j, p in enumerate(self.network.phases) if not self.known_mass[j] and self.mass[:, j].max() > 1e-3
-        ]
+            out.append(f"no heat is known of the reactions {', '.join(lacking)}: it is missing in heat and heat_flow")
+        bare = [p for j, p in enumerate(self.network.phases) if not self.known_mass[j] and self.mass[:, j].max() > 1e-3]
         if bare:
             out.append(f"no heat capacity is known of {', '.join(bare)}: their heating is missing in heat")
         hot = []
@@ -263,14 +262,15 @@ def _dataset(s: _State, at: NDArray[np.intp]) -> xr.Dataset:
         {
             "mass": over_time(total * per_mass, "%", "mass of the initial mass (TG)"),
             "dtg": over_time(s.rate(total) * per_mass * 60.0, "%/min", "rate of change of mass (DTG)"),
-            "conversion": over_time(np.minimum(conversion, 1.0), "1", "part of its reactant gone, of all supplied so far",
+            "conversion": over_time(np.minimum(conversion, 1.0), "1", "part gone of all of its reactant supplied so far",
                                     "reaction"),
             "loss": over_time(s.extents * solid_loss * per_mass, "%", "mass lost by reaction, of the initial mass",
                               "reaction"),
             "phase_fraction": over_time(s.mass, "kg/kg", "phase per initial dry mass", "phase"),
             "gas_rate": over_time(s.rate(total_gas), "kg/(kg s)", "gas given off per initial dry mass", "gas"),
             "gas_total": over_time(total_gas, "kg/kg", "gas given off so far per initial dry mass", "gas"),
-            "heat_flow": over_time(heat_rate / s.initial / 1e3, "mW/mg", "heat taken up per initial mass, endothermic up"),
+            "heat_flow": over_time(heat_rate / s.initial / 1e3, "mW/mg",
+                                   "heat taken up per initial mass, endothermic up"),
             "heat_flow_reaction": over_time(reaction_rate / s.initial / 1e3, "mW/mg",
                                             "part of heat_flow due to reactions, endothermic up"),
             "heat": over_time(s.heat / 1e3, "kJ/kg", "heat taken up so far per initial dry mass"),
@@ -321,8 +321,8 @@ def compare(simulated: xr.Dataset, time_s: ArrayLike, mass: ArrayLike) -> xr.Dat
     clock = simulated["time"].values
     if t.min() < clock[0] - 1e-6 or t.max() > clock[-1] + 1e-6:
         raise ValidityError(
-            f"the measurement runs from {t.min():g} to {t.max():g} s, the simulation from {clock[0]:g} to {clock[-1]:g} s; "
-            "simulate the measured program: calcine(mix, (time_s, temperature_K))."
+            f"the measurement runs from {t.min():g} to {t.max():g} s, the simulation from {clock[0]:g} to "
+            f"{clock[-1]:g} s; simulate the measured program: calcine(mix, (time_s, temperature_K))."
         )
     own = np.interp(t, clock, simulated["mass"].values)
     units = {"units": "%"}
@@ -361,7 +361,7 @@ def _flow(gas_flow: str | None, sample_mass: str | None) -> float:
 
 def _times(times: int | ArrayLike | None, run: TemperatureProgram) -> FloatArray:
     if times is None:
-        corners = [t for t in run.time_s] if len(run.time_s) <= POINTS else []
+        corners = list(run.time_s) if len(run.time_s) <= POINTS else []
         return np.unique(np.concatenate([np.linspace(0.0, run.duration_s, POINTS), corners]))
     if isinstance(times, int | np.integer) and not isinstance(times, bool):
         if times < 2:
@@ -371,7 +371,9 @@ def _times(times: int | ArrayLike | None, run: TemperatureProgram) -> FloatArray
     if out.ndim != 1 or out.size == 0 or not np.isfinite(out).all() or (np.diff(out) <= 0).any():
         raise ValidityError("times must be one row of rising numbers [s].")
     if out[0] < 0 or out[-1] > run.duration_s * (1 + 1e-12):
-        raise ValidityError(f"times reach from {out[0]:g} to {out[-1]:g} s; the program from 0 to {run.duration_s:g} s.")
+        raise ValidityError(
+            f"times reach from {out[0]:g} to {out[-1]:g} s; the program from 0 to {run.duration_s:g} s."
+        )
     return np.minimum(out, run.duration_s)
 
 
@@ -380,14 +382,16 @@ def _fine(asked: FloatArray, run: TemperatureProgram) -> FloatArray:
     corners = np.array(run.time_s)
     if len(corners) > 5 * POINTS:
         corners = corners[:: len(corners) // (2 * POINTS)]
-    between = [np.linspace(a, b, 1 + max(2, int(2 * POINTS * (b - a) / run.duration_s))) for a, b in
-               zip(corners[:-1], corners[1:], strict=True)]  # fmt: skip
+    density = 2 * POINTS / run.duration_s
+    between = [np.linspace(a, b, 1 + max(2, int(density * (b - a)))) for a, b in pairwise(corners)]
     every = np.concatenate([[0.0, run.duration_s], *between])
     every = every[(every >= 0) & (every <= run.duration_s)]
-    # grid points closer than a thousandth of the spacing to one asked for would only make noise in the rates
-    close = 1e-3 * run.duration_s / (2 * POINTS)
+    # points much closer than the spacing to one asked for would only make noise in the rates
+    close = 1e-3 / density
     index = np.clip(np.searchsorted(asked, every), 1, max(len(asked) - 1, 1))
-    near = np.minimum(np.abs(every - asked[index - 1]), np.abs(every - asked[np.minimum(index, len(asked) - 1)])) < close
+    near = (
+        np.minimum(np.abs(every - asked[index - 1]), np.abs(every - asked[np.minimum(index, len(asked) - 1)])) < close
+    )
     keep = ~near | (every == 0.0) | (every == run.duration_s)
     return np.unique(np.concatenate([asked, every[keep]]))
 
@@ -402,8 +406,8 @@ def _range_warnings(network: Network, s: _State) -> list[str]:
         runs = s.temperature[(alpha > 0.02) & (alpha < 0.98)]
         if runs.size and ((t.T_low and runs.min() < t.T_low - 1) or (t.T_high and runs.max() > t.T_high + 1)):
             out.append(
-                f"{r.id} runs from {runs.min() - 273.15:.0f} to {runs.max() - 273.15:.0f} degC, its rate law {t.id} was "
-                f"measured from {(t.T_low or 0) - 273.15:.0f} to {(t.T_high or 0) - 273.15:.0f} degC"
+                f"{r.id} runs from {runs.min() - 273.15:.0f} to {runs.max() - 273.15:.0f} degC, its rate law {t.id} "
+                f"was measured from {(t.T_low or 0) - 273.15:.0f} to {(t.T_high or 0) - 273.15:.0f} degC"
             )
     return out
 
@@ -423,10 +427,10 @@ def _spread(
 ) -> None:
     if seed is None or draws < 2:
         raise ValidityError("uncertainty needs a seed and at least 2 draws: calcine(..., uncertainty=..., seed=1).")
-    rng = np.random.default_rng(seed)
-    ln_a, ea = np.repeat(packed.nums[None, :, 0], draws, 0), np.repeat(packed.nums[None, :, 1], draws, 0)
     from ...reference.thermochemistry import GAS_CONSTANT
 
+    rng = np.random.default_rng(seed)
+    ln_a, ea = np.repeat(packed.nums[None, :, 0], draws, 0), np.repeat(packed.nums[None, :, 1], draws, 0)
     ea = ea * GAS_CONSTANT
     for name, values in uncertainty.items():
         if name not in network.ids:
@@ -442,7 +446,11 @@ def _spread(
     )
     mass = network.amounts(extents, start) * network.molar
     total = mass.sum(axis=2) * 100.0 / (start @ network.molar)
-    data["mass_sigma"] = ("time", total.std(axis=0, ddof=1), {"units": "%", "long_name": "standard uncertainty of mass"})
+    data["mass_sigma"] = (
+        "time",
+        total.std(axis=0, ddof=1),
+        {"units": "%", "long_name": "standard uncertainty of mass"},
+    )
     data["phase_sigma"] = (
         ("time", "phase"), mass.std(axis=0, ddof=1),
         {"units": "kg/kg", "long_name": "standard uncertainty of phase_fraction"},
@@ -484,8 +492,8 @@ def _finish(
     )  # fmt: skip
     data["final_phase"] = ("final_phase", [str(p) for p in fraction["phase"].values[present]], {"units": ""})
     data.attrs["finish"] = (
-        f"solids left at the end brought to equilibrium at {run.peak_K - 273.15:.1f} degC in {gas.name}, whatever their "
-        f"kinetics" + (f"; kept apart as inert: {', '.join(inert)}" if inert else "")
+        f"solids left at the end brought to equilibrium at {run.peak_K - 273.15:.1f} degC in {gas.name}, whatever "
+        "their kinetics" + (f"; kept apart as inert: {', '.join(inert)}" if inert else "")
     )
 
 
@@ -497,6 +505,7 @@ def _attributes(
     network: Network,
     thermo: Thermochemistry,
     s: _State,
+    unknown: Mapping[str, str],
     warnings: list[str],
     flow: float,
     wet: float,
@@ -525,7 +534,7 @@ def _attributes(
             "atmosphere": f"{gas.name}: " + ", ".join(f"{k} {v:g} bar" for k, v in gas.pressures.items()),
             "mineralogy": minerals.statement,
             "mineralogy_kind": minerals.kind,
-            "unknown_kinetics": ", ".join(f"{k} ({p})" for k, p in network.unknown.items()),
+            "unknown_kinetics": ", ".join(f"{k} ({p})" for k, p in unknown.items()),
             "triplets": json.dumps({k: t.id for k, t in laws.items()}),
             "summary": json.dumps(_summary(s)),
             "assumptions": "\n".join(assumptions),

@@ -1,7 +1,7 @@
 """Coupled reactions of many mixes: consecutive, competing, and meeting in the gas around them.
 
-Each reaction of a `Network` goes as d(extent)/dt = k(T) N f(alpha) (1 - p/p_eq) or (p_O2/0.21 bar)^order, where N is the
-extent that all of its reactants ever supplied would allow and alpha the part of it that is gone. Reactions that stand
+Each reaction of a `Network` goes as d(extent)/dt = k(T) N f(alpha), times 1 - p/p_eq or (p_O2/0.21 bar)^order; N is the
+extent that all of its reactants ever supplied would allow, alpha the part of it that is gone. Reactions that stand
 alone are evaluated in closed form, the rest by an L-stable Rosenbrock method; completion is an event.
 """
 
@@ -234,7 +234,7 @@ def solve_batch(
     if (status != kernels.OK).any():
         bad = int(np.argmax(status != kernels.OK))
         raise ValidityError(
-            f"mix {bad}: the reactions could not be integrated ({_MESSAGES[int(status[bad])]} after {steps[bad]} steps); "
-            "check A and Ea of the triplets, or relax the tolerance."
+            f"mix {bad}: the reactions could not be integrated ({_MESSAGES[int(status[bad])]} after {steps[bad]} "
+            "steps); check A and Ea of the triplets, or relax the tolerance."
         )
     return out

@@ -52,7 +52,7 @@ class Mineralogy:
     warnings: tuple[str, ...] = field(default=())
 
 
-def mineralogy(mix: Any, phases: Mapping[str, float] | None = None) -> Mineralogy:
+def mineralogy_of(mix: Any, phases: Mapping[str, float] | None = None) -> Mineralogy:
     """Phases of a mix: those given, those measured, or a norm.
 
     Parameters
@@ -88,8 +88,8 @@ def mineralogy(mix: Any, phases: Mapping[str, float] | None = None) -> Mineralog
     if not isinstance(mix, Material):
         raise MissingDataError(
             "The mineral phases of the mix are not known; oxides alone do not say what happens on heating. Give "
-            f"phases={{'kaolinite': 40, 'quartz': 35, ...}} in wt% of the dry mass, from {_XRD}; or give a Material, or "
-            "a mapping of materials to fractions, for whose class a norm exists."
+            f"phases={{'kaolinite': 40, 'quartz': 35, ...}} in wt% of the dry mass, from {_XRD}; or give a Material, "
+            "or a mapping of materials to fractions, for whose class a norm exists."
         )
     return normative(mix)
 
@@ -129,7 +129,8 @@ def normative(mix: Material | Charge | Any, waste_class: str | None = None) -> M
     label = mix.id if isinstance(mix, Material) else "the mix"
     if kind is None:
         raise MissingDataError(
-            f"{label}: a norm depends on the waste class; name it (waste_class='coal_gangue'), or measure the phases: {_XRD}."
+            f"{label}: a norm depends on the waste class; name it (waste_class='coal_gangue'), or measure the "
+            f"phases: {_XRD}."
         )
     if isinstance(mix, Material) and mix.kind == "blend":
         raise MissingDataError(
@@ -141,8 +142,8 @@ def normative(mix: Material | Charge | Any, waste_class: str | None = None) -> M
     }  # fmt: skip
     if kind not in norms:
         why = {
-            "red_mud": "aluminium may sit in gibbsite, boehmite, diaspore, sodalite, cancrinite and hydrogarnet, iron in "
-            "hematite and goethite, sodium in sodalite and cancrinite",
+            "red_mud": "aluminium may sit in gibbsite, boehmite, diaspore, sodalite, cancrinite and hydrogarnet, iron "
+            "in hematite and goethite, sodium in sodalite and cancrinite",
             "tailings": "carbonates, sulfides, micas and feldspars share the same oxides",
         }.get(kind, "the class is not known")
         raise MissingDataError(
@@ -153,8 +154,8 @@ def normative(mix: Material | Charge | Any, waste_class: str | None = None) -> M
     phases = {p: w for p, w in book.phases.items() if w > 1e-9}
     source = Source(f"norm for {kind} from the analysis of {label}", weakest([charge.source.evidence, "computed"]))
     said = (
-        f"norm, not a measurement: oxides of {label} assigned to the minerals usual in {kind} in a fixed order; measure "
-        f"{_XRD} before relying on it"
+        f"norm, not a measurement: oxides of {label} assigned to the minerals usual in {kind} in a fixed order; "
+        f"measure {_XRD} before relying on it"
     )
     return _checked(phases, "norm", said, source, None, book.notes)
 
@@ -228,8 +229,8 @@ def _gangue(book: _Book) -> None:
     k2o = book.wt.get("K2O", 0.0)
     if k2o > MOST_K2O:
         raise MissingDataError(
-            f"{book.label}: {k2o:.2g} wt% K2O may be illite, mica or feldspar, which lose different water; the norm ends "
-            f"at {MOST_K2O:g} wt%. Measure {_XRD} and give phases=."
+            f"{book.label}: {k2o:.2g} wt% K2O may be illite, mica or feldspar, which lose different water; the norm "
+            f"ends at {MOST_K2O:g} wt%. Measure {_XRD} and give phases=."
         )
     water = book.water()
     book.add("graphite", "C", 10.0 * book.carbon() / molar_mass("C"))
@@ -242,8 +243,8 @@ def _gangue(book: _Book) -> None:
     over = (water - 2.0 * taken) * molar_mass("H2O") / 10.0
     if over > 1.0:
         raise MissingDataError(
-            f"{book.label}: {over:.2g} wt% of water or volatiles is more than kaolinite can hold with the alumina there "
-            f"(boehmite, gibbsite, coal volatiles?). Measure {_XRD} and TG-MS, and give phases=."
+            f"{book.label}: {over:.2g} wt% of water or volatiles is more than kaolinite can hold with the alumina "
+            f"there (boehmite, gibbsite, coal volatiles?). Measure {_XRD} and TG-MS, and give phases=."
         )
     book.rest()
     spare = book.left["Al2O3"] * molar_mass("Al2O3") / 10.0
@@ -317,7 +318,8 @@ def _limestone(book: _Book) -> None:
     over = left * molar_mass("CO2") / 10.0
     if over > MOST_CO2_LEFT:
         raise MissingDataError(
-            f"{book.label}: {over:.2g} wt% CO2 is more than CaO and MgO can hold as calcite and dolomite. Measure {_XRD}."
+            f"{book.label}: {over:.2g} wt% CO2 is more than CaO and MgO can hold as calcite and dolomite. Measure "
+            f"{_XRD}."
         )
     if sulfur > 1.0:
         raise MissingDataError(
@@ -353,7 +355,8 @@ def _checked(
     total = sum(phases.values())
     if total > SUM_REFUSED:
         raise CompositionError(
-            f"the phases sum to {total:.4g} wt%, more than 100; give shares of the whole dry sample, amorphous included."
+            f"the phases sum to {total:.4g} wt%, more than 100; give shares of the whole dry sample, amorphous "
+            "included."
         )
     if total > SUM_SCALED:
         if total > SUM_SCALED + 1e-6:
@@ -397,7 +400,7 @@ def _blended(mix: Mapping[Material, float]) -> Mineralogy:
 
     check_fractions(np.array(list(mix.values()), dtype=np.float64)[None, :])
     phases: dict[str, float] = {}
-    parts = [(m, f, mineralogy(m)) for m, f in mix.items() if f > 0]
+    parts = [(m, f, mineralogy_of(m)) for m, f in mix.items() if f > 0]
     for _, f, part in parts:
         for name, share in part.phases.items():
             phases[name] = phases.get(name, 0.0) + f * share
