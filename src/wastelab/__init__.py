@@ -26,6 +26,14 @@ _LAZY = {
     "published_recipes": "reference",
     "blend": "simulate",
     "footprint": "impact",
+    "calcine": "simulate.kinetics.calcine",
+    "equilibrium": "simulate.equilibrium",
+    "fit_kinetics": "simulate.kinetic_fit",
+    "kiln": "simulate.kiln",
+    "phase_diagram": "simulate.equilibrium",
+    "reactions": "reference.kinetics",
+    "thermochemistry": "reference.thermochemistry",
+    "triplets": "reference.kinetics",
     "judge": "standards",
     "list_standards": "standards",
     "load_standard": "standards",
@@ -62,9 +70,15 @@ if TYPE_CHECKING:
         materials,
         published_recipes,
     )
+    from .reference.kinetics import reactions, triplets
+    from .reference.thermochemistry import thermochemistry
     from .routes import get_route, list_routes
     from .screening import Study, load_recipe, nondominated, screen, shipped_recipes
     from .simulate import blend
+    from .simulate.equilibrium import equilibrium, phase_diagram
+    from .simulate.kiln import kiln
+    from .simulate.kinetic_fit import fit_kinetics
+    from .simulate.kinetics.calcine import calcine
     from .standards import judge, list_standards, load_standard
 
 
