@@ -102,6 +102,8 @@ def open_conversion(code, theta, n, m, p, alpha_knots, g_knots):
         return 1.0
     j = np.searchsorted(g_knots, theta) - 1
     low, high = alpha_knots[j], alpha_knots[j + 1]
+    if high >= 1.0:  # one rounding step from complete
+        return low
     start, base = low, g_knots[j]
     if j == 0:  # below the first knot g is a power of alpha
         return high * (theta / g_knots[1]) ** (1.0 / max(1.0 - m - p if code == 8 else 1.0, 1e-3))
