@@ -339,11 +339,13 @@ def markdown(table: pd.DataFrame) -> str:
         "| reaction | condition | computed | known | source (evidence) |",
         "|---|---|---|---|---|",
     ]
-    for row in table.itertuples():
-        digits = 0 if row.quantity == "T" else (2 if row.quantity == "log pO2" else 1)
-        unit = f" {row.unit}" if row.unit else ""
-        what = {"T": "", "H": "ΔH ", "G": "ΔG ", "log pO2": "log pO2 "}[row.quantity]
-        value = f"{what}{row.computed:.{digits}f} ± {row.sigma:.{digits}f}{unit}"
-        known = f"{row.low:g} to {row.high:g}{unit}" + ("" if row.ok else " **no**")
-        lines.append(f"| {row.reaction} | {row.condition} | {value} | {known} | {row.source} ({row.evidence}) |")
+    for row in table.to_dict("records"):
+        quantity, unit = str(row["quantity"]), str(row["unit"])
+        digits = {"T": 0, "log pO2": 2}.get(quantity, 1)
+        what = {"T": "", "H": "ΔH ", "G": "ΔG ", "log pO2": "log pO2 "}[quantity]
+        value = f"{what}{row['computed']:.{digits}f} ± {row['sigma']:.{digits}f} {unit}".rstrip()
+        known = f"{row['low']:g} to {row['high']:g} {unit}".rstrip() + ("" if row["ok"] else " **no**")
+        lines.append(
+            f"| {row['reaction']} | {row['condition']} | {value} | {known} | {row['source']} ({row['evidence']}) |"
+        )
     return "\n".join(lines) + "\n"

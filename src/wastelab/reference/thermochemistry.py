@@ -82,18 +82,22 @@ def thermochemistry(
         if not path.is_file():
             raise DatasetError(f"{path}: there is no such file; expected a table of thermochemical data (CSV).")
         own.append(path.resolve())
-    return _load(_stamped(own), _shipped(), tuple(sorted((choose or {}).items())), adjusted)
+    changes = _stamped(_adjustment_files()) if adjusted else ()
+    return _load(_stamped(own), _shipped(), tuple(sorted((choose or {}).items())), changes)
 
 
 def adjustments() -> dict[str, tuple[Adjustment, ...]]:
-    """Changes made to the phases, by phase, from every ``adjustments.toml``.
+    """Changes made to the phases, by phase, from every ``adjustments.toml``; the user's own first.
 
     Raises
     ------
     DatasetError
         For an entry that lacks something or names a phase that no table beside it has.
     """
-    return {k: v for (_, k), v in _adjustments(_shipped()).items()}
+    out: dict[str, tuple[Adjustment, ...]] = {}
+    for (_, phase), changes in _adjustments(_shipped(), _stamped(_adjustment_files())).items():
+        out.setdefault(phase, changes)
+    return out
 
 
 def sets() -> dict[str, tuple[str, ...]]:
@@ -118,6 +122,10 @@ def _shipped() -> _Stamp:
     return _stamped(find_files("datasets", "thermochemistry/*.csv"))
 
 
+def _adjustment_files() -> list[Path]:
+    return find_files("datasets", "thermochemistry/adjustments.toml")
+
+
 @cache
 def _groups(own: _Stamp, shipped: _Stamp) -> _Groups:
     """Rows of each phase of each set; files named first win."""
@@ -135,7 +143,7 @@ def _groups(own: _Stamp, shipped: _Stamp) -> _Groups:
 
 
 @cache
-def _load(own: _Stamp, shipped: _Stamp, choose: tuple[tuple[str, str], ...], adjusted: bool) -> Thermochemistry:
+def _load(own: _Stamp, shipped: _Stamp, choose: tuple[tuple[str, str], ...], changed: _Stamp) -> Thermochemistry:
     groups = _groups(own, shipped)
     wanted = dict(choose)
     for name, set_name in wanted.items():
@@ -151,7 +159,7 @@ def _load(own: _Stamp, shipped: _Stamp, choose: tuple[tuple[str, str], ...], adj
                 f"{rows[0].file}, line {rows[0].line}, column set: {name} is in set {set_name!r}, so it would not be "
                 f"used; write 'primary' or ask for it, choose={{{name!r}: {set_name!r}}}."
             )
-    changes = _adjustments(shipped) if adjusted else {}
+    changes = _adjustments(shipped, changed)
     phases = []
     for (name, set_name), rows in groups.items():
         if set_name == wanted.get(name, "primary"):
@@ -161,10 +169,10 @@ def _load(own: _Stamp, shipped: _Stamp, choose: tuple[tuple[str, str], ...], adj
 
 
 @cache
-def _adjustments(shipped: _Stamp) -> dict[tuple[Path, str], tuple[Adjustment, ...]]:
+def _adjustments(shipped: _Stamp, changed: _Stamp) -> dict[tuple[Path, str], tuple[Adjustment, ...]]:
     """Adjustments by the folder they stand in and the phase."""
     out: dict[tuple[Path, str], list[Adjustment]] = {}
-    for file in find_files("datasets", "thermochemistry/adjustments.toml"):
+    for file in (Path(name) for name, _, _ in changed):
         beside = {
             row.values["phase"]
             for name, _, _ in shipped
