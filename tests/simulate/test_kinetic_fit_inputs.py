@@ -250,6 +250,20 @@ def test_real_thermograms_go_through_reading_and_the_one_rate_path(path, window,
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_wrong_model_of_two_woods_says_that_it_is_one():
+    import wastelab as wl
+
+    names = ("Douglas_Fir_STA_10K_250730_R13.ngb-ss3", "Red_Oak_STA_10K_250731_R7.ngb-ss3")
+    files = [FILES / "sta_netzsch_ngb" / n for n in names]
+    if not all(f.is_file() for f in files):
+        pytest.skip(f"{files[0].name}: the collection of instrument files is not here")
+    fit = kf.fit_kinetics([wl.read(f) for f in files], window=("150 degC", "600 degC"), force=True, models=("SB",))
+    assert {"single_rate", "poor_fit", "at_bound"} <= codes(fit)
+    assert fit.best.at_bound == ("Ea",) and fit.audit().agrees is False
+    assert fit.triplet().default is False
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_run_of_two_ramps_needs_a_window():
     import wastelab as wl
 

@@ -346,6 +346,19 @@ def _model_findings(fits: Sequence[ModelFit]) -> list[Finding]:
             "intervals are widened accordingly. Look at the residual plot.",
             f"相邻点残差相关：{best.points} 个点仅相当于 {best.effective_points:.0f} 个，置信区间已相应加宽。",
             best.effective_points))  # fmt: skip
+    if best.at_bound:
+        listed = ", ".join(best.at_bound)
+        out.append(
+            Finding(
+                "at_bound",
+                "severe",
+                f"{listed} of {best.model.name} stopped at the edge of what is looked for; the value has no "
+                f"meaning, and the "
+                "model does not describe these runs.",
+                f"{best.model.name} 的 {listed} 停在搜索范围边界，其值无意义，该机理函数不适用。",
+                float(len(best.at_bound)),
+            )
+        )
     if not best.converged:
         out.append(Finding(
             "not_converged", "severe", f"The fit of {best.model.name} did not converge.",

@@ -116,6 +116,10 @@ class ModelFit:
     interval : str
     residuals : tuple of ndarray
         Measured less fitted conversion, of each run.
+    starts : tuple of float
+        Optimum as the fit holds it: ln k at the reference temperature, Ea/(R T_ref), exponents.
+    at_bound : tuple of str
+        Parameters that stopped at the edge of what is looked for.
     """
 
     family: str
@@ -131,6 +135,7 @@ class ModelFit:
     interval: str
     residuals: tuple[FloatArray, ...]
     starts: tuple[float, ...]
+    at_bound: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Parameter:
         for p in self.parameters:
@@ -267,7 +272,11 @@ def fit_model(problem: Problem, family: str, *, confidence: float = 0.95, start:
     found = least_squares(residual, np.clip(start, lower + 1e-6, upper - 1e-6), jac="3-point", bounds=(lower, upper),
                           x_scale=np.array([1.0, 5.0, *(0.5 for _ in extra)]), xtol=1e-12, ftol=1e-12, gtol=1e-14,
                           max_nfev=120)  # fmt: skip
-    return _summary(problem, family, found.x, found.jac, -found.fun, bool(found.status > 0), confidence)
+    near = np.minimum(found.x - lower, upper - found.x) < 1e-3 * np.minimum(upper - lower, 1.0)
+    names = ("ln_A", "Ea", *(p[0] for p in extra))
+    stopped = tuple(name for name, at in zip(names, near, strict=True) if at)
+    fit = _summary(problem, family, found.x, found.jac, -found.fun, bool(found.status > 0), confidence)
+    return replace(fit, at_bound=stopped)
 
 
 def _summary(
