@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -338,7 +337,9 @@ class KineticFit:
 
         Drawn by `wastelab.plotting.kinetics`, which takes a fit as it is.
         """
-        return import_module("wastelab.plotting.kinetics").kinetic_figure(self, kind, **options)
+        from ...plotting.kinetics import kinetic_figure  # the one arrow upward: a result draws itself
+
+        return kinetic_figure(self, kind, **options)
 
     @property
     def input_sha256(self) -> str:
