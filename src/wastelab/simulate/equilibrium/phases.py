@@ -12,20 +12,24 @@ from .solutions import SOLUTIONS, Solution
 #: Phases left out unless `allow` names them, and why.
 METASTABLE: dict[str, str] = {
     "metakaolinite": "metastable product of dehydroxylation; its data are from memory",
-    "cristobalite_beta": "silica of kilns stays quartz or dissolves; no tridymite in the set",
+    "bassanite_alpha": "hemihydrate is metastable against anhydrite and gypsum",
+    "bassanite_beta": "hemihydrate is metastable against anhydrite and gypsum",
 }
 #: Lists of phases for `suppress`: what does not form in practice, by situation.
 PRESETS: dict[str, tuple[str, ...]] = {
     "portland": ("C12A7",),
     "quenched": ("C2S_gamma",),
+    "quartz_persists": ("tridymite", "cristobalite_beta"),
     "no_hydrates": (
         "gypsum", "bassanite_alpha", "bassanite_beta", "portlandite", "brucite", "gibbsite", "boehmite", "diaspore",
         "goethite", "kaolinite", "pyrophyllite", "muscovite",
+        "hydrogarnet",
     ),
 }  # fmt: skip
 PRESET_REASONS = {
     "portland": "C12A7 does not form beside alite in Portland clinker",
     "quenched": "beta-C2S kept on cooling: the gamma polymorph does not form",
+    "quartz_persists": "quartz changes to tridymite or cristobalite too slowly in a firing",
     "no_hydrates": "clays and hydrates do not form again in a furnace",
 }
 #: Other notations in use.

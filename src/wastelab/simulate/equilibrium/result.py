@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...chemistry.formulas import molar_mass
+from ...chemistry.formulas import atoms, molar_mass
 from ...errors import UnknownNameError, suggest
 from ...provenance import weakest
+from ...reference.thermo_report import Absent, absent_phases
 from ...reference.thermochemistry import GAS_CONSTANT, T0
 from ..charge import ELEMENTS, LOSS, Charge
 from .closed import Point, gas_species
@@ -28,7 +29,10 @@ FloatArray = NDArray[np.float64]
 #: Above this part of most mixes is molten [K].
 MELT_K = 1600.0
 #: Salts that are molten above these temperatures [K] (handbook melting points, from memory).
-SALTS = {"Na2SO4": 1157.0, "K2SO4": 1342.0, "Na2CO3": 1124.0, "K2CO3": 1174.0}
+SALTS = {
+    "Na2SO4": 1157.0, "K2SO4": 1342.0, "Na2CO3": 1124.0, "K2CO3": 1174.0, "Na2SiO3": 1362.0, "Na2Si2O5": 1147.0,
+    "K2SiO3": 1249.0, "K2Si2O5": 1318.0,
+}  # fmt: skip
 #: Gas of an open system, as net exchange with the furnace gas.
 NET = ("CO2", "H2O", "SO2", "O2")
 REST = "unspecified"
@@ -51,7 +55,10 @@ TEXT = {
     "heat_content": ("kJ/kg", "enthalpy of the solid product above the same at 298.15 K, per mass of dry mix"),
     "heat_of_reaction": ("kJ/kg", "product and gas less reactants, all at 298.15 K, per mass of dry mix"),
     "heat_required": ("kJ/kg", "product and gas at the temperature less reactants at 298.15 K, per mass of dry mix"),
-    "element_potential": ("kJ/mol", "chemical potential of each element; NaN for elements the system lacks"),
+    "element_potential": (
+        "kJ/mol",
+        "chemical potential of each element, one of many where few phases are present; NaN for elements not there",
+    ),
     "affinity": (
         "kJ/mol",
         "Gibbs energy that a phase lacks to form, per formula; 0 if present, NaN without data there or its elements",
@@ -98,7 +105,7 @@ def assemble(
     n, m = charge.n, len(tables)
     names = list(thermo.names)
     mass_of = np.array([thermo[p].molar_mass / 1e3 for p in names])
-    atoms = thermo.matrix(ELEMENTS)
+    matrix = thermo.matrix(ELEMENTS)
     parts = np.array([[p.parts for p in row] for row in points]).transpose(1, 0, 2)  # mix, T, phase of the set
     amount = np.array([[p.amount for p in row] for row in points]).transpose(1, 0, 2)
     member = _members(system)
@@ -118,7 +125,7 @@ def assemble(
         [product[..., [system.phases.index(p) for p in of]].sum(axis=-1) for of in minerals.values()], axis=-1
     )
     rest = unspecified(charge)
-    lost = charge.amount[:, None, :] - parts @ atoms
+    lost = charge.amount[:, None, :] - parts @ matrix
     element_mass = np.array([molar_mass(e) for e in ELEMENTS]) / 1e3
     species = gas_species(system)
     if system.closed:
@@ -136,7 +143,7 @@ def assemble(
         [[_potentials(t, p, charge, i) for i, p in enumerate(row)] for t, row in zip(tables, points, strict=True)]
     )
     potential = here.transpose(1, 0, 2)
-    heat = _heat(charge, tables, parts, reactants, atoms)
+    heat = _heat(charge, tables, parts, reactants, matrix)
     data: dict[str, Any] = {
         "phase_fraction": fraction,
         "phase_amount": amount,
@@ -217,11 +224,11 @@ def _pressures(tables: Sequence[PhaseTable], potential: FloatArray, charge: Char
     system = tables[0].system
     thermo = system.thermo
     species = [s for s in SPECIES if s in thermo]
-    atoms = thermo.subset(species).matrix(ELEMENTS)
+    matrix = thermo.subset(species).matrix(ELEMENTS)
     known = np.array([set(thermo[s].elements) <= set(ELEMENTS) for s in species])
     t = np.array([v.temperature_K for v in tables])
     g = np.array([thermo[s].gibbs(t) for s in species]).T
-    need = atoms[None, None] * np.where(atoms > 0, potential[:, :, None, :], 0.0)
+    need = matrix[None, None] * np.where(matrix > 0, potential[:, :, None, :], 0.0)
     ln_p = (need.sum(axis=-1) - g[None]) / (GAS_CONSTANT * t)[None, :, None]
     out = np.where(known, np.exp(np.minimum(ln_p, 700.0)), np.nan)
     if system.atmosphere is not None and "N2(g)" in species:
@@ -237,7 +244,7 @@ def _affinity(
     n = potential.shape[0]
     out = np.full((n, len(tables), len(system.phases)), np.nan)
     index = {p: j for j, p in enumerate(system.phases)}
-    atoms = system.full
+    matrix = system.full
     for k, table in enumerate(tables):
         g = system.gibbs(table.temperature_K)
         bad = ~np.isfinite(g)
@@ -246,7 +253,7 @@ def _affinity(
         cost[(np.abs(system.combination) > 0) @ bad] = np.nan
         for i in range(n):
             mu = potential[i, k]
-            reduced = cost - (atoms * np.where(atoms != 0, mu, 0.0)).sum(axis=-1)
+            reduced = cost - (matrix * np.where(matrix != 0, mu, 0.0)).sum(axis=-1)
             for j, column in enumerate(system.columns):
                 if column.name in index and column.kind in ("phase", "solution"):
                     at = (i, k, index[column.name])
@@ -257,7 +264,7 @@ def _affinity(
 
 def _heat(
     charge: Charge, tables: Sequence[PhaseTable], parts: FloatArray, reactants: Mapping[str, float] | None,
-    atoms: FloatArray,
+    matrix: FloatArray,
 ) -> dict[str, Any]:  # fmt: skip
     """Enthalpies of the solid product and, where the minerals of the mix are known, of the whole change [kJ/kg]."""
     system = tables[0].system
@@ -281,7 +288,7 @@ def _heat(
                 return out
             raise UnknownNameError(f"reactants: there is no phase {name!r} in the set.{suggest(name, known)}")
         start[thermo.names.index(phase)] += share * 10.0 / thermo[phase].molar_mass
-    elements = start @ atoms
+    elements = start @ matrix
     mass = np.array([molar_mass(e) for e in ELEMENTS]) / 1e3
     cations = np.array([e not in ("C", "O", "H", "S") for e in ELEMENTS])
     off = float((np.abs(elements - charge.amount) * mass)[:, cations].sum(axis=1).max())
@@ -291,7 +298,7 @@ def _heat(
             f"its oxides (at most {100 * MISMATCH:g})"
         )
         return out
-    gas = net_gas(elements - parts @ atoms)
+    gas = net_gas(elements - parts @ matrix)
     gas_h = np.array([thermo[f"{g}(g)"].enthalpy(np.array([t.temperature_K for t in tables])) for g in NET]).T
     gas_h0 = np.array([float(thermo[f"{g}(g)"].enthalpy(T0)) for g in NET])
     before = float(start @ h0)
@@ -321,8 +328,15 @@ def _warnings(
         names = (phase,) if phase in thermo else next(s.phases for s in system.solutions if s.name == phase)
         weak = [thermo[name].weak for name in names if thermo[name].weak] if (most[:, j] > WORTH).any() else []
         out += [f"{phase} is present and its data are weak: {text}" for text in weak]
-    if "pyrite" in system.phases and (most[:, system.phases.index("pyrite")] > WORTH).any():
-        out.append("pyrite stands for all sulfides: no data for pyrrhotite, CaS, H2S or S2 here")
+    sulfides = [p for p in ("pyrite", "troilite", "oldhamite") if p in system.phases]
+    there = [p for p in sulfides if (most[:, system.phases.index(p)] > WORTH).any()]
+    if there:
+        out.append(
+            f"{', '.join(there)}: sulfides are pure here, without pyrrhotite, and their gases H2S, COS, S2 absent"
+        )
+    absent = _absent(charge, system, kelvins)
+    if absent:
+        out.append(f"phases without data that may form here: {', '.join(a.name for a in absent)}; see absent_phases")
     for oxide, values in charge.set_aside.items():
         out.append(f"{oxide} set aside as inert mass, at most {float(values.max()):.3g} wt%: no data for its phases")
     if rest.any():
@@ -365,7 +379,7 @@ def _attrs(
     thermo = system.thermo
     assumptions = [
         "complete reaction to the least Gibbs energy, pure phases and ideal solid solutions",
-        "no melt; alite, belite and spinel without solid solution",
+        "no melt; alite, belite and spinel without solid solution; alkalis do not evaporate",
     ]
     for s in system.solutions:
         gap = s.gap() * GAS_CONSTANT * tables[-1].temperature_K
@@ -384,6 +398,13 @@ def _attrs(
             ])
         ),
         "thermochemistry_evidence": str(thermo.evidence),
+        "absent_phases": json.dumps(
+            [
+                {"name": a.name, "formula": a.formula, "instead": a.instead, "why": a.why}
+                for a in _absent(charge, system, np.array([t.temperature_K for t in tables]))
+            ],
+            ensure_ascii=False,
+        ),
         "suppressed": json.dumps(dict(system.suppressed), ensure_ascii=False),
         "minerals": json.dumps(system.minerals, ensure_ascii=False),
     }  # fmt: skip
@@ -416,6 +437,20 @@ def _attrs(
         "mix_sha256": hashlib.sha256(given.encode()).hexdigest(),
     }
     return attrs
+
+
+def _absent(charge: Charge, system: System, kelvins: FloatArray) -> list[Absent]:
+    """Phases that nobody has data for, of the elements of the mixes, in the range of temperature."""
+    held = {e for e, n in zip(ELEMENTS, charge.amount.sum(axis=0), strict=True) if n > 0} | {"C", "O", "H"}
+    held |= {e for o in charge.set_aside for e in atoms(o)}
+    covered = [atoms(f) for s in system.solutions for f in s.covers]
+    return [
+        a
+        for a in absent_phases()
+        if set(atoms(a.formula)) <= held
+        and atoms(a.formula) not in covered
+        and bool(np.any((kelvins >= a.T_low) & (kelvins <= a.T_high)))
+    ]
 
 
 def _has(ds: xr.Dataset, phase: str) -> bool:

@@ -56,6 +56,8 @@ class Solution:
     group : str
         Mineral (name of practice) that the solution is counted as.
     source : Source
+    covers : tuple of str
+        Compositions of the solution that have no data as phases of their own.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Solution:
     x_max: float
     group: str
     source: Source
+    covers: tuple[str, ...] = ()
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -122,6 +125,7 @@ SOLUTIONS: tuple[Solution, ...] = (
             "Ca2(AlxFe1-x)2O5, x = 0 to 0.7 (H. F. W. Taylor, Cement Chemistry, 2nd ed. 1997, ch. 1); hypothetical "
             f"C2A end member derived so that G at x = 0.5 is that of C4AF; {_IDEAL}", Evidence.MEMORY,
         ),
+        ("Ca6Al4Fe2O15", "Ca6Al2Fe4O15"),
     ),
     Solution(
         "melilite", "黄长石固溶体",
