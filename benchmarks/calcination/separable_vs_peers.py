@@ -91,17 +91,18 @@ def rates(alpha: np.ndarray, k: np.ndarray) -> np.ndarray:
     return k * f
 
 
+def right_hand_side(a: np.ndarray, ea: np.ndarray) -> Callable[[float, np.ndarray], np.ndarray]:
+    """d(alpha)/dt of one recipe."""
+    return lambda t, y: rates(y, a * np.exp(-ea / (R * (START + BETA * t))))
+
+
 def by_scipy(method: str, tolerance: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def run(a: np.ndarray, ea: np.ndarray) -> np.ndarray:
         out = np.full((a.shape[0], OUTPUTS, 6), np.nan)
         for i in range(a.shape[0]):
-
-            def rhs(t: float, y: np.ndarray, i: int = i) -> np.ndarray:
-                return rates(y, a[i] * np.exp(-ea[i] / (R * (START + BETA * t))))
-
             found = solve_ivp(
-                rhs, (0.0, PROGRAM.duration_s), np.full(6, 1e-9), method=method, rtol=tolerance, atol=tolerance * 1e-2,
-                t_eval=TIMES,
+                right_hand_side(a[i], ea[i]), (0.0, PROGRAM.duration_s), np.full(6, 1e-9), method=method,
+                rtol=tolerance, atol=tolerance * 1e-2, t_eval=TIMES,
             )  # fmt: skip
             if found.success and found.y.shape[1] == OUTPUTS:
                 out[i] = found.y.T
@@ -113,21 +114,17 @@ def by_scipy(method: str, tolerance: float) -> Callable[[np.ndarray, np.ndarray]
 def by_cvode(tolerance: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     from sksundae.cvode import CVODE
 
-    def run(a: np.ndarray, ea: np.ndarray) -> np.ndarray:
-        out = np.full((a.shape[0], OUTPUTS, 6), np.nan)
-        for i in range(a.shape[0]):
+    def one(a: np.ndarray, ea: np.ndarray) -> np.ndarray:
+        slope = right_hand_side(a, ea)
 
-            def rhs(t: float, y: np.ndarray, yp: np.ndarray, i: int = i) -> None:
-                yp[:] = rates(y, a[i] * np.exp(-ea[i] / (R * (START + BETA * t))))
+        def rhs(t: float, y: np.ndarray, yp: np.ndarray) -> None:
+            yp[:] = slope(t, y)
 
-            found = CVODE(rhs, rtol=tolerance, atol=tolerance * 1e-2, max_num_steps=100000).solve(
-                TIMES, np.full(6, 1e-9)
-            )
-            if len(found.t) == OUTPUTS:
-                out[i] = found.y
-        return out
+        solver = CVODE(rhs, rtol=tolerance, atol=tolerance * 1e-2, max_num_steps=100000)
+        found = solver.solve(TIMES, np.full(6, 1e-9))
+        return found.y if len(found.t) == OUTPUTS else np.full((OUTPUTS, 6), np.nan)
 
-    return run
+    return lambda a, ea: np.array([one(*x) for x in zip(a, ea, strict=True)])
 
 
 def by_expn(a: np.ndarray, ea: np.ndarray) -> np.ndarray:
