@@ -68,6 +68,11 @@ N_Q, WAY, ACT, ODE, FEED, DONE, N_L = range(7)
 @njit(cache=True, nogil=True, error_model="numpy")
 def _psi(x):
     """Integral of exp(-E/RT) dT from 0, over T exp(-x); x = E/RT [-]."""
+    if x < 16.0:  # the rational form loses digits: continued fraction of exp(x) E2(x)
+        value = x
+        for i in range(40 + int(150.0 / x), 0, -1):
+            value = x + (i + 1.0) / (1.0 + i / value)
+        return 1.0 / value
     top = ((((((x + 70.0) * x + 1886.0) * x + 24920.0) * x + 170136.0) * x + 577584.0) * x + 844560.0) * x + 357120.0
     low = ((((((((x + 72.0) * x + 2024.0) * x + 28560.0) * x + 216720.0) * x + 880320.0) * x + 1794240.0) * x
             + 1572480.0) * x + 403200.0)  # fmt: skip

@@ -262,7 +262,7 @@ def _dataset(s: _State, at: NDArray[np.intp]) -> xr.Dataset:
         {
             "mass": over_time(total * per_mass, "%", "mass of the initial mass (TG)"),
             "dtg": over_time(s.rate(total) * per_mass * 60.0, "%/min", "rate of change of mass (DTG)"),
-            "conversion": over_time(np.minimum(conversion, 1.0), "1", "part gone of all of its reactant supplied so far",
+            "conversion": over_time(np.minimum(conversion, 1.0), "1", "part gone of the reactant supplied so far",
                                     "reaction"),
             "loss": over_time(s.extents * solid_loss * per_mass, "%", "mass lost by reaction, of the initial mass",
                               "reaction"),

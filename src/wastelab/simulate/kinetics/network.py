@@ -173,8 +173,9 @@ def build(
     ------
     UnknownNameError, ValidityError
     """
-    present = list(dict.fromkeys(phase_name(p, thermo) for p in phases))
     pool = _pool(reactions)
+    own = {p for r in pool.values() for p in r.formulas}
+    present = list(dict.fromkeys(p if p in own else phase_name(p, thermo) for p in phases))
     for name in triplets or {}:
         if name not in pool:
             raise UnknownNameError(f"triplets: there is no reaction {name!r}.{suggest(name, pool)}")
