@@ -38,8 +38,9 @@ def add_uncertainty(data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTabl
 
     Notes
     -----
-    Gibbs energies are drawn independently of each other, constant over temperature, from normal distributions of the
-    stated standard uncertainty of each solid; gases are taken as exact. Oxides are drawn from normal distributions of
+    Gibbs energies are drawn from normal distributions of the stated standard uncertainty of each solid, constant over
+    temperature, independently between phases but with one deviate for all polymorphs of a phase, whose differences are
+    known far better than the phase; gases are taken as exact. Oxides are drawn from normal distributions of
     theirs, not below zero. The draws use the pseudo-phases of solid solutions as they are, not refined.
     """
     system = tables[0].system
@@ -52,7 +53,10 @@ def add_uncertainty(data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTabl
     rng = np.random.default_rng(seed)
     solids = [p for p in thermo.values() if p.state != "gas"]
     sigma = np.array([p.sigma_G or 0.0 if p.state != "gas" else 0.0 for p in thermo.values()])
-    shift = rng.standard_normal((draws, len(thermo))) * sigma  # the same at every temperature and for every mix
+    names = list(dict.fromkeys(p.group for p in thermo.values()))
+    which = [names.index(p.group) for p in thermo.values()]
+    deviates = rng.standard_normal((draws, len(names)))  # the same at every temperature and for every mix
+    shift = deviates[:, which] * sigma
     moved = shift @ system.combination.T
     mixes = [_drawn(charge, i, rng, draws) for i in range(charge.n)]
     shape = (charge.n, len(tables), len(system.phases))
