@@ -69,7 +69,11 @@ class Twin:
         c4 = s * chord * (1 - eps) / (1 / e_b + chord / exposed * (1 / e_w - 1))
         c5 = h_cw * covered
         outer = radius + k["refractory_thickness"]
-        inside, skin, ta = 2 * np.pi * k["refractory_conductivity"] / np.log(outer / radius), 2 * np.pi * outer, k["ambient"]
+        inside, skin, ta = (
+            2 * np.pi * k["refractory_conductivity"] / np.log(outer / radius),
+            2 * np.pi * outer,
+            k["ambient"],
+        )
         tw, sh = 0.5 * (tb + tg), np.full_like(tb, ta + 200.0)
         for _ in range(60):  # wall and shell together, Newton in two unknowns
             f1 = c2 * (tg - tw) + c3 * (tg**4 - tw**4) - c4 * (tw**4 - tb**4) - c5 * (tw - tb) - inside * (tw - sh)

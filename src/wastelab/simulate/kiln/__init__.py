@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .presets import Preset, preset, presets
+from .equipment import Preset, preset, presets
 from .result import BalanceError, ConvergenceError
 
 if TYPE_CHECKING:

@@ -80,7 +80,9 @@ def advance(t, tau, xi_in, p, film, n_init, nu_s, nu_g, rp, lnp, first, step, xi
         else:
             a = xi[r] / n0
             if code < 8:
-                b = conversion(code, g_alpha(code, a, rp[r, 3], rp[r, 4], rp[r, 5]) + k * tau, rp[r, 3], rp[r, 4], rp[r, 5])
+                b = conversion(
+                    code, g_alpha(code, a, rp[r, 3], rp[r, 4], rp[r, 5]) + k * tau, rp[r, 3], rp[r, 4], rp[r, 5]
+                )
             else:
                 low, high = a, 1.0
                 for _ in range(60):
@@ -117,9 +119,7 @@ def wall_temperature(tg, tb, ambient, c, guess):
 
 
 @njit(cache=True, error_model="numpy")
-def residual(
-    t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out
-):
+def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out):
     """Energy residual of the solid over one cell [J/kg]; fills xi, n, gas and
     out = (heat gas->solid, gas->wall, wall->solid, loss, wall temperature, enthalpy out, enthalpy of gas released).
     """
@@ -140,9 +140,7 @@ def residual(
 
 
 @njit(cache=True, error_model="numpy")
-def solve_cell(
-    guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out
-):
+def solve_cell(guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out):
     """Temperature of the solid leaving a cell [K]; NaN where none was found in 200 to 3200 K."""
     low, high = 200.0, 3200.0
     a, fa = math.nan, 0.0
@@ -175,7 +173,7 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
     times (m,) [s]; gas_t (m,) [K]; coef (m, 8) per second; fills t (m,), xi (m, n_r), n (m, n_s), gas (m, 8) released
     up to each time, heat (m,) taken up [J/kg]. Returns 0, or 1 + the step that failed.
     """
-    n_init, nu_s, nu_g, rp, lnp, hs, hg, first, step = chem
+    n_init, hs, first, step = chem[0], chem[5], chem[7], chem[8]
     c = np.zeros(8)
     out = np.zeros(7)
     rel = np.zeros(NG)
@@ -188,7 +186,22 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
             c[k] = coef[i + 1, k] * dt
         c[7] = 1.0
         value = solve_cell(
-            t[i], t[i], h, xi[i], gas_t[i + 1], gas_t[i + 1], c, dt, p, 0.0, ambient, chem, xi[i + 1], n[i + 1], rel, out
+            t[i],
+            t[i],
+            h,
+            xi[i],
+            gas_t[i + 1],
+            gas_t[i + 1],
+            c,
+            dt,
+            p,
+            0.0,
+            ambient,
+            chem,
+            xi[i + 1],
+            n[i + 1],
+            rel,
+            out,
         )
         if not math.isfinite(value):
             return 1 + i
@@ -201,14 +214,16 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
 
 
 @njit(cache=True, error_model="numpy")
-def entrain(times, area, rad, film_k, share, load, feed_gas, tg0, loss, ambient, t_start, pressure, chem, t, xi, tg, g, lost):
+def entrain(
+    times, area, rad, film_k, share, load, feed_gas, tg0, loss, ambient, t_start, pressure, chem, t, xi, tg, g, lost
+):
     """Particles of several classes carried by one gas, plug flow.
 
     times (m,) [s]; area (nc,) convective [W/(K kg)]; rad (nc,) [W/(K4 kg)]; film_k (nc,) [bar s kg/mol];
     share (nc,) mass fraction; load kg solid per unit of gas flow `feed_gas` (8,) [mol]; loss [W/K]; fills t (m, nc),
     xi (m, nc, n_r), tg (m,), g (m, 8), lost (m,) [J]. Returns 0, or 1 + the step that failed.
     """
-    n_init, nu_s, nu_g, rp, lnp, hs, hg, first, step = chem
+    n_init, nu_s, hs, hg, first, step = chem[0], chem[1], chem[5], chem[6], chem[7], chem[8]
     nc, n_r, n_s = share.size, nu_s.shape[0], nu_s.shape[1]
     c = np.zeros(8)
     c[7] = 1.0
@@ -293,8 +308,22 @@ def march(t, xi, n, tg, coef, tau, p, ambient, chem, flux, rel):
     for c in range(tau.size):
         guess = t[c + 1] if t[c + 1] > 0.0 else t[c]
         value = solve_cell(
-            guess, t[c], h, xi[c], tg[c], tg[c + 1], coef[c], tau[c], p[c], 0.0, ambient, chem, xi[c + 1], n[c + 1],
-            rel[c], flux[c],
+            guess,
+            t[c],
+            h,
+            xi[c],
+            tg[c],
+            tg[c + 1],
+            coef[c],
+            tau[c],
+            p[c],
+            0.0,
+            ambient,
+            chem,
+            xi[c + 1],
+            n[c + 1],
+            rel[c],
+            flux[c],
         )
         if not math.isfinite(value):
             return 1 + c
@@ -316,18 +345,18 @@ def gas_flows(m, gm, rel, g):
 
 
 @njit(cache=True, error_model="numpy")
-def _cell(c, t_out, t_in, xi_in, tg_l, tg_r, m, g_r, gm, burnt, h_fuel, coef, tau, p, ambient, chem, xi, n, rel, out, gl):
+def _cell(
+    c, t_out, t_in, xi_in, tg_l, tg_r, m, g_r, gm, burnt, h_fuel, coef, tau, p, ambient, chem, xi, n, rel, out, gl
+):
     """Residuals (solid, gas) of one kiln cell [J/kg]; g_r (8,) released downstream of it."""
-    n_init, nu_s, nu_g, rp, lnp, hs, hg, first, step = chem
+    n_init, nu_s, hs, hg, first, step = chem[0], chem[1], chem[5], chem[6], chem[7], chem[8]
     for j in range(n.size):
         n[j] = n_init[j]
     for r in range(xi_in.size):
         for j in range(n.size):
             n[j] += xi_in[r] * nu_s[r, j]
     h_in = mix_enthalpy(n, hs, t_in, first, step)
-    rb = residual(
-        t_out, t_in, h_in, xi_in, tg_l, tg_r, coef[c], tau[c], p[c], 0.0, ambient, chem, xi, n, rel, out
-    )
+    rb = residual(t_out, t_in, h_in, xi_in, tg_l, tg_r, coef[c], tau[c], p[c], 0.0, ambient, chem, xi, n, rel, out)
     for k in range(NG):
         gl[k] = m * gm[c + 1, k] + g_r[k]
     rg = -mix_enthalpy(gl, hg, tg_r, first, step)
@@ -338,9 +367,7 @@ def _cell(c, t_out, t_in, xi_in, tg_l, tg_r, m, g_r, gm, burnt, h_fuel, coef, ta
 
 
 @njit(cache=True, error_model="numpy")
-def newton_step(
-    t, xi, tg, m, g, gm, burnt, h_fuel, coef, tau, p, ambient, chem, flux, border, goal, want, d_tg, info
-):
+def newton_step(t, xi, tg, m, g, gm, burnt, h_fuel, coef, tau, p, ambient, chem, flux, border, goal, want, d_tg, info):
     """One linearised counter-current solve about a marched state.
 
     border : face whose solid temperature shall be `want` by changing the fuel, -1 for given fuel, -2 for the extent
@@ -392,8 +419,27 @@ def newton_step(
             for r in range(n_r):
                 work[r] = xi[c, r] + scale * work[r]
             bk, rk = _cell(
-                c, t[c + 1] + scale * e_t, t[c] + scale * i_t, work, tg[c] + scale * e_l, tg[c + 1] + scale * e_r,
-                m + scale * e_m, g_r, gm, burnt, h_fuel, coef, tau, p, ambient, chem, x1, n, rel, out, gl,
+                c,
+                t[c + 1] + scale * e_t,
+                t[c] + scale * i_t,
+                work,
+                tg[c] + scale * e_l,
+                tg[c + 1] + scale * e_r,
+                m + scale * e_m,
+                g_r,
+                gm,
+                burnt,
+                h_fuel,
+                coef,
+                tau,
+                p,
+                ambient,
+                chem,
+                x1,
+                n,
+                rel,
+                out,
+                gl,
             )
             if k < 0:
                 b0, r0 = bk, rk
@@ -432,8 +478,8 @@ def newton_step(
         per = beta[c, 2] + beta[c, 1] * slope[c + 1]
         dm = (want - t[border] - fixed) / per if per > 0.0 else 0.02 * m * (1.0 if want > t[border] else -1.0)
     elif border == -2:
-        per = last_x[2, goal]
-        dm = (want - xi[n_cell, goal] - last_x[0, goal]) / per if per > 1e-9 else 0.05 * m
+        per, gap = last_x[2, goal], want - xi[n_cell, goal] - last_x[0, goal]
+        dm = gap / per if per > 1e-9 else math.copysign(0.1 * m, gap)
     for c in range(n_cell + 1):
         d_tg[c] = base[c] + slope[c] * dm
     info[0] = worst

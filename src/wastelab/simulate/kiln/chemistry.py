@@ -276,7 +276,7 @@ class ClinkerStages:
     atmosphere : str or mapping
     suppress : tuple of str
         Phases that shall not form; see `wastelab.simulate.equilibrium`.
-    A, Ea : tuple of float
+    A, Ea, models : tuple
         Of the belite and the alite stage [1/s], [J/mol].
     source : Source
         Of these rates.
@@ -288,6 +288,7 @@ class ClinkerStages:
     suppress: tuple[str, ...]
     A: tuple[float, float]
     Ea: tuple[float, float]
+    models: tuple[str, str]
     source: Source
 
 
@@ -317,7 +318,7 @@ def clinker_steps(
     system = System.build(thermo, how.atmosphere, suppress=how.suppress, solutions=False)
     out: list[Step] = []
     names = ("clinker_below_alite", "clinker_burning")
-    for name, T, A, Ea in zip(names, (how.belite_K, how.burning_K), how.A, how.Ea, strict=True):
+    for name, T, A, Ea, model in zip(names, (how.belite_K, how.burning_K), how.A, how.Ea, how.models, strict=True):
         elements = _sum_atoms(rest, formulas)
         odd = sorted(set(elements) - set(ELEMENTS))
         if odd:
@@ -327,8 +328,8 @@ def clinker_steps(
         product: dict[str, float] = {}
         for column, n in zip(system.columns, columns, strict=True):
             if n > 1e-9 and column.kind != "gas":
-                for part, k in column.parts.items():
-                    product[part] = product.get(part, 0.0) + float(n) * k
+                for part, share in column.parts.items():
+                    product[part] = product.get(part, 0.0) + float(n) * share
         left = _sum_atoms(product, {k: thermo[k].formula for k in product})
         gas = {e: elements.get(e, 0.0) - left.get(e, 0.0) for e in {*elements, *left}}
         sulfur, carbon, hydrogen = gas.get("S", 0.0), gas.get("C", 0.0), gas.get("H", 0.0)
@@ -342,13 +343,13 @@ def clinker_steps(
             stoich[k] = stoich.get(k, 0.0) + v
         stoich = {k: v for k, v in stoich.items() if abs(v) > 1e-12}
         out.append(
-            Step(name, stoich, {k: v for k, v in released.items() if abs(v) > 1e-12}, A, Ea, reaction_model("F1"), 1.0,
+            Step(name, stoich, {k: v for k, v in released.items() if abs(v) > 1e-12}, A, Ea, reaction_model(model), 1.0,
                  how.source)
         )  # fmt: skip
         rest = product
     assumptions.append(
         f"clinker forms to the equilibrium phases of {how.belite_K - 273.15:.0f} degC and then of "
-        f"{how.burning_K - 273.15:.0f} degC (pure phases, no melt), each of first order: {how.source}"
+        f"{how.burning_K - 273.15:.0f} degC (pure phases, no melt), laws {', '.join(how.models)}: {how.source}"
     )
     return out
 
@@ -512,7 +513,8 @@ def _reachable(
                 assumptions.append(f"{r.id}: no equilibrium pressure, because a phase has no Gibbs energy")
             done[r.id] = Step(
                 r.id, stoich, gas, float(r.triplet.A), float(r.triplet.Ea), _model(r.triplet.model), extent,
-                r.triplet.source, kind, str(approach.get("gas", "O2" if kind == "oxygen" else "CO2")).removesuffix("(g)"),
+                r.triplet.source, kind,
+                str(approach.get("gas", "O2" if kind == "oxygen" else "CO2")).removesuffix("(g)"),
                 float(approach.get("order", 1.0)),
             )  # fmt: skip
             for k, v in stoich.items():

@@ -26,7 +26,10 @@ def stages(burning_K: float, belite_K: float, atmosphere: Any, suppress: tuple[s
         rows = [data["belite"], data["alite"]]
         A = (float(rows[0]["A_1_s"]), float(rows[1]["A_1_s"]))
         Ea = (float(rows[0]["Ea_kJ_mol"]) * 1e3, float(rows[1]["Ea_kJ_mol"]) * 1e3)
+        models = (str(rows[0]["model"]), str(rows[1]["model"]))
         source = Source(f"{rows[0]['source']}; {rows[1]['source']}", Evidence(rows[1]["evidence"]))
     except (KeyError, TypeError, ValueError) as exc:
-        raise DatasetError(f"{files[0]}: needs belite and alite, each with A_1_s, Ea_kJ_mol, source, evidence.") from exc
-    return ClinkerStages(burning_K, min(belite_K, burning_K), atmosphere, suppress, A, Ea, source)
+        raise DatasetError(
+            f"{files[0]}: needs belite and alite, each with A_1_s, Ea_kJ_mol, model, source, evidence."
+        ) from exc
+    return ClinkerStages(burning_K, min(belite_K, burning_K), atmosphere, suppress, A, Ea, models, source)

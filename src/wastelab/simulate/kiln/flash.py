@@ -1,4 +1,4 @@
-"""Flash or suspension calciner: particles of several sizes carried by hot gas, plug flow, with fuel and heat balance."""
+"""Flash or suspension calciner: particles of several sizes carried by hot gas, plug flow, fuel and heat balance."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from . import _kernels as kernels
 from .chemistry import GASES, T0, BedChemistry, at, build
 from .combustion import ASH_CP, Fuel, adiabatic_flame_temperature, air
 from .combustion import fuel as read_fuel
+from .equipment import Preset, preset
 from .heat_transfer import PRANDTL, STEFAN_BOLTZMANN, ranz_marshall, smith_emissivity, sutherland_viscosity
-from .presets import Preset, preset
 from .result import ConvergenceError, attributes, closed, element_error, minerals, visible
 from .rotary import GAS_MASS
 
@@ -225,12 +225,12 @@ def _fly(
     t, xi = np.zeros((n_t, nc)), np.zeros((n_t, nc, n_r))
     tg, g, lost = np.zeros(n_t), np.zeros((n_t, len(GASES))), np.zeros(n_t)
     failed = kernels.entrain(
-        times, h * surface, rad, film, share, load, gas0, gas_K, k["wall_loss"], k["ambient"], k["feed_temperature"], 1.0,
-        chem.kernel(), t, xi, tg, g, lost,
+        times, h * surface, rad, film, share, load, gas0, gas_K, k["wall_loss"], k["ambient"], k["feed_temperature"],
+        1.0, chem.kernel(), t, xi, tg, g, lost,
     )  # fmt: skip
     if failed:
         raise ConvergenceError(
-            f"no temperatures fit the heat balance at {times[failed]:.4g} s of flight; use a lower load or finer classes."
+            f"no temperatures fit the heat balance at {times[failed]:.4g} s of flight; lower the load, refine classes."
         )
     if float(g[:, O2].min()) < 0:
         raise ValidityError("the feed burns more oxygen than the gas holds; lower the load or the carbon of the feed.")
@@ -250,8 +250,7 @@ def _fly(
     ash = fuel_per_feed * burnt.parts.get("ash", 0.0)
     balance = {
         "fuel": fuel_per_feed * burnt.lhv,
-        "fuel and air, sensible": fuel_per_feed
-        * (float(blown @ (at(table, k["ambient"]) - gas298))),
+        "fuel and air, sensible": fuel_per_feed * (float(blown @ (at(table, k["ambient"]) - gas298))),
         "feed, sensible": chem.heat(chem.initial, k["feed_temperature"]) - chem.heat(chem.initial, T0),
         "reactions and drying": -change,
         "exit gas": -float(g[-1] @ (at(table, float(tg[-1])) - gas298)) / load,
@@ -280,7 +279,7 @@ def _fly(
         warnings.append(f"numbers of the equipment {k.id} are partly from memory")
     assumptions = [
         "gas and particles in plug flow; every size travels with the gas",
-        f"gas of {burnt.name} with {100 * excess:.0f} % excess air, adiabatic; ash leaves with it at its first temperature",
+        f"gas of {burnt.name} with {100 * excess:.0f} % excess air, adiabatic; ash leaves at its first temperature",
     ]
     process = float(released[CO2]) * GAS_MASS[CO2]
     ds = xr.Dataset(
@@ -312,10 +311,6 @@ def _fly(
     }  # fmt: skip
     for name, (value, units) in scalars.items():
         ds[name] = ((), value, {"units": units})
-    ds.attrs = attributes(
-        f"flash calciner: {k.name}", chem, [*k.sources.values(), burnt.source], inputs, warnings
-    )
+    ds.attrs = attributes(f"flash calciner: {k.name}", chem, [*k.sources.values(), burnt.source], inputs, warnings)
     ds.attrs["assumptions"] = "\n".join([ds.attrs["assumptions"], *assumptions])
     return ds
-
-

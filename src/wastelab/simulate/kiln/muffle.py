@@ -13,8 +13,8 @@ from ..atmosphere import Atmosphere, as_atmosphere
 from ..heating import TemperatureProgram, as_program
 from . import _kernels as kernels
 from .chemistry import GASES, INERT, T0, at, build
+from .equipment import preset
 from .heat_transfer import STEFAN_BOLTZMANN
-from .presets import preset
 from .result import ConvergenceError, attributes, closed, element_error, minerals, visible
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def muffle(
     )
     if failed:
         raise ConvergenceError(
-            f"no sample temperature between 200 and 3200 K fits at {times[failed] / 60:.1f} min. Use more steps, or check "
-            "the heat of the reactions."
+            f"no sample temperature between 200 and 3200 K fits at {times[failed] / 60:.1f} min. Use more steps, or "
+            "check the heat of the reactions."
         )
     released = np.diff(out_gas, axis=0)
     carried = sum(float(r @ at(chem.gas_enthalpy, float(v))) for r, v in zip(released, t[1:], strict=True))
@@ -129,7 +129,9 @@ def muffle(
         )
     if "memory" in {str(s.evidence) for s in k.sources.values()}:
         warnings.append(f"numbers of the equipment {k.id} are partly from memory")
-    fractions = np.concatenate([(n * chem.mass)[:, :-1], (chem.initial[-1] - k["crucible"]) * np.ones((n_t, 1))], axis=1)
+    fractions = np.concatenate(
+        [(n * chem.mass)[:, :-1], (chem.initial[-1] - k["crucible"]) * np.ones((n_t, 1))], axis=1
+    )
     total = np.array([s.total for s in chem.steps])
     chem.assumptions.append("gas around the sample as given, whatever it releases")
     ds = xr.Dataset(

@@ -41,8 +41,8 @@ def minerals(mix: Any, phases: Mapping[str, float] | None) -> Mineralogy:
     """
     if mix is None and phases is None:
         raise MissingDataError(
-            "There is no feed: give a mix with known minerals, or phases={'calcite': 76, 'kaolinite': 12, ...} in wt% of "
-            "the dry feed (XRD/Rietveld). Oxides alone do not say what reacts at which temperature."
+            "There is no feed: give a mix with known minerals, or phases={'calcite': 76, 'kaolinite': 12, ...} in wt% "
+            "of the dry feed (XRD/Rietveld). Oxides alone do not say what reacts at which temperature."
         )
     return mineralogy_of(mix, phases)
 
@@ -59,7 +59,9 @@ def closed(balance: Mapping[str, float], what: str) -> float:
     error = sum(balance.values()) / come if come > 0 else 0.0
     if not abs(error) < CLOSURE:
         rows = "; ".join(f"{k} {v / 1e3:.1f} kJ" for k, v in balance.items())
-        raise BalanceError(f"{what}: the heat balance is open by {100 * error:.2f} % ({rows}). Use more cells or steps.")
+        raise BalanceError(
+            f"{what}: the heat balance is open by {100 * error:.2f} % ({rows}). Use more cells or steps."
+        )
     return float(error)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...chemistry.formulas import molar_mass
 from ...errors import ValidityError
 from .chemistry import GASES, T0, WATER, WATER_H, BedChemistry, at
 from .combustion import ASH_CP
@@ -76,7 +75,7 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             "heat_gas_to_wall": profile(middle["gas_wall"] * per_m, "kW/m", "heat gas to wall"),
             "heat_wall_to_bed": profile(middle["wall_bed"] * per_m, "kW/m", "heat wall to bed"),
             "heat_loss": profile(middle["loss"] * per_m, "kW/m", "heat lost through the shell"),
-            "phase_fraction": (("z", "phase"), mass_fractions(chem, s.n[face]), {"units": "kg/kg", "long_name": "phases"}),
+            "phase_fraction": (("z", "phase"), mass_fractions(chem, s.n[face]), {"units": "kg/kg"}),
             "conversion": (("z", "reaction"), s.xi[face] / total, {"units": "1", "long_name": "conversion"}),
             "gas_fraction": (("z", "gas"), share[face], {"units": "mol/mol", "long_name": "gas by volume"}),
             "product_fraction": ("phase", mass_fractions(chem, s.n[-1]), {"units": "kg/kg"}),
@@ -116,7 +115,7 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
         ds[name] = ((), value, {"units": units})
     chem.assumptions.extend(
         [
-            "bed and gas uniform over the cross-section; grey radiation; no coating, no melt; fuel burns out completely",
+            "bed and gas uniform over the cross-section; grey radiation; no coating, no melt; complete burn-out",
             "burn-out along the flame falls linearly from the burner to the flame's end",
             "fuel ash joins the product at the discharge and does not react",
             "dust leaves as dry unreacted feed at the exit gas temperature and comes on top of the feed",
