@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -301,3 +303,13 @@ def test_bad_input_is_answered(change, error, said):
     mix, program = call.pop("mix"), call.pop("program")
     with pytest.raises(error, match=said):
         calcine(mix, program, **call)
+
+
+def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "calcination.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert "81 % metakaolinite" in capsys.readouterr().out
+    assert (tmp_path / "tg.png").stat().st_size > 10_000

@@ -1,8 +1,9 @@
 """Kernel of coupled reactions: closed forms where a reaction stands alone, Rosenbrock RODAS for those that do not.
 
 A reaction whose reactants nobody makes and nobody else takes goes as g(alpha) = integral of k dt: no corner, no
-stiffness, completion exact. Other reactions go as extents [mol/kg] by RODAS (order 4(3), L-stable) and stop at
-completion, an event. With a flow of gas all reactions meet in its pressures and are integrated together.
+stiffness, completion exact. A reaction that others feed goes as extent [mol/kg] by RODAS (order 4(3), L-stable) until
+they are done, then alone; completion is an event. With a flow of gas all reactions meet in its pressures and are
+integrated together.
 Coefficients: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), section VI.4.
 Integral of Arrhenius: rational approximation of degree 8, L. A. Perez-Maqueda, J. M. Criado, J. Therm. Anal. Calorim.
 60 (2000) 909-915.
@@ -14,7 +15,8 @@ Packed arguments, the same in every function:
  tab (n_r, n_u)  ln of the equilibrium pressure [bar] at u_0 + i du [1/K]
  w (N_W, n_r)    work by reaction, rows LIMIT (largest extent [mol/kg]) to U (six stages)
  li (N_L + n_r, n_r)  lists, rows N_Q (reactants), WAY (how carried), ACT (running), ODE (integrated), FEED (closed ones
-                 that feed those), DONE; from N_L on li[N_L + r, s] is 1 where s makes what r consumes
+                 that feed those), DONE, SOLE (nobody else takes its reactants, and g is closed); from N_L on
+                 li[N_L + r, s] is 1 where s makes what r consumes
  net (n_r, 4, 1 + 2 n_r)  by reactant, per mol consumed: start [mol/kg], supply and consumption by each reaction
 """
 
@@ -27,7 +29,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ._kernels import conversion, f_alpha
+from ._kernels import conversion, f_alpha, g_alpha
 
 _A = np.array(
     [
@@ -60,9 +62,12 @@ _GL_W = np.array([0.17392742256872692, 0.32607257743127307, 0.32607257743127307,
 OK, TOO_MANY_STEPS, STEP_TOO_SMALL = 0, 1, 2
 #: How a reaction is carried: extent by RODAS, g by RODAS, g in closed form, g by quadrature.
 EXTENT, INTEGRAL, CLOSED, QUADRATURE = 0, 1, 2, 3
-LIMIT, X, NEW, XI, XI0, DX, DX0, DXT, K0, K1, KS, Q0, Q1, QS, MOLE, B, ROOT, U = range(18)
+LIMIT, X, NEW, XI, XI0, DX, DX0, DXT, K0, K1, KS, Q0, Q1, QS, MOLE, B, ROOT, Y, Y_NEW, U = range(20)
 N_W = U + 6
-N_Q, WAY, ACT, ODE, FEED, DONE, N_L = range(7)
+N_Q, WAY, ACT, ODE, FEED, DONE, SOLE, N_L = range(8)
+#: What counts as nothing left of a supply, over all of it; k h, and the rise of k, that make a step too long for a
+#: reaction at rest.
+SPENT, WAKE, WAKE_RISE = 1e-11, 0.05, 5.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -290,76 +295,109 @@ def _network(n0, ints, cons, made, flow, li, net, w):
     for r in range(n_r):
         if w[LIMIT, r] <= 0.0:
             li[DONE, r] = 1
-        alone, feeds = ints[r, 3] == 1, False
+        alone, sole = True, ints[r, 3] == 1
         for j in range(n_p):
             nu = cons[r, j]
+            if nu <= 0.0:
+                continue
             for s in range(n_r):
                 if w[LIMIT, s] <= 0.0:
                     continue
-                if nu > 0.0 and made[s, j] > 0.0:
+                if made[s, j] > 0.0:
                     li[N_L + r, s] = 1
                     alone = False
-                if nu > 0.0 and cons[s, j] > 0.0 and s != r:
-                    alone = False
-                if made[r, j] > 0.0 and cons[s, j] > 0.0:
-                    feeds = True
-            if nu > 0.0:
-                q = li[N_Q, r]
-                net[r, q, 0] = n0[j] / nu
-                for s in range(n_r):
-                    net[r, q, 1 + s] = made[s, j] / nu
-                    net[r, q, 1 + n_r + s] = cons[s, j] / nu
-                li[N_Q, r] = q + 1
-        if not alone:
+                if cons[s, j] > 0.0 and s != r:
+                    sole = False
+            q = li[N_Q, r]
+            net[r, q, 0] = n0[j] / nu
+            for s in range(n_r):
+                net[r, q, 1 + s] = made[s, j] / nu
+                net[r, q, 1 + n_r + s] = cons[s, j] / nu
+            li[N_Q, r] = q + 1
+        li[SOLE, r] = int(sole)
+        if not (alone and sole):
             li[WAY, r] = EXTENT
         elif flow > 0.0:
             li[WAY, r] = INTEGRAL
-        elif ints[r, 1] == 1:
-            li[WAY, r] = INTEGRAL if feeds else QUADRATURE
         else:
-            li[WAY, r] = CLOSED
+            li[WAY, r] = QUADRATURE if ints[r, 1] == 1 else CLOSED
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _alone(prog_t, prog_T, li, ints, nums, tab, u0, du, p_in, w, out_t, corner, out):
-    """Reactions that stand alone: g at the corners (n_corner, n_r) and extents out (n_out, n_r) [mol/kg]."""
-    for r in range(w.shape[1]):
-        if li[DONE, r] == 1 or li[WAY, r] < CLOSED:
+def _alone(
+    r, first, t_0, T_0, y, at_out, prog_t, prog_T, li, ints, nums, tab, u0, du, p_in, w, out_t, corner, out
+):  # fmt: skip
+    """A reaction that stands alone from a time on: g at the corners (n_corner, n_r), extents out (n_out, n_r) [mol/kg].
+
+    first, t_0 [s], T_0 [K], y : segment, time, temperature and g it starts from; at_out : first output due
+    """
+    lone = li[WAY, r] == QUADRATURE
+    p = p_in[ints[r, 2]]
+    share = _factor(ints[r, 1], nums[r, 5], p, 1.0) if ints[r, 1] == 2 else 1.0
+    before = -1.0  # integral of Arrhenius where the segment starts, kept from corner to corner
+    for segment in range(first, len(prog_t) - 1):
+        T_a, T_b, t_a, t_b = prog_T[segment], prog_T[segment + 1], prog_t[segment], prog_t[segment + 1]
+        slope = (T_b - T_a) / (t_b - t_a)
+        flat = abs(T_b - T_a) < 1e-6
+        t_left, T_left = max(t_a, t_0), T_0 if segment == first else T_a
+        if not lone and before < 0.0 and not flat:
+            before = _arrhenius(nums[r, 0], nums[r, 1], T_left)
+        corner[segment, r] = y
+        if segment == first and t_0 > t_a and not lone:  # as if it had run from the corner
+            if flat:
+                corner[segment, r] = y - share * math.exp(nums[r, 0] - nums[r, 1] / T_a) * (t_0 - t_a)
+            else:
+                corner[segment, r] = y - share * (before - _arrhenius(nums[r, 0], nums[r, 1], T_a)) / slope
+        t_start, y_left, at_corner = t_left, y, False
+        while not at_corner:
+            at_corner = at_out >= len(out_t) or out_t[at_out] > t_b
+            time = t_b if at_corner else out_t[at_out]
+            temperature = T_b if at_corner else T_a + slope * (time - t_a)
+            if lone:
+                if time > t_left:
+                    y_left += _quadrature(r, nums, tab, u0, du, p, t_left, T_left, time, temperature)
+            elif flat:
+                y_left = y + share * math.exp(nums[r, 0] - nums[r, 1] / T_a) * (time - t_start)
+            else:
+                here = _arrhenius(nums[r, 0], nums[r, 1], temperature)
+                y_left = y + share * (here - before) / slope
+                if at_corner:
+                    before = here
+            t_left, T_left = time, temperature
+            if not at_corner:
+                out[at_out, r] = _extent(r, y_left, ints, nums, w)
+                at_out += 1
+        y = y_left
+        if flat and T_b != T_a:
+            before = -1.0
+    corner[len(prog_t) - 1, r] = y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wakes(step, n_ode, li, w):
+    """Whether a reaction at rest would run far within a step: the step would be refused."""
+    for i in range(n_ode):
+        r = li[ODE, i]
+        if li[DONE, r] == 0 and w[X, r] <= 0.0 and w[K1, r] * step > WAKE and w[K1, r] > WAKE_RISE * w[K0, r]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fed_out(n_ode, li, ints, net, w):
+    """A reaction in ODE that can stand alone from here on, because what feeds it is done; -1 if there is none."""
+    n_r = w.shape[1]
+    for i in range(n_ode):
+        r = li[ODE, i]
+        if li[DONE, r] == 1 or li[SOLE, r] == 0 or li[WAY, r] != EXTENT:
             continue
-        lone = li[WAY, r] == QUADRATURE
-        p, at_out, y = p_in[ints[r, 2]], 0, 0.0
-        share = _factor(ints[r, 1], nums[r, 5], p, 1.0) if ints[r, 1] == 2 else 1.0
-        before = -1.0  # integral at the start of the segment, kept from corner to corner
-        for segment in range(len(prog_t) - 1):
-            T_a, T_b, t_a, t_b = prog_T[segment], prog_T[segment + 1], prog_t[segment], prog_t[segment + 1]
-            slope = (T_b - T_a) / (t_b - t_a)
-            flat = abs(T_b - T_a) < 1e-6
-            corner[segment, r] = y
-            if not lone and before < 0.0 and not flat:
-                before = _arrhenius(nums[r, 0], nums[r, 1], T_a)
-            t_left, T_left, y_left, at_corner = t_a, T_a, y, False
-            while not at_corner:
-                at_corner = at_out >= len(out_t) or out_t[at_out] > t_b
-                time = t_b if at_corner else out_t[at_out]
-                temperature = T_b if at_corner else T_a + slope * (time - t_a)
-                if lone:
-                    if time > t_left:
-                        y_left += _quadrature(r, nums, tab, u0, du, p, t_left, T_left, time, temperature)
-                elif flat:
-                    y_left = y + share * math.exp(nums[r, 0] - nums[r, 1] / T_a) * (time - t_a)
-                else:
-                    here = _arrhenius(nums[r, 0], nums[r, 1], temperature)
-                    y_left = y + share * (here - before) / slope
-                    if at_corner:
-                        before = here
-                t_left, T_left = time, temperature
-                if not at_corner:
-                    out[at_out, r] = _extent(r, y_left, ints, nums, w)
-                    at_out += 1
-            y = y_left
-            if flat and T_b != T_a:
-                before = -1.0
-        corner[len(prog_t) - 1, r] = y
+        over = True
+        for s in range(n_r):
+            if li[N_L + r, s] == 1:
+                over = over and w[LIMIT, s] - w[XI, s] <= SPENT * w[LIMIT, s]
+        if over:
+            return r
+    return -1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -374,10 +412,20 @@ def _constants(temperature, n_ode, li, ints, nums, tab, u0, du, w, k_row, q_row)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _feed(time, temperature, n_f, li, ints, nums, p_in, w, corner, segment, t_a, T_a, slope):
-    """Row XI of w for the closed reactions that feed others, at a time within a segment; row ROOT as in `_alone`."""
+def _feed(time, temperature, n_f, li, ints, nums, tab, u0, du, p_in, w, corner, segment, t_a, T_a, slope, t, here):
+    """Row XI of w for the closed reactions that feed others, at a time within a segment; ROOT as in `_alone`.
+
+    t, here : time and temperature of the start of the step, where row Y holds g of those by quadrature
+    """
     for a in range(n_f):
         r = li[FEED, a]
+        if li[WAY, r] == QUADRATURE:
+            y = w[Y, r]
+            if time > t:
+                y += _quadrature(r, nums, tab, u0, du, p_in[ints[r, 2]], t, here, time, temperature)
+            w[Y_NEW, r] = y
+            w[XI, r] = _extent(r, y, ints, nums, w)
+            continue
         if slope == 0.0:
             step = math.exp(nums[r, 0] - nums[r, 1] / T_a) * (time - t_a)
         else:
@@ -399,7 +447,11 @@ def _error(na, li, ints, nums, w, tol):
         back = max(w[X, r] - w[NEW, r], 0.0)  # nothing runs backwards
         w[NEW, r] += back
         if li[WAY, r] == EXTENT:
-            error = max(error, max(off, back) / (tol * w[LIMIT, r]))
+            scale = 1.0
+            n = nums[r, 2]
+            if n > 1.0 and (ints[r, 0] == 1 or ints[r, 0] == 3):  # nuclei: what is wrong early grows
+                scale = max(w[NEW, r] / w[LIMIT, r], 1e-2 * tol) ** (1.0 - 1.0 / n)
+            error = max(error, max(off, back) / (tol * scale * w[LIMIT, r]))
         else:
             if back > 1e-3 * (1.0 + w[X, r]):
                 error = max(error, 10.0)
@@ -474,8 +526,7 @@ def _complete(na, n_r, li, net, w):
             over = True
             for s in range(n_r):
                 if li[N_L + r, s] == 1:
-                    full = li[WAY, s] == CLOSED and w[LIMIT, s] - w[XI, s] <= 1e-15 * w[LIMIT, s]
-                    over = over and (li[DONE, s] == 1 or full)
+                    over = over and w[LIMIT, s] - w[XI, s] <= 1e-15 * w[LIMIT, s]
             if over:
                 w[X, r] += left
                 w[XI, r] = w[X, r]
@@ -522,7 +573,6 @@ def solve(
         w, li = np.zeros((N_W, n_r)), np.zeros((N_L + n_r, n_r), np.int64)
         net, corner = np.zeros((n_r, 4, 1 + 2 * n_r)), np.zeros((corners, n_r))
         _network(start, ints, cons, made, flow, li, net, w)
-        _alone(times, temps, li, ints, laws, tab, u0, du, p_0, w, wanted, corner, result)
         n_ode, n_f = zero, zero
         for r in range(n_r):
             if li[DONE, r] == 1:
@@ -530,16 +580,21 @@ def solve(
             if li[WAY, r] < CLOSED:
                 li[ODE, n_ode] = r
                 n_ode += 1
-            elif li[WAY, r] == CLOSED:
-                feeds = 0
-                for s in range(n_r):
-                    feeds += li[N_L + s, r]
-                if feeds > 0:
-                    li[FEED, n_f] = r
-                    n_f += 1
+                continue
+            _alone(
+                r, zero, times[0], temps[0], 0.0, zero, times, temps, li, ints, laws, tab, u0, du, p_0, w, wanted,
+                corner, result,
+            )  # fmt: skip
+            feeds = 0
+            for s in range(n_r):
+                feeds += li[N_L + s, r]
+            if feeds > 0:
+                li[FEED, n_f] = r
+                n_f += 1
         p, m = p_0.copy(), np.zeros((n_r, n_r))
         t, h, slope, fresh = 0.0, 0.02 * (times[1] - times[0]), 0.0, True
         taken, at_out, segment, code = 0, zero, zero, OK
+        before, step_before = 0.0, h  # error and length of the step before
         while at_out < n_out and wanted[at_out] <= 0.0:
             at_out += 1  # nothing has happened yet: result is zero there
         _constants(temps[0], n_ode, li, ints, laws, tab, u0, du, w, K0 + zero, Q0 + zero)
@@ -552,19 +607,45 @@ def solve(
                 for a in range(n_f):
                     r = li[FEED, a]
                     w[ROOT, r] = _arrhenius(laws[r, 0], laws[r, 1], T_a)
-                _feed(t, T_a, n_f, li, ints, laws, p_0, w, corner, segment, t_a, T_a, slope)
+                _feed(
+                    t, T_a, n_f, li, ints, laws, tab, u0, du, p_0, w, corner, segment, t_a, T_a, slope, t, T_a
+                )  # fmt: skip
                 _copy(w, XI0 + zero, XI + zero)
                 fresh = False
             taken += 1
             if taken > most_steps:
                 code = TOO_MANY_STEPS
                 break
+            here = T_a + slope * (t - t_a)
+            r = _fed_out(n_ode, li, ints, net, w) if flow == 0.0 else -1
+            if r >= 0:  # it goes alone from here
+                whole = _supply(r, li, net, w)[1]
+                w[Y, r] = g_alpha(ints[r, 0], w[X, r] / max(whole, w[X, r]), laws[r, 2], laws[r, 3], laws[r, 4])
+                li[WAY, r] = QUADRATURE if ints[r, 1] == 1 else CLOSED
+                _alone(
+                    r, segment, t, here, w[Y, r], at_out, times, temps, li, ints, laws, tab, u0, du, p_0, w, wanted,
+                    corner, result,
+                )  # fmt: skip
+                w[ROOT, r] = _arrhenius(laws[r, 0], laws[r, 1], T_a)
+                last_ode, feeds = n_ode - 1, 0
+                for a in range(n_ode):
+                    if li[ODE, a] == r:
+                        li[ODE, a] = li[ODE, last_ode]
+                n_ode = last_ode
+                for s in range(n_r):
+                    feeds += li[N_L + s, r]
+                if feeds > 0:
+                    li[FEED, n_f] = r
+                    n_f += 1
+                continue
             rest = times[segment + 1] - t
             last = h >= rest * (1.0 - 1e-9)
             step = rest if last else min(h, 0.6 * rest)
-            here = T_a + slope * (t - t_a)
             there = temps[segment + 1] if last else here + slope * step
             _constants(there, n_ode, li, ints, laws, tab, u0, du, w, K1 + zero, Q1 + zero)
+            if _wakes(step, n_ode, li, w):
+                h = 0.5 * step
+                continue
             na = _choose(step, tol, n_ode, n_f, li, ints, net, w)
             error = 0.0
             for e in range(na + 7 if na > 0 else 1):
@@ -605,7 +686,10 @@ def solve(
                     at = there if part == 1.0 else here + slope * step * part
                     if part < 1.0:
                         _constants(at, n_ode, li, ints, laws, tab, u0, du, w, KS + zero, QS + zero)
-                    _feed(t + part * step, at, n_f, li, ints, laws, p_0, w, corner, segment, t_a, T_a, slope)
+                    _feed(
+                        t + part * step, at, n_f, li, ints, laws, tab, u0, du, p_0, w, corner, segment, t_a, T_a, slope,
+                        t, here,
+                    )  # fmt: skip
                 if na == 0:
                     break
                 _rates(row, na, li, ints, laws, net, gas, w, k_row, q_row, p_0, flow, total, p)
@@ -652,11 +736,18 @@ def solve(
             _copy(w, K0 + zero, K1 + zero)
             _copy(w, Q0 + zero, Q1 + zero)
             _copy(w, XI0 + zero, XI + zero)
+            _copy(w, Y + zero, Y_NEW + zero)
             t = later
             if last:
                 segment += 1
                 fresh = True
-            grow = 5.0 if error <= 1e-4 else min(5.0, 0.9 * error**-0.25)
+            grow = 5.0
+            if na > 0 and error > 1e-4:
+                grow = 0.9 * error**-0.25
+                if before > 0.0:  # the error rises or falls from step to step (Gustafsson)
+                    grow = min(grow, 0.9 * step / step_before * (before / (error * error)) ** 0.25)
+                grow = min(grow, 5.0)
+            before, step_before = (max(error, 1e-2), step) if na > 0 else (0.0, step)
             h = max(h, step * grow) if na == 0 else step * grow
         while at_out < n_out:
             _write(result[at_out], 1.0, zero, n_ode, li, ints, laws, w)

@@ -24,7 +24,7 @@ from ..atmosphere import Atmosphere, as_atmosphere
 from ..heating import TemperatureProgram, as_program
 from .coupled import TOLERANCE, enthalpy, pack, solve_batch
 from .mineralogy import Mineralogy, mineralogy_of
-from .network import Network, build
+from .network import Network, build, own_phases
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,13 +130,16 @@ def calcine(
         raise ValidityError(f"The program goes to {lowest:g} degC, below ambient; start at 25 degC.")
     gas = as_atmosphere(atmosphere)
     table = thermo or thermochemistry()
-    minerals = mineralogy_of(mix, phases)
+    chosen = (
+        list(reactions.values() if isinstance(reactions, Mapping) else reactions) if reactions is not None else None
+    )
+    minerals = mineralogy_of(mix, phases, own=own_phases(chosen))
     wet = _moisture(moisture)
     shares = {k: v / 100.0 for k, v in minerals.phases.items()}
     if wet:
         shares["water"] = wet / (1.0 - wet)
     pressures = dict(gas.pressures)
-    network = build(shares, reactions, triplets=triplets, pressures=pressures, thermo=table)
+    network = build(shares, chosen, triplets=triplets, pressures=pressures, thermo=table)
     start = np.array([shares.get(p, 0.0) for p in network.phases]) / network.molar
     flow = _flow(gas_flow, sample_mass)
     asked = _times(times, run)
@@ -225,7 +228,7 @@ class _State:
     def warnings(self) -> list[str]:
         """What to doubt of the heats."""
         out = []
-        ran = [r for i, r in enumerate(self.network.ids) if self.extents[-1, i] > 0]
+        ran = [r for i, r in enumerate(self.network.ids) if self.extents[-1, i] > 1e-6]
         lacking = [r for r in self.without_heat if r in ran]
         if lacking:
             out.append(f"no heat is known of the reactions {', '.join(lacking)}: it is missing in heat and heat_flow")

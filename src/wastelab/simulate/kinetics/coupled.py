@@ -22,7 +22,7 @@ from .network import Network
 FloatArray = NDArray[np.float64]
 
 #: Error of a conversion that a step may make.
-TOLERANCE = 1e-5
+TOLERANCE = 2e-5
 MOST_STEPS = 200_000
 _NODES = 1024
 _MESSAGES = {

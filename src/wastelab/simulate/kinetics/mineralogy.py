@@ -7,7 +7,7 @@ measure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Mineralogy:
     warnings: tuple[str, ...] = field(default=())
 
 
-def mineralogy_of(mix: Any, phases: Mapping[str, float] | None = None) -> Mineralogy:
+def mineralogy_of(mix: Any, phases: Mapping[str, float] | None = None, *, own: Collection[str] = ()) -> Mineralogy:
     """Phases of a mix: those given, those measured, or a norm.
 
     Parameters
@@ -61,6 +61,8 @@ def mineralogy_of(mix: Any, phases: Mapping[str, float] | None = None) -> Minera
         A mapping of materials to dry mass fractions takes the phases of each material.
     phases : mapping of str to float, optional
         Phases [wt% dry], in place of those the mix brings.
+    own : collection of str
+        Names of phases beside those the tables and reactions know.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def mineralogy_of(mix: Any, phases: Mapping[str, float] | None = None) -> Minera
     if phases is not None:
         oxides = None if _is_blend(mix) or mix is None else _oxides(as_charge(mix))
         source = Source("phases given by the user", Evidence.RECIPE)
-        return _checked(phases, "given", "phases as given", source, oxides)
+        return _checked(phases, "given", "phases as given", source, oxides, own=own)
     if _is_blend(mix):
         return _blended(mix)
     charge = as_charge(mix)
@@ -338,6 +340,7 @@ def _checked(
     source: Source,
     oxides: Mapping[str, float] | None,
     notes: list[str] | None = None,
+    own: Collection[str] = (),
 ) -> Mineralogy:
     warnings = list(notes or [])
     phases: dict[str, float] = {}
@@ -346,7 +349,7 @@ def _checked(
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 200.0:
             raise CompositionError(f"phases[{name!r}] = {value!r}; expected wt% of the dry mass, 0 to 100.")
-        known = phase_name(name)
+        known = name if name in own else phase_name(name)
         phases[known] = phases.get(known, 0.0) + float(value)
     if "water" in phases:
         raise CompositionError(

@@ -174,7 +174,7 @@ def build(
     UnknownNameError, ValidityError
     """
     pool = _pool(reactions)
-    own = {p for r in pool.values() for p in r.formulas}
+    own = own_phases(pool)
     present = list(dict.fromkeys(p if p in own else phase_name(p, thermo) for p in phases))
     for name in triplets or {}:
         if name not in pool:
@@ -215,6 +215,11 @@ def build(
     return Network(
         tuple(names), formulas, tuple(ordered), models, unknown, gases, consumed, produced, released, molar
     )  # fmt: skip
+
+
+def own_phases(reactions: Iterable[str | Reaction] | Mapping[str, Reaction] | None) -> set[str]:
+    """Phases that reactions bring with their formula."""
+    return {p for r in _pool(reactions).values() for p in r.formulas}
 
 
 def _formula(name: str, reactions: list[Reaction], thermo: Thermochemistry | None) -> str:
