@@ -291,3 +291,13 @@ def test_an_unreachable_target_is_an_error_with_advice():
 def test_an_open_balance_is_refused():
     with pytest.raises(BalanceError, match="open by"):
         closed({"fuel": 100.0, "loss": -98.0}, "test")
+
+
+def test_figure_shows_the_kiln(dry):
+    from wastelab.plotting.kiln import kiln_profile
+    from wastelab.plotting.style import to_png
+
+    figure = kiln_profile(dry)
+    assert len(figure.axes) == 4
+    assert "GJ/t" in figure.axes[0].get_title()
+    assert to_png(figure).startswith(b"\x89PNG")

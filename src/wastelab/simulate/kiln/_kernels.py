@@ -178,7 +178,8 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
     out = np.zeros(7)
     rel = np.zeros(NG)
     t[0] = t_start
-    n[0] = n_init
+    for j in range(n_init.size):
+        n[0, j] = n_init[j]
     h = mix_enthalpy(n[0], hs, t_start, first, step)
     for i in range(times.size - 1):
         dt = times[i + 1] - times[i]
@@ -382,7 +383,6 @@ def newton_step(t, xi, tg, m, g, gm, burnt, h_fuel, coef, tau, p, ambient, chem,
     n, rel, gl, g_r = np.zeros(n_s), np.zeros(NG), np.zeros(NG), np.zeros(NG)
     out = np.zeros(7)
     db, dg = np.zeros(5), np.zeros(5)
-    last_x = np.zeros((3, n_r))
     worst = 0.0
     for c in range(n_cell):
         out[4] = flux[c, 4]
@@ -465,7 +465,6 @@ def newton_step(t, xi, tg, m, g, gm, burnt, h_fuel, coef, tau, p, ambient, chem,
             a_x[r] = dx[0, r] * beta[c, 0] + dx[1, r] * beta[c, 3] + dx[4, r]
             v_x[r] = dx[0, r] * beta[c, 1] + dx[1, r] * beta[c, 4] + dx[2, r]
             w_x[r] = dx[0, r] * beta[c, 2] + dx[1, r] * beta[c, 5] + dx[3, r]
-    last_x[0], last_x[1], last_x[2] = a_x, v_x, w_x
     # back substitution: d tg at each face = base + slope * d fuel
     base, slope = np.zeros(n_cell + 1), np.zeros(n_cell + 1)
     for c in range(n_cell - 1, -1, -1):
@@ -478,7 +477,7 @@ def newton_step(t, xi, tg, m, g, gm, burnt, h_fuel, coef, tau, p, ambient, chem,
         per = beta[c, 2] + beta[c, 1] * slope[c + 1]
         dm = (want - t[border] - fixed) / per if per > 0.0 else 0.02 * m * (1.0 if want > t[border] else -1.0)
     elif border == -2:
-        per, gap = last_x[2, goal], want - xi[n_cell, goal] - last_x[0, goal]
+        per, gap = w_x[goal], want - xi[n_cell, goal] - a_x[goal]
         dm = gap / per if per > 1e-9 else math.copysign(0.1 * m, gap)
     for c in range(n_cell + 1):
         d_tg[c] = base[c] + slope[c] * dm

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ...chemistry.formulas import atoms, molar_mass
 from ...errors import CompositionError, DatasetError, MissingDataError, UnknownNameError, ValidityError
 from ...provenance import Evidence, Source
 from ...reference.files import find_files, read_toml
-from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, thermochemistry
+from ...reference.thermochemistry import GAS_CONSTANT, Phase, Thermochemistry, thermochemistry
 from ..kinetics.mineralogy import Mineralogy
 from ..kinetics.models import ReactionModel, reaction_model
 
@@ -168,7 +168,11 @@ def at(table: FloatArray, temperature_K: float) -> FloatArray:
 
 def on_grid(thermo: Thermochemistry, name: str) -> FloatArray:
     """Enthalpy of a phase over `GRID` [J/mol]; outside its range with the heat capacity of the end."""
-    phase = thermo[name]
+    return _phase_table(thermo[name])
+
+
+@lru_cache(maxsize=512)
+def _phase_table(phase: Phase) -> FloatArray:
     clipped = np.clip(GRID, max(phase.T_min, T0), phase.T_max)
     return np.asarray(phase.enthalpy(clipped) + phase.heat_capacity(clipped) * (GRID - clipped))
 

@@ -179,6 +179,8 @@ def bed_angle(filling: ArrayLike) -> FloatArray:
     for _ in range(30):
         step = (angle - np.sin(angle) - 2 * np.pi * eta) / np.maximum(1.0 - np.cos(angle), 1e-12)
         angle = np.clip(angle - np.clip(step, -0.5, 0.5), 1e-6, 2 * np.pi - 1e-6)
+        if np.abs(step).max() < 1e-13:
+            break
     return np.asarray(angle)
 
 

@@ -111,8 +111,7 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
         "residence_time": (w.residence / 60.0, "min"), "heat_closure_error": (error, "1"),
         "element_closure_error": (elements, "1"), "iterations": (s.iterations, "1"),
     }  # fmt: skip
-    for name, (value, units) in scalars.items():
-        ds[name] = ((), value, {"units": units})
+    ds = ds.assign({name: ((), value, {"units": units}) for name, (value, units) in scalars.items()})
     chem.assumptions.extend(
         [
             "bed and gas uniform over the cross-section; grey radiation; no coating, no melt; complete burn-out",
