@@ -372,7 +372,8 @@ def solve(chem: BedChemistry, w: Layout, want: float, goal: int, fuel_rate: floa
         raise ConvergenceError(
             f"the kiln found no steady state in {spent} iterations: the largest heat residual is {state.residual:.3g} "
             f"J/kg, fuel {state.m:.4g} kg/kg, bed at most {float(state.t.max()) - 273.15:.0f} degC. Check {what}, feed "
-            "and excess_air against the size of the kiln, or use more cells; a feed that burns (carbon) may be hotter than "
+            "and excess_air against the size of the kiln, or use more cells; a feed that burns "
+            "(carbon) may be hotter than "
             "the target without any fuel."
         )
     over = float(state.filling.max())
