@@ -134,7 +134,7 @@ def test_ranges(thermo):
     short = {p.name: p.T_max for p in thermo.values() if p.T_max < 1800.0}
     assert short == {
         "gypsum": 450.0, "bassanite_alpha": 450.0, "bassanite_beta": 450.0, "gibbsite": 600.0, "boehmite": 900.0,
-        "hydrogarnet": 700.0, "portlandite": 1000.0, "metakaolinite": 1250.0, "FeSO4": 1200.0, "Fe2(SO4)3": 1200.0,
+        "hydrogarnet": 700.0, "portlandite": 1000.0, "metakaolinite": 1250.0, "anhydrite_III": 800.0, "FeSO4": 1200.0, "Fe2(SO4)3": 1200.0,
         "NaFeO2": 1620.0,
     }  # fmt: skip
     assert all(p.T_min == T0 for p in thermo.values())

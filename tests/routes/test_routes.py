@@ -15,7 +15,7 @@ from wastelab.simulate import blend
 MATERIALS = ("red_mud/bayer-diasporic", "coal_gangue/kaolinitic", "fgd_gypsum/wet", "raw/limestone")
 POINTS = {
     "geopolymer": {"Na2O_dose": 5.0, "modulus": 1.0, "water_binder": 0.35},
-    "building_gypsum": {"temperature": 160.0, "hold": 60.0, "heating_rate": 5.0},
+    "building_gypsum": {"temperature": 160.0, "hold": 60.0, "heating_rate": 5.0, "pH2O": 0.75},
 }
 
 
@@ -122,10 +122,13 @@ def test_plaster_by_hand():
     """Gypsum to hemihydrate loses 15.70 % of its mass (molar masses), nothing else changes."""
     route = get_route("building_gypsum")
     raw = components(route.name, ("fgd_gypsum/wet",))
-    product = route.product_components(raw, {"temperature": 150.0, "hold": 60.0, "heating_rate": 5.0}, {})
+    product = route.product_components(raw, {"temperature": 150.0, "hold": 60.0, "heating_rate": 5.0, "pH2O": 0.75}, {})
     assert product["mass"][0] == pytest.approx(100 - 91 * 0.15696, abs=2e-2)
     hemihydrate = route.criteria["hemihydrate"].evaluate(mix_components(np.array([[1.0]]), product))
     assert hemihydrate[0] == pytest.approx(91 * 0.84304 / (100 - 91 * 0.15696) * 100, rel=2e-3)
+    open_pan = {"temperature": 160.0, "hold": 60.0, "heating_rate": 5.0, "pH2O": 0.03}
+    product = route.product_components(raw, open_pan, {})
+    assert product["mass"][0] == pytest.approx(100 - 91 * 0.20928, abs=2e-2)  # all water gone: soluble anhydrite
 
 
 def test_gangue_too_cold_right_and_too_hot():

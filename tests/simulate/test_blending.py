@@ -90,3 +90,13 @@ def test_wet_and_dry():
     with pytest.raises(MissingDataError, match="moisture"):
         dry_fractions({material("fly_ash/sample-c005"): 1.0})
     assert blend({MUD: 1.0}).quantities["moisture"].value == pytest.approx(30.0)
+
+
+def test_phases_blend_where_all_are_known():
+    gangue, gypsum, lime = (material(m) for m in ("coal_gangue/kaolinitic", "fgd_gypsum/wet", "raw/limestone"))
+    mix = blend({gangue: 0.75, gypsum: 0.25})
+    assert {k: q.value for k, q in mix.phases.items()} == pytest.approx(
+        {"kaolinite": 60.0, "quartz": 5.25, "gypsum": 22.75, "calcite": 0.675}
+    )
+    assert mix.phases["kaolinite"].sigma == pytest.approx(0.75 * 4.5)
+    assert not blend({gangue: 0.5, lime: 0.5}).phases  # unknown stays unknown

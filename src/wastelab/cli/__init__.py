@@ -20,15 +20,22 @@ _COMMANDS = {
     "backup": "keep",
     "blend": "blend",
     "bundle": "keep",
+    "calcine": "calcine",
     "change": "add",
     "datasets": "datasets",
+    "equilibrium": "equilibrium",
     "export": "keep",
+    "fit-kinetics": "kinetics",
     "formats": "files",
     "gates": "files",
+    "gypsum-phases": "indicators",
     "init": "init",
     "judge": "judge",
+    "kiln": "kiln",
     "ledger": "ledger",
+    "liquid": "indicators",
     "migrate": "keep",
+    "phase-diagram": "equilibrium",
     "quality": "quality",
     "read": "files",
     "recipes": "recipes",
@@ -39,6 +46,8 @@ _COMMANDS = {
     "search": "samples",
     "show": "show",
     "template": "files",
+    "thermo": "thermo",
+    "triplets": "kinetics",
     "upload": "upload",
     "verify": "keep",
 }
@@ -54,7 +63,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f".{_COMMANDS[cmd_name]}", __name__)
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
 

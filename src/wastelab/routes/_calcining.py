@@ -27,7 +27,12 @@ ASSUMPTIONS = (
 
 @cache
 def fate(
-    mineral: str, temperature_degC: float, hold_min: float, rate_K_min: float, atmosphere: str
+    mineral: str,
+    temperature_degC: float,
+    hold_min: float,
+    rate_K_min: float,
+    atmosphere: str,
+    pH2O: float | None = None,
 ) -> Mapping[str, float]:
     """What one kg of a pure mineral has become after heating at a rate and holding [kg/kg], by phase.
 
@@ -37,12 +42,18 @@ def fate(
     temperature_degC, hold_min, rate_K_min : float
     atmosphere : str
         Preset of `wastelab.simulate.atmosphere`.
+    pH2O : float, optional
+        Partial pressure of water in place of the preset's [bar].
     """
+    from ..simulate.atmosphere import ATMOSPHERES
     from ..simulate.kinetics.calcine import calcine
 
     hold = f", hold {hold_min!r} min" if hold_min > 0 else ""
     program = f"{rate_K_min!r} K/min to {temperature_degC!r} degC{hold}"
-    result = calcine(None, program, atmosphere, phases={mineral: 100.0}, times=2)
+    gas = ATMOSPHERES[atmosphere]
+    if pH2O is not None:
+        gas = gas.having(H2O=pH2O)
+    result = calcine(None, program, gas, phases={mineral: 100.0}, times=2)
     last = result["phase_fraction"].isel(time=-1)
     return {str(p): float(v) for p, v in zip(last["phase"].values, last.values, strict=True)}
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..chemistry.criterion import MASS, Criterion
 from ..chemistry.radioactivity import INDICES
+from ..simulate.atmosphere import ATMOSPHERES
 from ._calcining import ASSUMPTIONS, KINETICS, fate, variables
 from ._common import (
     IMPACT_STATEMENTS,
@@ -21,14 +22,15 @@ from ._common import (
     shares,
     strength_need,
 )
-from .base import Components, FloatArray, ModelNeed, Route
+from .base import Components, FloatArray, ModelNeed, ProcessVariable, Route
 
-#: Gas over the bed of a kettle or stove that is open to the air.
-ATMOSPHERE = "gypsum_open"
+#: Gas over the bed: that of a kettle full of its own steam, unless the recipe says otherwise.
+ATMOSPHERE = "gypsum_kettle"
 _STATES = {
     "hemihydrate": ("bassanite_alpha", "bassanite_beta", "bassanite"),
     "dihydrate": ("gypsum",),
 }
+_GAS = ATMOSPHERES[ATMOSPHERE]
 
 
 def transform(
@@ -38,7 +40,7 @@ def transform(
     product = {name: np.array(values, dtype=np.float64) for name, values in components.items()}
     n = len(components[MASS])
     gypsum = product.get("phase:gypsum", np.full(n, np.nan))
-    became = fate("gypsum", point["temperature"], point["hold"], point["heating_rate"], ATMOSPHERE)
+    became = fate("gypsum", point["temperature"], point["hold"], point["heating_rate"], ATMOSPHERE, point["pH2O"])
     for state, names in _STATES.items():
         product[f"calcined:{state}"] = gypsum * sum(became.get(p, 0.0) for p in names)
     known = {p for names in _STATES.values() for p in names}
@@ -74,7 +76,13 @@ ROUTE = Route(
     product_basis="dry",
     criteria={**STATES, **contents("LOI"), **INDICES, **shares(), **impact_criteria("plaster")},
     transform=transform,
-    variables=variables(110.0, 250.0, 60.0, 5.0, optional=False),
+    variables=(
+        *variables(110.0, 250.0, 60.0, 5.0, optional=False),
+        ProcessVariable(
+            "pH2O", "bar", "partial pressure of water over the bed: near 1 in a kettle, 0.03 in the open",
+            "料层上方水蒸气分压(炒锅近 1,敞开约 0.03)", 1e-3, 0.95, _GAS.p("H2O"), _GAS.source,
+        ),
+    ),
     parameters=(fuel_parameter("F161"), power_parameter()),
     potential=frozenset(STATES),
     needs=(
@@ -88,13 +96,13 @@ ROUTE = Route(
         ),
     ),
     statements=(
-        "Phases of calcium sulfate by published kinetics at the process point in moist air; a kettle with its own "
-        "steam, and ageing afterwards, give more hemihydrate. The phase analysis of a trial decides.",
+        "Phases of calcium sulfate by published kinetics at the process point and vapour pressure; soluble anhydrite "
+        "takes up water again in moist air, which ageing uses. The phase analysis of a trial decides.",
         "Only gypsum loses mass; other loss (carbonate, clay water) does not happen at these temperatures.",
         *IMPACT_STATEMENTS,
     ),
     statements_zh=(
-        "硫酸钙物相按文献动力学在湿空气中计算;自带蒸汽的炒锅及陈化会得到更多半水石膏,须以试生产的三相分析为准。",
+        "硫酸钙物相按文献动力学在给定温度、时间与水蒸气分压下计算;可溶性无水石膏在湿空气中(陈化)会再吸水;须以试生产的三相分析为准。",
         "仅石膏失水;碳酸盐、粘土水等在此温度下不失重。",
         *IMPACT_STATEMENTS_ZH,
     ),

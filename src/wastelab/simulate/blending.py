@@ -81,7 +81,21 @@ def blend(mix: Mapping[Material, float], *, name: str = "blend", weighing_sigma:
         quantities=quantities,
         oxide_sources=dict.fromkeys(contents, source),
         note=source.text,
+        phases=_blend_phases(present, source),
     )
+
+
+def _blend_phases(present: Sequence[tuple[Material, float]], source: Source) -> dict[str, Quantity]:
+    """Mineral phases of the blend, if those of every material present are known; one not listed counts as absent."""
+    if not all(m.phases for m, _ in present):
+        return {}
+    out = {}
+    for name in dict.fromkeys(n for m, _ in present for n in m.phases):
+        held = [(f, m.phases[name]) for m, f in present if name in m.phases]
+        value = sum(f * q.value for f, q in held)
+        variance = sum((f * (q.sigma or 0.0)) ** 2 for f, q in held)
+        out[name] = Quantity(float(value), "wt%", source, float(np.sqrt(variance)) or None)
+    return out
 
 
 def blend_table(fractions: ArrayLike, composition: xr.DataArray) -> xr.DataArray:

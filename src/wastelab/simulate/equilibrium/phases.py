@@ -11,6 +11,7 @@ from .solutions import SOLUTIONS, Solution
 
 #: Phases left out unless `allow` names them, and why.
 METASTABLE: dict[str, str] = {
+    "anhydrite_III": "metastable product of drying hemihydrate; its data are from memory",
     "metakaolinite": "metastable product of dehydroxylation; its data are from memory",
     "bassanite_alpha": "hemihydrate is metastable against anhydrite and gypsum",
     "bassanite_beta": "hemihydrate is metastable against anhydrite and gypsum",
