@@ -61,7 +61,9 @@ class Mix:
         from ..simulate import blend
 
         mixed = blend(self.materials, name=self.label)
-        for name in sorted({o for m in self.materials for o in m.composition.contents} - set(mixed.composition.contents)):
+        for name in sorted(
+            {o for m in self.materials for o in m.composition.contents} - set(mixed.composition.contents)
+        ):
             lacking = ", ".join(m.id for m in self.materials if name not in m.composition.contents)
             self.notes.append(f"{name} is not known of {lacking} and was left out of the mix")
         return mixed
@@ -132,7 +134,9 @@ def read_mix(parts: Iterable[str], lab_dir: str | None, wet: bool = False) -> Mi
                 raise CompositionError(f"{name} is given twice.")
             mix.oxides[_oxide(name)] = _number(value, "%", name)
     if mix.materials and mix.oxides:
-        raise click.UsageError("give materials with shares, or oxides in wt%, not both: an oxide belongs to a material.")
+        raise click.UsageError(
+            "give materials with shares, or oxides in wt%, not both: an oxide belongs to a material."
+        )
     if mix.materials:
         total = sum(mix.materials.values())
         if not all(x >= 0 for x in mix.materials.values()) or abs(total - 1.0) > 1e-9:
@@ -300,7 +304,7 @@ def temperatures_of(items: Iterable[str], step: str) -> list[str]:
             continue
         first, last = kelvin(low.strip(), "--at"), kelvin(high.strip(), "--at")
         width = interval(step, "--step")
-        if not 0 < width or not first < last or (last - first) / width > MOST:
+        if not (width > 0 and first < last and (last - first) / width <= MOST):
             raise click.UsageError(
                 f"--at {item} with --step {step}: expected a rising range and at most {MOST} temperatures."
             )

@@ -69,7 +69,7 @@ def write_files(out: Path | None, files: Mapping[str, Content]) -> dict[str, str
         for name, content in files.items():
             _write(work / name, content() if callable(content) else content)
         for name in files:
-            os.replace(work / name, out / name)
+            (work / name).replace(out / name)
         done = True
     except OSError as exc:
         raise click.UsageError(f"--out {out}: cannot be written to ({exc.strerror or exc}).") from None
@@ -132,7 +132,13 @@ def console() -> Console:
 
 
 def table(
-    out: Console, title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1, last_left: bool = False
+    out: Console,
+    title: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: int = 1,
+    last_left: bool = False,
 ) -> None:
     """Print a table; the first `left` columns (and the last, if so) are texts, the others numbers."""
     from rich import box

@@ -42,7 +42,13 @@ SHOWN = 0.005
 @click.option("--phases", multiple=True, metavar="PHASE=WT%",
               help="Mineral of the dry mix, or of a material: MATERIAL:PHASE=WT% (repeatable).")  # fmt: skip
 @click.option("--moisture", help="Free water of the sample as put in, e.g. '8 %'.")
-@click.option("--triplet", multiple=True, metavar="REACTION=ID", help="Rate law of a reaction, see `wastelab triplets`.")
+@click.option(
+    "--triplet",
+    multiple=True,
+    metavar="REACTION=LAW",
+    help="Rate law of a reaction: an id of `wastelab triplets`, a triplet.csv of `wastelab fit-kinetics`, or "
+    "A,Ea,MODEL as '1e10 1/s,190 kJ/mol,F1' (repeatable).",
+)
 @click.option("--gas-flow", help="With --sample-mass: gas that what is given off mixes with, e.g. '100 mL/min'.")
 @click.option("--sample-mass", help="E.g. '20 mg'.")
 @click.option("--finish", type=click.Choice(["equilibrium"]), help="Bring what is left to equilibrium at the peak.")
@@ -101,8 +107,8 @@ def calcine(
             against = compare(data, clock, 100.0 * curve.signal)
         except ValidityError:
             raise ValidityError(
-                f"{measured}: the measurement lasts {clock[-1] / 60:.4g} min, the program {data['time'].values[-1] / 60:.4g} "
-                "min. Leave --program out to simulate the program that was measured."
+                f"{measured}: the measurement lasts {clock[-1] / 60:.4g} min, the program "
+                f"{data['time'].values[-1] / 60:.4g} min. Leave --program out to simulate the measured one."
             ) from None
     axis = over or ("time" if _holds(data) else "temperature")
     from ..plotting.calcination import tg_figure
@@ -132,13 +138,13 @@ def _measured(file: Path) -> Run:
     ValidityError
         If the file holds several runs, or the mass at the start is not known.
     """
-    from ..instruments import read_all
     from ..simulate.kinetic_fit.curves import read_run
+    from .kinetics import read_thermal
 
-    found = [r for r in read_all(file) if r.variables]
+    found = read_thermal(file)
     if len(found) != 1:
         raise ValidityError(f"{file}: holds {len(found)} curves; expected one TG run.")
-    curve = read_run(found[0].to_dataset(), signal="mass", name=file.name)
+    curve = read_run(found[0], signal="mass", name=file.name)
     if not curve.relative:
         raise ValidityError(f"{file}: the mass at the start is not known, only its change; give the mass in % or mg.")
     return curve
@@ -151,10 +157,13 @@ def _program_of(curve: Run) -> tuple[Any, Any]:
 
 
 def _triplets(laws: dict[str, str]) -> dict[str, Any]:
-    """Rate laws: ids of triplets, or three numbers and names ``A,Ea,MODEL`` [1/s, kJ/mol]."""
+    """Rate laws: ids of triplets, a table with one, or ``A,Ea,MODEL`` with units."""
     out: dict[str, Any] = {}
     for reaction, text in laws.items():
         words = [w.strip() for w in text.split(",")]
+        if text.endswith(".csv"):
+            out[reaction] = _fitted(Path(text))
+            continue
         if len(words) == 1:
             out[reaction] = text
             continue
@@ -162,6 +171,24 @@ def _triplets(laws: dict[str, str]) -> dict[str, Any]:
 
         out[reaction] = law_of(words, f"--triplet {reaction}")
     return out
+
+
+def _fitted(file: Path) -> Any:
+    """The one triplet of a table, as `wastelab fit-kinetics --out` writes it.
+
+    Raises
+    ------
+    ValidityError, DatasetError
+    """
+    from ..reference.kinetics import triplets
+
+    if not file.is_file():
+        raise ValidityError(f"--triplet: there is no file {file}.")
+    shipped = triplets()
+    own = [t for k, t in triplets(file).items() if shipped.get(k) != t]
+    if len(own) != 1:
+        raise ValidityError(f"--triplet {file}: holds {len(own)} triplets of its own; expected one.")
+    return own[0]
 
 
 def _holds(data: xr.Dataset) -> bool:
@@ -264,12 +291,20 @@ def _show(out: Console, data: xr.Dataset, against: xr.Dataset | None, lang: str)
     table(out, tr("calcination.losses", lang), [heads[0], "", *heads[1:]], rows, left=2)
     final = _final(data)
     if final:
-        rows = [[p, phase_title(p, lang), f"{x:.2f}"] for p, x in sorted(final.items(), key=lambda i: -i[1]) if x > 0.05]
+        rows = [
+            [p, phase_title(p, lang), f"{x:.2f}"] for p, x in sorted(final.items(), key=lambda i: -i[1]) if x > 0.05
+        ]
         table(out, tr("calcination.finish", lang), [tr("calcination.phase", lang), "", "wt%"], rows, left=2)
     out.print(tr("calcination.mass_left", lang, value=f"{said['mass_left_percent']:.3f}"))
     held = said["loss_left_wt_percent_of_product"]
     out.print(
-        tr("calcination.still_held", lang, water=f"{held['H2O']:.3f}", co2=f"{held['CO2']:.3f}", carbon=f"{held['C']:.3f}")
+        tr(
+            "calcination.still_held",
+            lang,
+            water=f"{held['H2O']:.3f}",
+            co2=f"{held['CO2']:.3f}",
+            carbon=f"{held['C']:.3f}",
+        )
     )
     if "kaolinite_dehydroxylated" in said:
         made, over = (100 * said[k] for k in ("kaolinite_dehydroxylated", "metakaolinite_overcalcined"))

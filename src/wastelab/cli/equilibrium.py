@@ -39,7 +39,9 @@ _HEATS = ("heat_required", "heat_of_reaction", "heat_content")
 @click.option("--at", "at", multiple=True, required=True,
               help="Temperature with unit, or a range '900 degC..1400 degC' (repeatable).")  # fmt: skip
 @click.option("--step", default="25 K", show_default=True, help="Step of a range of temperatures.")
-@click.option("--gas", help="Preset (rotary_kiln), pressures ('CO2=25 %, O2=3 %, SO2=0.001 bar') or both; air if absent.")
+@click.option(
+    "--gas", help="Preset (rotary_kiln), pressures ('CO2=25 %, O2=3 %, SO2=0.001 bar') or both; air if absent."
+)
 @click.option("--closed", is_flag=True, help="No furnace gas: what forms stays, at the total pressure.")
 @click.option("--pressure", default="1 bar", show_default=True, help="Total pressure.")
 @click.option("--oxygen-potential", help="RT ln p(O2), e.g. '-300 kJ/mol', in place of the oxygen of the gas.")
@@ -126,11 +128,15 @@ def _reactants(mix: Mix) -> dict[str, float] | None:
 
 def _frame(data: xr.Dataset) -> Any:
     """Minerals [wt% of the product] over temperature, without those that never are."""
+    import pandas as pd
+
     share = 100.0 * data["mineral_fraction"]
     share = share.sel(mineral=(share > 0).any("temperature").values)
-    frame = share.transpose("temperature", "mineral").to_pandas()
-    frame.index.name = "temperature_degC"
-    frame.columns = [f"{m}_wt%" for m in frame.columns]
+    frame = pd.DataFrame(
+        share.transpose("temperature", "mineral").values,
+        pd.Index(data["temperature"].values, name="temperature_degC"),
+        [f"{m}_wt%" for m in share["mineral"].values],
+    )
     if "set_aside" in data:
         frame["set_aside_wt%_of_dry_mix"] = 100.0 * data["set_aside"].sum("oxide_aside").values
     for gas in data["gas"].values:
@@ -206,7 +212,7 @@ def _show(out: Console, mix: Mix, data: xr.Dataset, lang: str) -> None:
             markup=False,
         )  # fmt: skip
     celsius = [f"{t:g} °C" for t in data["temperature"].values]
-    picked = range(len(celsius))
+    picked = list(range(len(celsius)))
     if len(celsius) > 8:  # a person reads eight columns; files and JSON have all
         picked = sorted({round(k * (len(celsius) - 1) / 7) for k in range(8)})
     share = data["mineral_fraction"]
@@ -287,6 +293,8 @@ def phase_diagram(
     Example:  wastelab phase-diagram CaO SiO2 Al2O3 --gas rotary_kiln --fixed Fe2O3=8 --fixed SO3=8
               --mark red_mud/bayer-diasporic --out out/diagram
     """
+    import pandas as pd
+
     from ..simulate.equilibrium import phase_diagram as calculate
 
     language = pick_language(lang)
@@ -298,10 +306,10 @@ def phase_diagram(
         phases=list(tables) or None,
     )  # fmt: skip
     share = 100.0 * data["mineral_fraction"]
-    frame = data["part"].to_pandas()
-    frame.columns = [f"{c}_wt%" for c in frame.columns]
+    frame = pd.DataFrame(data["part"].values, columns=[f"{c}_wt%" for c in corners])
     frame["field"] = data["field"].values[data["assemblage"].values]
-    frame = frame.join(share.to_pandas().add_suffix("_wt%_of_solid"))
+    frame[[f"{m}_wt%_of_solid" for m in share["mineral"].values]] = share.values
+    frame.index.name = "point"
 
     from ..plotting.phase_diagram import phase_diagram_figure
 

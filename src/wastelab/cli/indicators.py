@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command("gypsum-phases")
-@click.option("--first-gain", required=True, help="Mass change after soluble anhydrite took up water, dried, e.g. '0.3 %'.")
+@click.option(
+    "--first-gain", required=True, help="Mass change after soluble anhydrite took up water, dried, e.g. '0.3 %'."
+)
 @click.option("--full-gain", required=True, help="Mass change after complete hydration, dried at 40 to 45 degC.")
 @click.option("--loss", required=True, help="Loss at 230 degC of the sample as it is.")
 @click.option("--sulfate", help="SO3 in all; gives anhydrite II.")

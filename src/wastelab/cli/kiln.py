@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from ..i18n import pick_language, tr
 from ._mix import Mix, changes_of, gas_of, mix_options, read_mix, with_minerals
@@ -144,7 +143,10 @@ def _options(chosen: Preset, given: dict[str, Any]) -> dict[str, Any]:
         (reaction, share), *_ = named.items()
         from ..units import parse
 
-        typed["conversion"] = (reaction, parse(share, "kg/kg", what="--conversion") if isinstance(share, str) else share)
+        typed["conversion"] = (
+            reaction,
+            parse(share, "kg/kg", what="--conversion") if isinstance(share, str) else share,
+        )
     if "gas" in typed:
         typed["atmosphere"] = gas_of(typed.pop("gas"))
     if "moisture" in typed:
@@ -170,8 +172,8 @@ def _list(chosen: Preset | None, as_json: bool, lang: str) -> int:
             {
                 "equipment": {
                     p.id: {
-                        "name": p.name, "name_zh": p.name_zh, "kind": p.kind, "note": p.note, "atmosphere": p.atmosphere,
-                        "evidence": str(p.evidence),
+                        "name": p.name, "name_zh": p.name_zh, "kind": p.kind, "note": p.note,
+                        "atmosphere": p.atmosphere, "evidence": str(p.evidence),
                         "values": {k: {"value": v, "unit": VALUES[k][0], "source": str(p.sources[k])}
                                    for k, v in p.values.items()},
                     }
@@ -181,15 +183,22 @@ def _list(chosen: Preset | None, as_json: bool, lang: str) -> int:
         )  # fmt: skip
         return 0
     view = console()
-    said = {k: tr(f"calcination.{k}", lang) for k in ("equipment", "kind", "source", "value", "unit", "quantity", "name")}
+    said = {
+        k: tr(f"calcination.{k}", lang) for k in ("equipment", "kind", "source", "value", "unit", "quantity", "name")
+    }
     if chosen is None:
         rows = [
-            [p.id, p.kind, p.name_zh if lang == "zh" else p.name, "\n".join(dict.fromkeys(str(s) for s in p.sources.values()))]
+            [
+                p.id, p.kind, p.name_zh if lang == "zh" else p.name,
+                "\n".join(dict.fromkeys(str(s) for s in p.sources.values())),
+            ]
             for p in known.values()
         ]  # fmt: skip
         table(view, "", [said["equipment"], said["kind"], said["name"], said["source"]], rows, left=4)
         return 0
-    rows = [[k, f"{v:.6g}", VALUES[k][0].replace("kelvin", "K"), str(chosen.sources[k])] for k, v in chosen.values.items()]
+    rows = [
+        [k, f"{v:.6g}", VALUES[k][0].replace("kelvin", "K"), str(chosen.sources[k])] for k, v in chosen.values.items()
+    ]
     title = f"{chosen.id}: {chosen.name_zh if lang == 'zh' else chosen.name}"
     table(view, title, [said["quantity"], said["value"], said["unit"], said["source"]], rows, last_left=True)
     if chosen.note:
@@ -198,9 +207,7 @@ def _list(chosen: Preset | None, as_json: bool, lang: str) -> int:
 
 
 def _scalars(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    out = {
-        str(n): (float(v.values), str(v.attrs.get("units", ""))) for n, v in data.data_vars.items() if v.ndim == 0
-    }
+    out = {str(n): (float(v.values), str(v.attrs.get("units", ""))) for n, v in data.data_vars.items() if v.ndim == 0}
     if "sample_temperature" in data:
         out["mass_left"] = (100.0 * float(data["mass"].values[-1]), "%")
         out["peak_sample_temperature"] = (float(data["sample_temperature"].max()), "degC")
@@ -217,11 +224,8 @@ def _product(data: xr.Dataset) -> dict[str, float]:
 
 
 def _conversion(data: xr.Dataset) -> dict[str, float]:
-    if "outlet_conversion" in data:
-        values = data["outlet_conversion"].values
-    else:
-        values = data["conversion"].values[-1]
-    return {str(r): float(v) for r, v in zip(data["reaction"].values, np.asarray(values), strict=True)}
+    end = data["outlet_conversion"] if "outlet_conversion" in data else data["conversion"][-1]
+    return {str(r): float(v) for r, v in zip(data["reaction"].values, end.values, strict=True)}
 
 
 def _profile(data: xr.Dataset) -> Any:
@@ -241,8 +245,8 @@ def _profile(data: xr.Dataset) -> Any:
 
 
 def _balance(data: xr.Dataset) -> Any:
-    frame = data["heat_balance"].to_pandas().to_frame(f"heat_balance [{data['heat_balance'].attrs['units']}]")
-    frame.index.name = "item"
+    frame = data["heat_balance"].to_dataframe()
+    frame.columns = [f"heat_balance [{data['heat_balance'].attrs['units']}]"]
     return frame
 
 
@@ -296,7 +300,9 @@ def _show(out: Console, chosen: Preset, data: xr.Dataset, lang: str) -> None:
     ]  # fmt: skip
     table(out, f"{tr('calcination.heat_item', lang)}, {tr('calcination.item_of_balance', lang)}", ["", unit], rows)
     rows = [
-        [p, phase_title(p, lang), f"{x:.2f}"] for p, x in sorted(_product(data).items(), key=lambda i: -i[1]) if x > 5e-3
+        [p, phase_title(p, lang), f"{x:.2f}"]
+        for p, x in sorted(_product(data).items(), key=lambda i: -i[1])
+        if x > 5e-3
     ]
     table(out, tr("calcination.product", lang), [said["phase"], "", "wt%"], rows, left=2)
     rows = [[r, f"{x:.4f}"] for r, x in _conversion(data).items()]

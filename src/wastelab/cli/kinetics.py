@@ -1,9 +1,9 @@
-"""``wastelab fit-kinetics`` and ``wastelab triplets``: rate laws from measured curves, and the audit of published ones."""
+"""``wastelab fit-kinetics`` and ``wastelab triplets``: rate laws from measured curves, audit of published ones."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -42,7 +42,7 @@ def fit_kinetics(
     reaction: str,
     signal: str,
     models: tuple[str, ...],
-    interval: str,
+    interval: Literal["t", "profile", "bootstrap"],
     seed: int,
     force: bool,
     lab_dir: str | None,
@@ -98,17 +98,60 @@ def fit_kinetics(
 
 
 def _from_files(files: tuple[Path, ...], signal: str) -> tuple[list[str], list[Any]]:
+    names: list[str] = []
+    curves: list[Any] = []
+    for file in files:
+        found = read_thermal(file)
+        for number, curve in enumerate(found, 1):
+            names.append(file.stem if len(found) == 1 else f"{file.stem} [{number}]")
+            curves.append(curve)
+    return names, curves
+
+
+def read_thermal(file: Path) -> list[Any]:
+    """Curves of an instrument file, or of a plain table with units in its headings (``time_min, temperature_degC``).
+
+    Raises
+    ------
+    InstrumentError
+        If no reader knows it and it is no such table.
+    MissingDataError
+        If it holds no curve.
+    """
+    from ..errors import InstrumentError
     from ..instruments import read_all
 
-    names, curves = [], []
-    for file in files:
-        found = [r for r in read_all(file) if r.variables]
-        if not found:
-            raise MissingDataError(f"{file}: holds no curve; expected a TG or DSC run.")
-        for number, reading in enumerate(found, 1):
-            names.append(file.stem if len(found) == 1 else f"{file.stem} [{number}]")
-            curves.append(reading.to_dataset())
-    return names, curves
+    try:
+        found = [r.to_dataset() for r in read_all(file) if r.variables]
+    except InstrumentError:
+        plain = _plain_table(file)
+        if plain is None:
+            raise
+        return [plain]
+    if not found:
+        plain = _plain_table(file)
+        if plain is None:
+            raise MissingDataError(
+                f"{file}: holds no curve; expected a TG or DSC run (time, temperature, mass or heat)."
+            )
+        return [plain]
+    return found
+
+
+def _plain_table(file: Path) -> Any:
+    """A CSV of columns, None if it is none with time and temperature."""
+    import pandas as pd
+
+    if file.suffix.lower() not in (".csv", ".tsv", ".txt") or not file.is_file():
+        return None
+    try:
+        frame = pd.read_csv(file, sep=None, engine="python", encoding="utf-8-sig")
+    except (ValueError, OSError):  # what is no table is the instruments' to refuse
+        return None
+    heads = [str(c).strip().lower() for c in frame.columns]
+    if any(h.startswith("time") for h in heads) and any("temp" in h for h in heads):
+        return frame.rename(columns=lambda c: str(c).strip())
+    return None
 
 
 def _from_lab(lab_dir: str | None, sample: str) -> tuple[list[str], list[Any]]:
@@ -119,14 +162,17 @@ def _from_lab(lab_dir: str | None, sample: str) -> tuple[list[str], list[Any]]:
 
     with open_lab(lab_dir) as lab:
         known = lab.measurements(sample=sample, technique="TG").reset_index()
-        names, curves = [], []
+        names: list[str] = []
+        curves: list[Any] = []
         for row in known.to_dict("records"):
             curve = lab.curve(sample, "TG", uid=str(row["measurement"]))
             if curve.sizes:
                 names.append(f"{sample} #{row.get('replicate', len(names) + 1)}")
                 curves.append(curve.load())
     if not curves:
-        raise MissingDataError(f"{sample} has no TG curve in {lab_dir}; `wastelab show {sample}` lists what was measured.")
+        raise MissingDataError(
+            f"{sample} has no TG curve in {lab_dir}; `wastelab show {sample}` lists what was measured."
+        )
     return names, curves
 
 
@@ -141,9 +187,9 @@ def _row(fit: KineticFit, reaction: str) -> Any:
 
     t = _triplet(fit, reaction)
     row = {
-        "id": t.id, "process": t.process, "reaction": t.reaction, "A_1_s": t.A, "Ea_kJ_mol": t.Ea / 1e3, "model": t.model,
-        "T_low_K": t.T_low, "T_high_K": t.T_high, "default": "yes" if t.default else "no", "source": t.source.text,
-        "evidence": str(t.source.evidence), "licence": "own measurement", "note": t.note,
+        "id": t.id, "process": t.process, "reaction": t.reaction, "A_1_s": t.A, "Ea_kJ_mol": t.Ea / 1e3,
+        "model": t.model, "T_low_K": t.T_low, "T_high_K": t.T_high, "default": "yes" if t.default else "no",
+        "source": t.source.text, "evidence": str(t.source.evidence), "licence": "own measurement", "note": t.note,
     }  # fmt: skip
     return pd.DataFrame([row]).set_index("id")
 
@@ -161,7 +207,8 @@ def _body(fit: KineticFit, reaction: str) -> dict[str, Any]:
     return {
         "runs": [
             {"name": c.name, "heating_rate_K_min": 60 * c.beta, "peak_degC": c.peak_K - 273.15,
-             "window_degC": [v - 273.15 for v in c.window_K], "change_percent": None if c.change is None else 100 * c.change}
+             "window_degC": [v - 273.15 for v in c.window_K],
+             "change_percent": None if c.change is None else 100 * c.change}
             for c in fit.conversions
         ],
         "energies_kJ_mol": {m: {"mean": float(e.Ea.mean()) / 1e3, "low": float(e.Ea.min()) / 1e3,
@@ -237,19 +284,22 @@ def triplets(
     frame = audit(chosen) if chosen else None
     if as_json:
         rows = [] if frame is None else frame.reset_index().to_dict("records")
-        print_json({"triplets": [{_key(k): v for k, v in row.items()} for row in rows]})
+        print_json({"triplets": [{_key(str(k)): v for k, v in row.items()} for row in rows]})
         return 0
-    said = {k: tr(f"calcination.{k}", language) for k in ("triplet", "model", "peak", "window", "verdict", "default", "hint")}
+    said = {
+        k: tr(f"calcination.{k}", language)
+        for k in ("triplet", "model", "peak", "window", "verdict", "default", "hint")
+    }
     heads = [said["triplet"], said["model"], "A [1/s]", "Ea [kJ/mol]", *list(said.values())[2:]]
     body = []
-    for name, row in ([] if frame is None else frame.iterrows()):
+    for name, row in [] if frame is None else frame.iterrows():
         low, high = row["window low [K]"], row["window high [K]"]
-        window = "" if low != low or low is None else f"{low - 273.15:.0f}-{high - 273.15:.0f}"
+        seen = "" if low != low or low is None else f"{low - 273.15:.0f}-{high - 273.15:.0f}"
         peak = row["peak [K]"]
         body.append(
             [
                 str(name), row["model"], f"{row['A [1/s]']:.3g}", f"{row['Ea [kJ/mol]']:g}",
-                "" if peak is None or peak != peak else f"{peak - 273.15:.0f}", window,
+                "" if peak is None or peak != peak else f"{peak - 273.15:.0f}", seen,
                 tr(f"calcination.{str(row['verdict']).replace(' ', '_')}", language),
                 tr("calcination.yes", language) if row["default"] else "", str(row["hint"]),
             ]

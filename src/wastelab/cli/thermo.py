@@ -1,4 +1,4 @@
-"""``wastelab thermo``: thermochemical data of a phase with their sources, and what the set implies against what is known."""
+"""``wastelab thermo``: data of a phase with their sources, and what the set implies against what is known."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def _find(data: Thermochemistry, name: str) -> list[Phase]:
         if name in names:
             out.append(p)
     if not out:
-        raise UnknownNameError(f"There is no phase {name!r} in the set.{suggest(name, known)} `wastelab thermo` lists them.")
+        raise UnknownNameError(
+            f"There is no phase {name!r} in the set.{suggest(name, known)} `wastelab thermo` lists them."
+        )
     return out
 
 
@@ -157,8 +159,8 @@ def _check(data: Thermochemistry, as_json: bool, lang: str) -> int:
     frame = consistency(data).reset_index()
     held = int(frame["ok"].sum())
     if as_json:
-        rows = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
-        print_json({"checks": [{**row, "ok": bool(row["ok"])} for row in rows], "ok": held, "all": len(rows)})
+        checks = [{**{str(k): v for k, v in row.items()}, "ok": bool(row["ok"])} for row in frame.to_dict("records")]
+        print_json({"checks": checks, "ok": held, "all": len(checks)})
         return 0 if held == len(frame) else 1
     rows = []
     for row in frame.to_dict("records"):
@@ -171,7 +173,9 @@ def _check(data: Thermochemistry, as_json: bool, lang: str) -> int:
                 str(row["evidence"]),
             ]
         )  # fmt: skip
-    heads = [tr(f"calcination.{k}", lang) for k in ("check", "range", "quantity", "computed", "known", "holds", "level")]
+    heads = [
+        tr(f"calcination.{k}", lang) for k in ("check", "range", "quantity", "computed", "known", "holds", "level")
+    ]
     heads[1] = ""
     out = console()
     table(out, "", heads, rows, left=3, last_left=True)

@@ -1,4 +1,4 @@
-"""Figures of calcination: minerals over temperature, a simulated TG with the measured one over it, batch and flash runs.
+"""Figures of calcination: minerals over temperature, a simulated TG beside a measured one, batch and flash runs.
 
 Every function takes the Dataset of a simulation and returns a figure, without global state. Words are those of a
 language where the installed fonts can draw them, else English.
@@ -168,7 +168,7 @@ def _rate(when: FloatArray, mass: FloatArray) -> FloatArray:
     """DTG of a measurement [%/min], over a window of about 1 % of the run against its noise."""
     grid = np.linspace(when[0], when[-1], 200)
     smooth = np.interp(grid, when, np.convolve(np.pad(mass, 5, mode="edge"), np.ones(11) / 11.0, mode="valid"))
-    return np.interp(when, grid, np.gradient(smooth, grid)) * 60.0
+    return np.asarray(np.interp(when, grid, np.gradient(smooth, grid)) * 60.0)
 
 
 def _program(ax: Axes, x: FloatArray, celsius: FloatArray, lang: str) -> None:
