@@ -11,7 +11,7 @@ import wastelab as wl
 from wastelab.chemistry.formulas import atoms, molar_mass
 from wastelab.errors import RecipeError
 from wastelab.screening import _kernels, prepare
-from wastelab.screening.assemblage import INERT, OXIDES
+from wastelab.screening.assemblage import OXIDES
 from wastelab.screening.pareto import nondominated
 from wastelab.screening.recipe import parse_recipe
 from wastelab.screening.search import search
@@ -65,8 +65,7 @@ def brute_force(program):
         solved = [linprog(cost, A_eq=a.T, b_eq=b, method="highs") for b in table.system.take(amounts)]
         assert all(r.status == 0 for r in solved)
         mass = np.array([r.x for r in solved]) @ table.to_phase[table.usable]
-        inert = sum(mixes[o] for o in INERT if o in mixes) / 100
-        total = mass.sum(axis=1) + inert
+        total = mass.sum(axis=1) + (mixes["mass"] - sum(mixes[o] for o in OXIDES)) / 100  # the rest is inert
         names = {"C4A3S": ["yeelimite"], "C2S": [n for n in table.phases if n.startswith("C2S_")], "free_CaO": ["lime"]}
         shares = {k: 100 * sum(mass[:, table.phases.index(n)] for n in members) / total for k, members in names.items()}
         held = np.zeros(len(blends))
@@ -80,7 +79,7 @@ def brute_force(program):
                 "SO3_loss": 100 * (1 - 100 * held / mixes["SO3"]),
                 "Cm": program.route.criteria["Cm"].evaluate(mixes),
                 "waste": program.route.criteria["waste_fraction"].evaluate(mixes),
-                "co2": program.route.criteria["co2"].evaluate(mixes),
+                "co2": mixes["co2"] / total, "I_Ra": mixes["Ra226"] / 200 / total, "SO3": 100 * held / total,
             }
         )  # fmt: skip
     return {k: np.concatenate([r[k] for r in rows]) for k in rows[0]}
@@ -117,12 +116,12 @@ def test_values_by_highs_and_by_the_public_equilibrium(twin):
     program = prepare(parse_recipe(HEAD))
     values = criterion_values(program, twin["blend"] / program.space.m, twin["point"])
     symbols = list(program.route.criteria)
-    for symbol in ("C4A3S", "C2S", "free_CaO", "SO3_loss"):
+    for symbol in ("C4A3S", "C2S", "free_CaO", "SO3_loss", "I_Ra", "SO3", "co2"):
         assert values[:, symbols.index(symbol)] == pytest.approx(twin[symbol], abs=2e-7)
     # the public function refines solid solutions, the search takes them as pseudo-phases
     rows = np.flatnonzero(twin["point"] == 1)[::40]
     mixes = mix_components(twin["blend"][rows] / program.space.m, program.points[1].components)
-    oxides = [*OXIDES, *(o for o in INERT if o in mixes)]
+    oxides = [*OXIDES, "P2O5", "MnO"]
     table = np.array([100 * mixes[o] / mixes["mass"] for o in oxides]).T
     array = xr.DataArray(table, dims=("mix", "oxide"), coords={"oxide": oxides})
     public = equilibrium(array, "1275 degC", ATMOSPHERES["rotary_kiln"].having(SO2=0.003, O2=0.03))
@@ -139,6 +138,36 @@ def test_study_holds_both_calculations_and_says_which_is_which():
     assert not any("POTENTIAL" in s for s in study.info["statements"])
     assert (study.short_sigma["C4A3S"] > 0).all()
     assert not [v for v in study.verdicts.to_dict("records") if v.get("property") in ("C4A3S", "C2S")]
+
+
+def test_a_tolerance_asks_for_the_same_hotter_and_colder():
+    def feasible(temperature, extra=""):
+        text = HEAD.replace('["1200 degC", "1275 degC"]', f'"{temperature} degC"').replace(
+            'pSO2 = "0.003 bar"', f'pSO2 = "0.003 bar"\n{extra}'
+        )
+        program = prepare(parse_recipe(text))
+        listed = _feasible_blends(program)
+        assert len(listed) == search(program).feasible
+        return listed
+
+    want = feasible(1150) & feasible(1240) & feasible(1330)
+    assert feasible(1240, 'temperature_tolerance = "90 K"') == want
+    assert want < feasible(1240)
+    with pytest.raises(RecipeError, match="process"):
+        feasible(1450, 'temperature_tolerance = "100 K"')
+
+
+def _feasible_blends(program):
+    space = program.space
+    ranges = [range(lo, hi + 1) for lo, hi in zip(space.lo, space.hi, strict=True)]
+    blends = np.array([b for b in product(*ranges) if sum(b) == space.m])
+    ok = (blends @ program.points[0].g <= program.points[0].threshold).all(axis=1)
+    cut, stop = np.zeros(len(program.requirements), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    row = program.points[0]
+    kept, _ = program.phase_search.chunk(
+        blends[ok], 0, space.m, row.components, row.numerator, row.denominator, row.factor, cut, stop
+    )
+    return {tuple(map(int, b)) for b in kept}
 
 
 def test_threads_do_not_matter():

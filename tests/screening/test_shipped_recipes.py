@@ -14,7 +14,7 @@ import pytest
 from wastelab.errors import RecipeError
 from wastelab.screening import prepare, shipped_recipes
 from wastelab.screening.assemblage import inside_window, is_phase
-from wastelab.screening.program import missing_inputs, unit_factor
+from wastelab.screening.program import _window, missing_inputs, unit_factor
 from wastelab.screening.search import search
 from wastelab.screening.study import build_study, evaluate, mix_components
 from wastelab.standards import load_grade
@@ -48,7 +48,7 @@ def brute_force(program):
     space, route = program.space, program.route
     blends = enumerate_blends(space)
     fractions = blends / space.m
-    windows = [(s, w) for s, w in program.windows.items()]
+    windows, limits = [(s, w) for s, w in program.windows.items()], {}
     for reference in program.recipe.standards:
         for limit in load_grade(reference).limits:
             criterion = route.criteria.get(limit.property)
@@ -58,6 +58,7 @@ def brute_force(program):
             if factor is None:
                 continue
             windows.append((limit.property, (limit.acceptance(), factor)))
+            limits[limit.property] = (limit, factor)
     kept, points, values = [], [], []
     for p, point in enumerate(program.points):
         mixes = program.mixes(fractions, p)  # phases, where the recipe has them, are checked by their own twin
@@ -70,7 +71,11 @@ def brute_force(program):
             criterion = route.criteria[symbol]
             lacking = missing_inputs(criterion.numerator, point.components, space.materials)
             if is_phase(criterion):
-                ok &= inside_window(window, np.asarray(criterion.evaluate(mixes)))
+                wanted = _window(*limits[symbol]) if isinstance(window, tuple) else window
+                plain = mix_components(fractions, point.components)
+                for shift in {0.0, -program.phase_search.tolerance, program.phase_search.tolerance}:
+                    moved = program.phase_search.phases.extend(plain, p, shift)
+                    ok &= inside_window(wanted, np.asarray(criterion.evaluate(moved)))
                 continue
             if missing_inputs(criterion.denominator, point.components, space.materials):
                 continue  # the mass of product is unknown: nothing can be decided

@@ -50,7 +50,7 @@ def test_tables(study):
     table = study.pareto
     np.testing.assert_allclose(table[list(study.materials.index)].sum(axis=1), 1.0)
     assert (table["C4A3S"] >= 20 - 1e-9).all()
-    assert table["Cm"].between(0.90, 1.15).all()
+    assert table["Cm"].between(0.95, 1.10).all()
     counts = study.counts
     assert counts["feasible"] + counts["discarded"] == counts["candidates"]
     assert study.requirements["discarded"].sum() == counts["discarded"]

@@ -162,16 +162,19 @@ class Route:
     def at_equilibrium(self) -> Route:
         """The same route with phases from equilibrium; closed-form phases stay as ``potential_…`` cross-checks.
 
-        Their validity conditions no longer decide which candidates are looked at.
+        Contents, indices, cost and CO2 are per mass of solid product, less the sulfur that leaves. Validity conditions
+        of the closed formulas no longer decide which candidates are looked at.
         """
         assert self.assemblage is not None
-        renamed = {
-            f"{POTENTIAL}{s}" if s in self.potential else s: (
-                replace(c, symbol=f"{POTENTIAL}{s}") if s in self.potential else c
-            )
-            for s, c in self.criteria.items()
-        }
-        criteria = {**self.assemblage.criteria, **renamed}
+        others: dict[str, Criterion] = {}
+        for s, c in self.criteria.items():
+            if s in self.potential:
+                others[f"{POTENTIAL}{s}"] = replace(c, symbol=f"{POTENTIAL}{s}")
+            elif MASS in c.denominator:  # per mass of product: of what is left when sulfur has gone
+                others[s] = replace(c, numerator=_left(c.numerator), denominator=_left(c.denominator))
+            else:
+                others[s] = c
+        criteria = {**self.assemblage.criteria, **others}
         return replace(
             self,
             criteria=criteria,
@@ -215,6 +218,11 @@ class Route:
         settings: dict[str, object] = {p.name: p.default for p in self.parameters if p.default is not None}
         settings.update(parameters)
         return self.transform(components, point, settings)
+
+
+def _left(form: Mapping[str, float]) -> dict[str, float]:
+    """The same form on what is left of a product after the equilibrium."""
+    return {f"{EQUILIBRIUM}{k}" if k in (MASS, "SO3") else k: v for k, v in form.items()}
 
 
 def fired(components: Components, parameters: Mapping[str, object]) -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..chemistry.moduli import MODULI
 from ..chemistry.phases import BOGUE
 from ..chemistry.radioactivity import INDICES
-from ._clinker import assemblage, variables
+from ._clinker import TOLERANCE, assemblage, variables
 from ._common import (
     IMPACT_STATEMENTS,
     IMPACT_STATEMENTS_ZH,
@@ -66,7 +66,7 @@ ROUTE = Route(
         **impact_criteria("clinker"),
     },
     transform=transform,
-    parameters=(fuel_parameter("F154"), power_parameter()),
+    parameters=(fuel_parameter("F154"), power_parameter(), TOLERANCE),
     implied=("C3S", "C2S", "C3A", "C4AF"),
     potential=frozenset({"C3S", "C2S", "C3A", "C4AF"}),
     needs=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..chemistry.moduli import MODULI
 from ..chemistry.phases import BYF, S_ALKALI
 from ..chemistry.radioactivity import INDICES
-from ._clinker import assemblage, variables
+from ._clinker import TOLERANCE, assemblage, variables
 from ._common import (
     IMPACT_STATEMENTS,
     IMPACT_STATEMENTS_ZH,
@@ -40,7 +40,7 @@ ROUTE = Route(
     assemblage=assemblage(
         ("C4A3S", "C2S", "C4AF", "CT", "CaSO4", "C3S", "C3A", "C2AS", "C12A7", "ternesite", "periclase", "free_CaO")
     ),
-    parameters=(fuel_parameter("F154"), power_parameter()),
+    parameters=(fuel_parameter("F154"), power_parameter(), TOLERANCE),
     implied=("C4A3S", "C2S", "C4AF", "CaSO4", "free_CaO"),
     potential=frozenset(BYF),
     needs=(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chemistry.criterion import Criterion
+from ..chemistry.criterion import MASS, Criterion
 from ..chemistry.formulas import atoms, molar_mass
 from ..errors import WastelabError
 from ..routes.base import EQUILIBRIUM, Assemblage
@@ -31,8 +31,6 @@ IntArray = NDArray[np.int64]
 OXIDES = ("CaO", "SiO2", "Al2O3", "Fe2O3", "MgO", "TiO2", "Na2O", "K2O", "SO3")
 #: Oxides that count if they are known.
 OPTIONAL = ("FeO",)
-#: Oxides without thermochemical data: inert mass of the product.
-INERT = ("P2O5", "MnO", "Cr2O3", "V2O5", "SrO", "BaO", "ZnO", "ZrO2")
 #: Candidates given their phases at a time.
 BLOCK = 16_384
 
@@ -51,61 +49,61 @@ class Phases:
     _tables: dict[tuple[float, ...], PhaseTable] = field(default_factory=dict)
     _masses: dict[tuple[float, int], FloatArray] = field(default_factory=dict)
 
-    def table(self, p: int) -> PhaseTable:
-        """The cached assemblages of process point `p`."""
+    def table(self, p: int, shift: float = 0.0) -> PhaseTable:
+        """The cached assemblages of process point `p`, `shift` [K] hotter."""
         from ..simulate.atmosphere import ATMOSPHERES
         from ..simulate.equilibrium.system import System
 
         point, setup = self.points[p], self.assemblage
         pressures = {gas: float(point[name]) for gas, name in setup.pressures.items() if name in point}
-        key = (float(point[setup.temperature]), *pressures.values())
+        key = (float(point[setup.temperature]) + shift, *pressures.values())
         if key not in self._tables:
             gas = ATMOSPHERES[setup.atmosphere].having(**pressures)
             system = System.build(atmosphere=gas, suppress=setup.suppress)
             self._tables[key] = system.table(key[0] + 273.15)
         return self._tables[key]
 
-    def _weights(self, p: int) -> FloatArray:
+    def _weights(self, table: PhaseTable) -> FloatArray:
         """Mass of each mineral, of all solids, and of SO3 in them, per mole of each usable column [kg/mol]."""
-        table = self.table(p)
         key = (table.temperature_K, id(table))
         if key not in self._masses:
             minerals = tuple(self.assemblage.minerals.values())
             self._masses[key] = np.ascontiguousarray(table.mineral_weights(minerals)[table.usable])
         return self._masses[key]
 
-    def extend(self, mixes: Mapping[str, FloatArray], p: int) -> dict[str, FloatArray]:
-        """Mixes with ``eq:<mineral>``, ``eq:mass``, ``eq:SO3_loss``, ``eq:SO3_fed`` [g per 100 g dry mix].
+    def extend(self, mixes: Mapping[str, FloatArray], p: int, shift: float = 0.0) -> dict[str, FloatArray]:
+        """Mixes with ``eq:<mineral>``, ``eq:mass``, ``eq:SO3``, ``eq:SO3_loss``, ``eq:SO3_fed`` [g per 100 g dry mix].
 
-        NaN where a mix lacks an oxide.
+        ``eq:mass`` is the solid product: the ignited mass, less the sulfur that leaves, with the oxygen that iron takes
+        or gives. NaN where a mix lacks an oxide.
         """
-        table = self.table(p)
+        table = self.table(p, shift)
         shape = np.broadcast_shapes(*(np.shape(mixes[o]) for o in OXIDES))
         known = np.ones(shape, dtype=bool)
         amount = np.zeros((*shape, len(table.elements)))
+        oxides = np.zeros(shape)
         for oxide in (*OXIDES, *OPTIONAL):
             if oxide not in mixes:
                 continue
             content = np.asarray(mixes[oxide], dtype=np.float64)
             if oxide in OXIDES:
                 known &= ~np.isnan(content)
+            oxides = oxides + np.nan_to_num(content)
             moles = np.nan_to_num(content) * 10.0 / molar_mass(oxide)
             for element, k in atoms(oxide).items():
                 if element in table.elements:
                     amount[..., table.elements.index(element)] += k * moles
-        inert = np.zeros(shape)
-        for oxide in INERT:
-            if oxide in mixes:
-                inert = inert + np.nan_to_num(np.asarray(mixes[oxide], dtype=np.float64))
         weighed = np.empty((int(np.prod(shape)), len(self.assemblage.minerals) + 2))
         found = table.solve(amount.reshape(-1, len(table.elements)))
-        _kernels.weigh(found.basis, found.amount, self._weights(p), weighed)  # kg per kg dry mix
+        _kernels.weigh(found.basis, found.amount, self._weights(table), weighed)  # kg per kg dry mix
         mass, solid, so3 = weighed[:, :-2], weighed[:, -2], weighed[:, -1]
         out = dict(mixes)
         for j, name in enumerate(self.assemblage.minerals):
             out[f"{EQUILIBRIUM}{name}"] = np.where(known, 100.0 * mass[:, j].reshape(shape), np.nan)
-        out[f"{EQUILIBRIUM}mass"] = np.where(known, 100.0 * solid.reshape(shape) + inert, np.nan)
+        change = 100.0 * solid.reshape(shape) - oxides
+        out[f"{EQUILIBRIUM}{MASS}"] = np.where(known, np.asarray(mixes[MASS], dtype=np.float64) + change, np.nan)
         fed = np.asarray(mixes["SO3"], dtype=np.float64)
+        out[f"{EQUILIBRIUM}SO3"] = np.where(known, 100.0 * so3.reshape(shape), np.nan)
         out[f"{EQUILIBRIUM}SO3_fed"] = fed
         out[f"{EQUILIBRIUM}SO3_loss"] = np.where(known, np.clip(fed - 100.0 * so3.reshape(shape), 0.0, None), np.nan)
         return out
@@ -130,11 +128,23 @@ class PhaseSearch:
     windows : tuple of PhaseWindow
     values : tuple of (Criterion, sign, resolution) or None
         Objectives (and the ranking one) that come from equilibrium, None where the value is linear.
+    tolerance : float
+        Windows must also hold this much hotter and colder [K].
     """
 
     phases: Phases
     windows: tuple[PhaseWindow, ...]
     values: tuple[tuple[Criterion, float, float] | None, ...]
+    tolerance: float = 0.0
+
+    def _inside(self, mixes: Mapping[str, FloatArray], pruned: IntArray) -> NDArray[np.bool_]:
+        """Which mixes meet every window; what does not is counted at the first it misses."""
+        alive = np.ones(len(mixes["CaO"]), dtype=bool)
+        for w in self.windows:
+            inside = inside_window(w.window, np.asarray(w.criterion.evaluate(mixes)))
+            pruned[w.row] += int((alive & ~inside).sum())
+            alive &= inside
+        return alive
 
     def chunk(
         self, points: IntArray, p: int, m: int, components: Mapping[str, FloatArray], num: IntArray, den: IntArray,
@@ -164,20 +174,21 @@ class PhaseSearch:
 
         forms = [w.criterion.components for w in self.windows]
         forms += [item[0].components for item in self.values if item is not None]
-        needed = {*OXIDES, *OPTIONAL, *INERT, *(name for form in forms for name in form)}
+        needed = {*OXIDES, *OPTIONAL, MASS, *(name for form in forms for name in form)}
         components = {name: v for name, v in components.items() if name in needed}
         kept, values = [], []
         for start in range(0, len(points), BLOCK):
             if stop[0]:
                 return None
             block = points[start : start + BLOCK]
-            mixes = self.phases.extend(mix_components(block / m, components), p)
-            alive = np.ones(len(block), dtype=bool)
-            for w in self.windows:
-                value = w.criterion.evaluate(mixes)
-                inside = inside_window(w.window, value)
-                pruned[w.row] += int((alive & ~inside).sum())
-                alive &= inside
+            mixed = mix_components(block / m, components)
+            mixes = self.phases.extend(mixed, p)
+            alive = self._inside(mixes, pruned)
+            if self.tolerance and self.windows:
+                for shift in (-self.tolerance, self.tolerance):
+                    rows = np.flatnonzero(alive)
+                    moved = self.phases.extend({k: v[rows] for k, v in mixed.items()}, p, shift)
+                    alive[rows] = self._inside(moved, pruned)
             block = block[alive]
             columns = []
             for j, item in enumerate(self.values):

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ..chemistry.criterion import MASS, Condition, Criterion
 from ..chemistry.material import FED, PHASE
 from ..errors import RecipeError, UnitError, WastelabError, suggest
-from ..routes.base import Route
+from ..routes.base import EQUILIBRIUM, Route
 from ..units import parse
-from .assemblage import OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
+from .assemblage import OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
 from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
 
@@ -241,6 +241,7 @@ def compile_recipe(
     """
     materials = load_materials(recipe) if materials is None else materials
     at_equilibrium = route.assemblage is not None and route.assemblage.temperature in space.points[0]
+    closed = route  # criteria before the equilibrium
     if at_equilibrium:
         route = route.at_equilibrium()
     raw = material_components(recipe, materials)
@@ -278,7 +279,17 @@ def compile_recipe(
     limits, skipped = _standard_limits(recipe, route)
     on_phases = {s: w for s, w in windows.items() if is_phase(route.criteria[s])}
     linear_windows = {s: w for s, w in windows.items() if s not in on_phases}
-    plan = _plan(route, linear_windows, [c for c in objective_criteria if not is_phase(c)], limits)
+    linear_limits = [entry for entry in limits if not is_phase(entry[2])]
+    after = [entry for entry in limits if is_phase(entry[2])]
+    relaxed = []
+    if after and not any(np.nan_to_num(raw.get(o, np.zeros(1))).any() for o in OPTIONAL):
+        # sulfur only leaves, iron takes up no oxygen: a content in the ignited mass is never above that in the product
+        for grade, limit, criterion, unit in after:
+            before = closed.criteria[criterion.symbol]
+            if "SO3" not in before.numerator and min(before.numerator.values()) >= 0:
+                relaxed.append((grade, limit, before, unit))
+    plan = _plan(route, linear_windows, [c for c in objective_criteria if not is_phase(c)], linear_limits)
+    plan += [item for item in _plan(route, {}, [], relaxed) if item.side == "high"]
     exclusions = _exclusions(recipe, materials)
     resolution = _resolution(value_criteria, point_components)
 
@@ -322,7 +333,8 @@ def compile_recipe(
     phase_search = None
     if at_equilibrium:
         assert route.assemblage is not None
-        if len(space.points) > 1 and not on_phases and not any(map(is_phase, value_criteria)):
+        wanted = {*windows, *recipe.objectives} & {*route.assemblage.criteria}
+        if len(space.points) > 1 and not wanted:
             variable = route.assemblage.temperature
             stage = next((k for k in route.stages if variable in (recipe.process.get(k) or ())), "")
             raise recipe.error(
@@ -334,11 +346,35 @@ def compile_recipe(
         for symbol, w in on_phases.items():
             rows.append(PhaseWindow(route.criteria[symbol], w, len(requirements)))
             requirements.append(Requirement(f"{symbol} {w.text} (equilibrium)", "require", symbol))
+        for grade, limit, criterion, unit in after:
+            lacking = missing_inputs(
+                {k: v for k, v in criterion.numerator.items() if not k.startswith(EQUILIBRIUM)},
+                point_components[0],
+                keys,
+            )
+            if lacking and (grade, criterion.symbol) in {(g, c.symbol) for g, _, c, _ in relaxed}:
+                continue  # the row before the search discards what must fail whatever is not known
+            if lacking:
+                skipped.append(f"{grade}: {criterion.symbol}: cannot be applied, not known for {'; '.join(lacking)}")
+                continue
+            w = _window(limit, unit)
+            rows.append(PhaseWindow(criterion, w, len(requirements)))
+            requirements.append(
+                Requirement(f"{grade}: {criterion.symbol} {_bounds(w)} (product)", "standard", criterion.symbol)
+            )
         values = tuple(
             (c, sign, res) if is_phase(c) else None
             for c, sign, res in zip(value_criteria, value_signs, resolution, strict=True)
         )
-        phase_search = PhaseSearch(Phases(route.assemblage, space.points), tuple(rows), values)
+        tolerance = float(space.parameters.get("temperature_tolerance", 0.0))  # type: ignore[arg-type]
+        phases = Phases(route.assemblage, space.points)
+        for p in range(len(space.points)):  # refused here, not in the middle of a search
+            for shift in dict.fromkeys((0.0, -tolerance, tolerance)):
+                try:
+                    phases.table(p, shift)
+                except WastelabError as exc:
+                    raise recipe.error(("process",), str(exc)) from None
+        phase_search = PhaseSearch(phases, tuple(rows), values, tolerance)
     return Program(
         recipe=recipe,
         route=route,
@@ -517,15 +553,28 @@ def _plan(
         guard(criterion)
         valid(criterion)
     for grade, limit, criterion, factor in limits:
-        acceptance = limit.acceptance()
-        w = Window(
-            None if acceptance.low is None else float(acceptance.low) * factor,
-            None if acceptance.high is None else float(acceptance.high) * factor,
-            acceptance.low_inclusive,
-            acceptance.high_inclusive,
-        )
-        window(f"{grade}: {criterion.symbol}", "standard", criterion, w)
+        window(f"{grade}: {criterion.symbol}", "standard", criterion, _window(limit, factor))
     return items
+
+
+def _window(limit: Limit, factor: float) -> Window:
+    """What a standard accepts, in the unit of the criterion."""
+    acceptance = limit.acceptance()
+    return Window(
+        None if acceptance.low is None else float(acceptance.low) * factor,
+        None if acceptance.high is None else float(acceptance.high) * factor,
+        acceptance.low_inclusive,
+        acceptance.high_inclusive,
+    )
+
+
+def _bounds(w: Window) -> str:
+    parts = []
+    if w.low is not None:
+        parts.append(f"{'>=' if w.low_inclusive else '>'} {w.low:g}")
+    if w.high is not None:
+        parts.append(f"{'<=' if w.high_inclusive else '<'} {w.high:g}")
+    return " and ".join(parts)
 
 
 def _integer_row(vector: FloatArray, terms: FloatArray, m: int, strict: bool) -> tuple[IntArray, int]:
@@ -610,7 +659,8 @@ def _need(
     forms = [criterion.numerator, criterion.denominator, *(c.form for c in criterion.validity)]
     names = dict.fromkeys(name for form in forms for name in form)
     if is_phase(criterion):
-        names = dict.fromkeys(OXIDES)
+        own = [n for n in names if not n.startswith(EQUILIBRIUM)]
+        names = dict.fromkeys([*own, *OXIDES, MASS])
     lacking = missing_inputs(dict.fromkeys(names, 1.0), components, materials)
     if lacking:
         raise recipe.error(
