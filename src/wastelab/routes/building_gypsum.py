@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..chemistry.criterion import MASS, Criterion
+from ..chemistry.formulas import molar_mass
 from ..chemistry.radioactivity import INDICES
 from ..simulate.atmosphere import ATMOSPHERES
 from ._calcining import ASSUMPTIONS, KINETICS, fate, variables
@@ -29,7 +30,10 @@ ATMOSPHERE = "gypsum_kettle"
 _STATES = {
     "hemihydrate": ("bassanite_alpha", "bassanite_beta", "bassanite"),
     "dihydrate": ("gypsum",),
+    "anhydrite_III": ("anhydrite_III",),
 }
+#: Mass of hemihydrate from soluble anhydrite, and of the water it takes up, per mass of it.
+_REHYDRATED = molar_mass("CaSO4(H2O)0.5") / molar_mass("CaSO4")
 _GAS = ATMOSPHERES[ATMOSPHERE]
 
 
@@ -63,7 +67,23 @@ def _state(symbol: str, component: str, name: str, name_zh: str) -> Criterion:
 
 STATES = {
     "hemihydrate": _state("hemihydrate", "hemihydrate", "calcium sulfate hemihydrate", "半水石膏(动力学计算)"),
-    "anhydrite": _state("anhydrite", "anhydrite", "anhydrite, soluble and insoluble", "无水石膏(动力学计算)"),
+    "anhydrite_III": _state(
+        "anhydrite_III", "anhydrite_III", "soluble anhydrite (anhydrite III)", "可溶性无水石膏 AIII(动力学计算)"
+    ),
+    "anhydrite": _state("anhydrite", "anhydrite", "insoluble anhydrite (anhydrite II)", "难溶无水石膏 AII(动力学计算)"),
+    "hemihydrate_aged": Criterion(
+        "hemihydrate_aged",
+        "hemihydrate once soluble anhydrite has taken up water from the air",
+        "wt%",
+        {"calcined:hemihydrate": 1.0, "calcined:anhydrite_III": _REHYDRATED},
+        {MASS: 1.0, "calcined:anhydrite_III": _REHYDRATED - 1.0},
+        KINETICS,
+        100.0,
+        "dry",
+        "陈化后半水石膏(动力学计算)",
+        (),
+        (*ASSUMPTIONS, "ageing in moist air turns all soluble anhydrite to hemihydrate and nothing else"),
+    ),
     "dihydrate": _state("dihydrate", "dihydrate", "gypsum left uncalcined", "残余二水石膏(动力学计算)"),
 }
 
