@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import CompositionError, FractionSumError, UnknownNameError, WastelabError
+from ..errors import CompositionError, FractionSumError, MissingDataError, UnknownNameError, WastelabError
 from ..units import parse
 
 if TYPE_CHECKING:
@@ -248,6 +249,19 @@ def _give(mix: Mix, of: Mapping[str, Mapping[str, float]]) -> None:
         old = known[name]
         new = replace(old, phases={k: Quantity(v, "wt%", typed) for k, v in phases.items()})
         mix.materials = {new if m is old else m: x for m, x in mix.materials.items()}
+
+
+@contextmanager
+def minerals_wanted() -> Iterator[None]:
+    """Says how minerals are typed, where a model lacks them."""
+    try:
+        yield
+    except MissingDataError as exc:
+        if "phases" not in str(exc):
+            raise
+        raise MissingDataError(
+            f"{exc} Here: --phases kaolinite=40 --phases quartz=35, or of one material --phases MATERIAL:kaolinite=40."
+        ) from None
 
 
 def gas_of(text: str | None) -> Atmosphere | None:

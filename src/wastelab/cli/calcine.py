@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ValidityError
 from ..i18n import pick_language, tr
-from ._mix import Mix, changes_of, gas_of, mix_options, read_mix, with_minerals
+from ._mix import Mix, changes_of, gas_of, minerals_wanted, mix_options, read_mix, with_minerals
 from ._results import (
     check_folder,
     console,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
 
+    from ..simulate.heating import TemperatureProgram
     from ..simulate.kinetic_fit.curves import Run
 
 #: What is less is not shown to people [wt%].
@@ -74,9 +75,9 @@ def calcine(
     as_json: bool,
     lang: str | None,
 ) -> int:
-    """Heat PARTS (materials with shares, or oxides in wt% with --phases) by a temperature program.
+    """Heat PARTS by a temperature program: mass, minerals, gas, heat.
 
-    Minerals decide what happens: those of the materials' records, a norm where there is one, or --phases.
+    PARTS are materials with shares, or oxides in wt% with --phases. Minerals decide what happens: those of the materials' records, a norm where there is one, or --phases.
 
     \b
     Example:  wastelab calcine coal_gangue/kaolinitic --program "10 K/min to 750 degC, hold 60 min" --out out/gangue
@@ -96,10 +97,11 @@ def calcine(
         raise click.UsageError("give --program, e.g. '10 K/min to 1250 degC, hold 30 min', or --measured FILE.")
     asked: Any = program if program is not None or curve is None else _program_of(curve)
     laws = {k: str(v) for k, v in changes_of(triplet, "--triplet").items()}
-    data = run(
-        mix.feed(), asked, gas_of(gas), phases=minerals, moisture=moisture, gas_flow=gas_flow, sample_mass=sample_mass,
-        finish=finish, triplets=_triplets(laws) or None,
-    )  # fmt: skip
+    with minerals_wanted():
+        data = run(
+            mix.feed(), asked, gas_of(gas), phases=minerals, moisture=moisture, gas_flow=gas_flow,
+            sample_mass=sample_mass, finish=finish, triplets=_triplets(laws) or None,
+        )  # fmt: skip
     against = None
     if curve is not None:
         clock = curve.time_s - curve.time_s[0]
@@ -150,10 +152,13 @@ def _measured(file: Path) -> Run:
     return curve
 
 
-def _program_of(curve: Run) -> tuple[Any, Any]:
+def _program_of(curve: Run) -> TemperatureProgram:
     """The measured program, thinned to what a furnace does between points of noise."""
+    from ..simulate.heating import TemperatureProgram
+
     keep = np.unique(np.linspace(0, curve.time_s.size - 1, min(curve.time_s.size, 400)).round().astype(int))
-    return curve.time_s[keep] - curve.time_s[0], curve.temperature_K[keep]
+    when, kelvin = curve.time_s[keep] - curve.time_s[0], curve.temperature_K[keep]
+    return TemperatureProgram(tuple(when.tolist()), tuple(kelvin.tolist()), f"the program of {curve.name}")
 
 
 def _triplets(laws: dict[str, str]) -> dict[str, Any]:

@@ -88,6 +88,8 @@ def equilibrium(
 
     language = pick_language(lang)
     check_folder(out)
+    if uncertainty is not None and seed is None:
+        raise click.UsageError("--uncertainty needs --seed, so that the result can be repeated: --seed 1.")
     mix = read_mix(parts, lab_dir, wet)
     wanted = temperatures_of(at, step)
     options: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..i18n import pick_language, tr
-from ._mix import Mix, changes_of, gas_of, mix_options, read_mix, with_minerals
+from ._mix import Mix, changes_of, gas_of, minerals_wanted, mix_options, read_mix, with_minerals
 from ._results import (
     check_folder,
     console,
@@ -33,6 +33,21 @@ _OF_KIND = {
     "rotary": ("target", "fuel_rate", "conversion", "fuel", "suppress", "cells"),
     "flash": ("conversion", "fuel", "d50", "spread", "blaine", "size", "moisture"),
     "muffle": ("program", "gas", "moisture"),
+}
+
+
+#: Of which one must be typed, and how.
+_GOALS = {
+    "rotary": (
+        ("target", "fuel_rate", "conversion"),
+        "one of --target '1450 degC' (highest bed temperature), --fuel-rate 0.12 (kg per kg dry feed) or --conversion "
+        "calcite=95%",
+    ),
+    "flash": (
+        ("d50", "blaine", "size"),
+        "the grain size once: --d50 '20 um', --blaine '350 m2/kg' or --size '5 um=100%'",
+    ),
+    "muffle": (("program",), "--program '10 K/min to 800 degC, hold 2 h'"),
 }
 
 
@@ -72,7 +87,9 @@ def kiln(
     lang: str | None,
     **given: Any,
 ) -> int:
-    """Heat PARTS (materials with shares, or --phases) in an equipment: temperatures, product, fuel, heat, CO2.
+    """Heat PARTS in an equipment: product, fuel, heat balance, CO2.
+
+    PARTS are materials with shares; or give the minerals of the feed by --phases.
 
     \b
     Example:  wastelab kiln --phases calcite=77 --phases kaolinite=10 --phases quartz=10 --phases hematite=3
@@ -96,7 +113,8 @@ def kiln(
     minerals = with_minerals(mix, phases)
     changes = changes_of(changed, "--set")
     _known(changes)
-    data = run(mix.feed(), equipment, phases=minerals, **options, **changes)
+    with minerals_wanted():
+        data = run(mix.feed(), equipment, phases=minerals, **options, **changes)
     from ..plotting.calcination import furnace_figure
     from ..plotting.kiln import kiln_profile
 
@@ -138,6 +156,9 @@ def _options(chosen: Preset, given: dict[str, Any]) -> dict[str, Any]:
         if name not in _OF_KIND[kind]:
             fits = " or ".join(k for k, names in _OF_KIND.items() if name in names)
             raise click.UsageError(f"--{name.replace('_', '-')} is for {fits} equipment; {chosen.id} is {kind}.")
+    goals = [k for k in _GOALS[kind][0] if k in typed]
+    if len(goals) != 1:
+        raise click.UsageError(f"{chosen.id}: give {_GOALS[kind][1]}.")
     if "conversion" in typed:
         named = changes_of([typed["conversion"]], "--conversion")
         (reaction, share), *_ = named.items()

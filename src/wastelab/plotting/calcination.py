@@ -187,14 +187,15 @@ def _steps(ax: Axes, data: xr.Dataset, x: FloatArray, names: list[str]) -> None:
         peaks.append((float(x[int(np.argmax(np.abs(rate)))]), name))
     low, high = float(data["dtg"].min()), max(float(data["dtg"].max()), 0.0)
     span = max(high - low, 1e-9)
-    level = 0
+    level = top = 0
     for number, (at, name) in enumerate(sorted(peaks)):
         near = number > 0 and at - sorted(peaks)[number - 1][0] < 0.14 * (x[-1] - x[0])
         level = level + 1 if near else 0
+        top = max(top, level)
         height = high + (0.12 + 0.15 * level) * span
         ax.plot([at, at], [low, height - 0.06 * span], color="#999999", linewidth=0.7, linestyle=":", zorder=1)
         ax.text(at, height, name, ha="center", va="center", fontsize=8, color="#333333")
-    ax.set_ylim(low - 0.06 * span, high + (0.24 + 0.15 * min(len(peaks), 4)) * span)
+    ax.set_ylim(low - 0.06 * span, high + (0.24 + 0.15 * top) * span)
 
 
 def furnace_figure(data: xr.Dataset, *, lang: str = DEFAULT, title: str = "") -> Figure:
