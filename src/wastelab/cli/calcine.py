@@ -77,7 +77,8 @@ def calcine(
 ) -> int:
     """Heat PARTS by a temperature program: mass, minerals, gas, heat.
 
-    PARTS are materials with shares, or oxides in wt% with --phases. Minerals decide what happens: those of the materials' records, a norm where there is one, or --phases.
+    PARTS are materials with shares, or oxides in wt% with --phases. Minerals decide what happens: those of the
+    materials' records, a norm where there is one, or --phases.
 
     \b
     Example:  wastelab calcine coal_gangue/kaolinitic --program "10 K/min to 750 degC, hold 60 min" --out out/gangue
