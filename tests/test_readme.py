@@ -61,7 +61,7 @@ def test_exactly_two_setup_commands():
 
 
 def test_recipe_of_the_docs(tmp_path):
-    (text,) = blocks((ROOT / "docs" / "recipes.md").read_text(encoding="utf-8"), "toml")
+    text, *_ = blocks((ROOT / "docs" / "recipes.md").read_text(encoding="utf-8"), "toml")
     file = tmp_path / "docs.toml"
     file.write_text(text, encoding="utf-8")
     assert prepare(file).space.candidates > 0

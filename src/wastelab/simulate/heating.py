@@ -176,7 +176,10 @@ def kelvin(value: str | float, what: str = "temperature") -> float:
     ------
     UnitError, ValidityError
     """
-    t = parse(value, "kelvin", what=what)
+    bare = str(value).strip()
+    if re.fullmatch(_NUMBER, bare):
+        raise UnitError(f'{what} = {value!r} has no unit; write "{bare} degC" or "{bare} K".')
+    t = parse(_spaced(value) if isinstance(value, str) else value, "kelvin", what=what)
     if not LOWEST_K <= t <= HIGHEST_K:
         raise ValidityError(
             f"{what} = {value!r}: {t - 273.15:g} degC is outside {LOWEST_K - 273.15:g} to {HIGHEST_K - 273.15:g} degC."
@@ -185,7 +188,7 @@ def kelvin(value: str | float, what: str = "temperature") -> float:
 
 
 def _kelvin(text: str, where: str) -> float:
-    return kelvin(_spaced(text), where)
+    return kelvin(text, where)
 
 
 def _spaced(text: str) -> str:
