@@ -2,7 +2,8 @@
 
 from .api import equilibrium
 from .diagram import phase_diagram
+from .notices import melt_warnings
 from .phases import PRESETS
 from .system import PhaseTable, System
 
-__all__ = ["PRESETS", "PhaseTable", "System", "equilibrium", "phase_diagram"]
+__all__ = ["PRESETS", "PhaseTable", "System", "equilibrium", "melt_warnings", "phase_diagram"]

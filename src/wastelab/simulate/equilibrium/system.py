@@ -42,6 +42,8 @@ _START = {
 TRACE = 1e-12
 #: Mixes up to which keeping assemblages does not pay.
 FEW = 16
+#: Largest number of linear programmes for the draws of one call.
+MOST_DRAWN = 2_000_000
 SULFUR = ("leave", "retain", "exchange")
 
 
@@ -290,29 +292,29 @@ class System:
         h = self._evaluate(temperature_K, "h")
         return np.where(np.isinf(h), np.nan, h)
 
-    def _evaluate(self, temperature_K: float, which: str) -> FloatArray:
+    def _evaluate(self, temperature_K: float, which: str, beyond: bool = False) -> FloatArray:
         arrays = self._arrays
         t = float(temperature_K)
         segment = np.maximum((arrays.t_low <= t).sum(axis=1) - 1, 0)
         coefficients = (arrays.g if which == "g" else arrays.h)[np.arange(len(segment)), segment]
         value = coefficients @ (g_basis(t) if which == "g" else h_basis(t))
-        inside = (t >= arrays.t_low[:, 0] - 1e-6) & (t <= arrays.t_max + 1e-6)
+        inside = (t >= arrays.t_low[:, 0] - 1e-6) & (t <= arrays.t_max + 1e-6) | beyond
         return np.where(inside, value, np.inf)
 
     @cached_property
     def _arrays(self) -> Any:
         return self.thermo.arrays()
 
-    def cost(self, temperature_K: ArrayLike) -> FloatArray:
+    def cost(self, temperature_K: ArrayLike, *, beyond: bool = False) -> FloatArray:
         """Cost of each column [J/mol], shape (n_col,) or (n_T, n_col): its G, less what it takes from the gas.
 
-        +inf for a phase outside the range of its data.
+        +inf for a phase outside the range of its data, unless they are continued `beyond` it.
         """
         t = np.asarray(temperature_K, dtype=np.float64)
         if t.ndim:
-            return np.array([self.cost(float(v)) for v in t])
+            return np.array([self.cost(float(v), beyond=beyond) for v in t])
         check_temperature(float(t))
-        g = self.gibbs(float(t))
+        g = self._evaluate(float(t), "g", beyond)
         outside = ~np.isfinite(g)
         out = self.combination @ np.where(outside, 0.0, g)
         out += GAS_CONSTANT * float(t) * np.array([c.mixing for c in self.columns])
@@ -453,14 +455,109 @@ class PhaseTable:
         ----------
         amount : array_like, shape (n, 12) or (n, n_row)
         shift : ndarray, shape (n, n_col)
-            [J/mol]
+            [J/mol]; `draw_shift` draws it from the uncertainty of the data.
         """
+        return self._perturbed(amount, shift, self.to_phase)
+
+    def draw_shift(self, draws: int, seed: int) -> FloatArray:
+        """Changes of the Gibbs energies of the columns, drawn from the uncertainty of the data, shape (draws, n_col).
+
+        Parameters
+        ----------
+        draws : int
+            About 100 for a standard deviation, 1000 for 5 % quantiles.
+        seed : int
+            The same seed gives the same draws at every temperature.
+
+        Returns
+        -------
+        ndarray, shape (draws, n_col)
+            [J/mol]. Normal, of each solid's `sigma_G`, constant over temperature; one deviate for all polymorphs of a
+            phase; gases and phases without a stated uncertainty are exact.
+        """
+        thermo = self.system.thermo
+        sigma = np.array([p.sigma_G or 0.0 if p.state != "gas" else 0.0 for p in thermo.values()])
+        names = list(dict.fromkeys(thermo.groups))
+        which = [names.index(g) for g in thermo.groups]
+        deviates = np.random.default_rng(seed).standard_normal((draws, len(names)))
+        return np.asarray((deviates[:, which] * sigma) @ self.system.combination.T)
+
+    def mineral_mass_draws(
+        self, amount: ArrayLike, minerals: Sequence[str], *, draws: int, seed: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """As `mineral_mass`, for each draw over the uncertainty of the data (see `draw_shift`).
+
+        Parameters
+        ----------
+        amount : array_like, shape (n, 12) or (n, n_row)
+            Elements [mol/kg dry mix] of a short list of mixes: every draw is solved anew, without the cache.
+        minerals : sequence of str
+        draws, seed : int
+
+        Returns
+        -------
+        (ndarray of shape (draws, n, n_minerals), ndarray of shape (draws, n), ndarray of shape (draws, n))
+            [kg/kg dry mix]. The same draws for every mix, so that differences between mixes keep their sense.
+
+        Raises
+        ------
+        ValidityError
+            For fewer than 2 draws or more than 2 000 000 equilibria.
+        """
+        b = self.system.take(amount)
+        if draws < 2 or draws * len(b) > MOST_DRAWN:
+            raise ValidityError(
+                f"{draws} draws of {len(b)} mixes: expected 2 draws or more, and at most {MOST_DRAWN:,} equilibria."
+            )
+        shift = self.draw_shift(draws, seed)
+        weight = self.mineral_weights(minerals)
+        out = np.array([self._perturbed(np.repeat(row[None, :], draws, axis=0), shift, weight) for row in b])
+        out = out.transpose(1, 0, 2)
+        return out[..., :-2], out[..., -2], out[..., -1]
+
+    def _perturbed(self, amount: ArrayLike, shift: FloatArray, weight: FloatArray) -> FloatArray:
         from .lp import solve
 
         A, cost, start = self.arrays
         result = solve(A, self.system.take(amount), cost + shift[:, self.usable], start)
         self._complete(result, None)
-        return self._sums(result, np.ascontiguousarray(self.to_phase[self.usable]))
+        return self._sums(result, np.ascontiguousarray(weight[self.usable]))
+
+    def warnings(self, amount: ArrayLike, labels: Sequence[Any] | None = None) -> list[list[str]]:
+        """What to know of each of a short list of mixes: melt, weak data, phases whose data end below, sulfides.
+
+        Parameters
+        ----------
+        amount : array_like, shape (n, 12) or (n, n_row)
+            Elements [mol/kg dry mix].
+        labels : sequence, optional
+            Names for errors.
+
+        Returns
+        -------
+        list of list of str
+            One list for each mix; empty where there is nothing to say.
+        """
+        from .notices import beyond_range, melt_fallback, melt_texts, range_text, sulfide_texts, weak_texts
+
+        system, thermo = self.system, self.system.thermo
+        b = self.system.take(amount)
+        result = self.solve(b, labels)
+        weight = system.combination * np.array([p.molar_mass / 1e3 for p in thermo.values()])
+        weight[[c.kind == "gas" for c in system.columns]] = 0.0
+        mass = self._sums(result, np.ascontiguousarray(weight[self.usable]))
+        total = mass.sum(axis=1, keepdims=True)
+        mass = mass / np.where(total > 0, total, 1.0)
+        t = np.array([self.temperature_K])
+        out = []
+        for i, row in enumerate(mass):
+            here = {name: np.array([[row[k]]]) for k, name in enumerate(thermo.names) if row[k] != 0}
+            texts = melt_texts(here, t) + melt_fallback(here, t)
+            texts += weak_texts(thermo, system.solutions, here) + sulfide_texts(here)
+            for phase in beyond_range(self, b[i : i + 1], result.dual[i : i + 1]):
+                texts.append(range_text(system, phase, [self.temperature_K], 1, 1))
+            out.append(texts)
+        return out
 
     def mineral_mass(
         self, amount: ArrayLike, minerals: Sequence[str]

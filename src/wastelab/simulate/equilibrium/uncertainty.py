@@ -13,16 +13,12 @@ from ...chemistry.formulas import atoms, molar_mass
 from ...errors import ValidityError
 from ..charge import ELEMENTS, LOSS, Charge
 from .result import WORTH
-from .system import PhaseTable
+from .system import MOST_DRAWN, PhaseTable
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FloatArray = NDArray[np.float64]
-
-#: Largest number of linear programmes for one call.
-MOST = 2_000_000
-
 
 def add_uncertainty(data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTable], draws: int, seed: int) -> None:
     """Add standard deviations and probabilities of the phases.
@@ -45,19 +41,14 @@ def add_uncertainty(data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTabl
     """
     system = tables[0].system
     thermo = system.thermo
-    if draws * charge.n * len(tables) > MOST:
+    if draws * charge.n * len(tables) > MOST_DRAWN:
         raise ValidityError(
-            f"{draws} draws of {charge.n} mixes at {len(tables)} temperatures are more than {MOST:,} equilibria; take "
-            "fewer draws or mixes at a time."
+            f"{draws} draws of {charge.n} mixes at {len(tables)} temperatures are more than {MOST_DRAWN:,} equilibria; "
+            "take fewer draws or mixes at a time."
         )
-    rng = np.random.default_rng(seed)
     solids = [p for p in thermo.values() if p.state != "gas"]
-    sigma = np.array([p.sigma_G or 0.0 if p.state != "gas" else 0.0 for p in thermo.values()])
-    names = list(dict.fromkeys(p.group for p in thermo.values()))
-    which = [names.index(p.group) for p in thermo.values()]
-    deviates = rng.standard_normal((draws, len(names)))  # the same at every temperature and for every mix
-    shift = deviates[:, which] * sigma
-    moved = shift @ system.combination.T
+    moved = tables[0].draw_shift(draws, seed)  # the same at every temperature and for every mix
+    rng = np.random.default_rng([seed, 1])
     mixes = [_drawn(charge, i, rng, draws) for i in range(charge.n)]
     shape = (charge.n, len(tables), len(system.phases))
     deviation, chance, low, high = (np.zeros(shape) for _ in range(4))
