@@ -313,6 +313,48 @@ def test_aluminate_clinker_holds_c12a7_and_ca(thermo):
     assert found["CA"] > 30 and found["C12A7"] > 5 and "C3A" not in found
 
 
+#: Triangles of solid phases of the system CaO-Al2O3-SiO2 with the temperature [K] at which each melts (Rankin and
+#: Wright 1915; Muan and Osborn 1965; from memory).
+TRIANGLES = [
+    (("CaO", "Ca3SiO5", "Ca3Al2O6"), 1728),
+    (("Ca3SiO5", "Ca2SiO4", "Ca3Al2O6"), 1728),
+    (("Ca2SiO4", "Ca3Al2O6", "Ca12Al14O33"), 1608),
+    (("Ca2SiO4", "Ca12Al14O33", "CaAl2O4"), 1608),
+    (("Ca2SiO4", "CaAl2O4", "Ca2Al2SiO7"), 1653),
+    (("CaAl2O4", "CaAl4O7", "Ca2Al2SiO7"), 1773),
+    (("CaSiO3", "CaAl2Si2O8", "Ca2Al2SiO7"), 1538),
+    (("CaSiO3", "Ca3Si2O7", "Ca2Al2SiO7"), 1583),
+    (("Ca3Si2O7", "Ca2SiO4", "Ca2Al2SiO7"), 1583),
+    (("SiO2", "CaSiO3", "CaAl2Si2O8"), 1443),
+    (("SiO2", "Al6Si2O13", "CaAl2Si2O8"), 1618),
+]
+
+
+@pytest.mark.parametrize(("phases", "melts"), TRIANGLES)
+def test_triangles_of_lime_alumina_and_silica(thermo, phases, melts):
+    """A mix of equal masses keeps its three phases just below the temperature at which they melt."""
+    mix = clinker({formula: 100 / 3 for formula in phases})
+    found = assemblage(thermo, mix, melts - 5.0, CLEAN)
+    expected = {tuple(sorted(atoms(formula).items())) for formula in phases}
+    by_group = {p.group: tuple(sorted(p.elements.items())) for p in thermo.values()}
+    assert {by_group[group] for group in found} == expected
+    assert list(found.values()) == pytest.approx([100 / 3] * 3, abs=0.1)
+
+
+@pytest.mark.parametrize("temperature", [1300.0, 1473.0, 1573.0, 1600.0])
+def test_mayenite_and_gehlenite_do_not_coexist(thermo, temperature):
+    """CaO 50, SiO2 12, Al2O3 38: belite and aluminates, by the norm of its triangle."""
+    found = assemblage(thermo, {"CaO": 50.0, "SiO2": 12.0, "Al2O3": 38.0}, temperature, CLEAN)
+    assert found == pytest.approx({"C2S": 34.4, "C12A7": 33.1, "CA": 32.5}, abs=0.3)
+
+
+def test_belite_yeelimite_meal_holds_no_gehlenite_beside_free_aluminate(thermo):
+    """Neither gehlenite nor its aluminates replace ye'elimite up to 1300 degC in kiln gas."""
+    oxides = clinker({"Ca4Al6SO16": 30, "Ca2SiO4": 50, "Ca4Al2Fe2O10": 20})
+    for temperature in (1473.0, 1523.0, 1573.0):
+        assert assemblage(thermo, oxides, temperature, GAS)["yeelimite"] == pytest.approx(30, abs=1)
+
+
 def test_phases_that_are_metastable_never_win(thermo):
     clay = {"Al2O3": 45.9, "SiO2": 54.1}
     for t in (400.0, 800.0, 1100.0, 1249.0):
@@ -430,6 +472,6 @@ def test_reactions(thermo):
 def test_table_and_subset(thermo):
     table = thermo.table()
     assert len(table) == len(thermo) > 100
-    assert "dH -10 kJ/mol" in table.loc["yeelimite", "adjusted"]
+    assert "dH -8 kJ/mol" in table.loc["yeelimite", "adjusted"]
     part = thermo.subset(["lime", "quartz"])
     assert part.matrix(["Ca", "Si", "O"]).tolist() == [[1, 0, 1], [0, 1, 2]]
