@@ -134,8 +134,8 @@ def test_ranges(thermo):
     short = {p.name: p.T_max for p in thermo.values() if p.T_max < 1800.0}
     assert short == {
         "gypsum": 450.0, "bassanite_alpha": 450.0, "bassanite_beta": 450.0, "gibbsite": 600.0, "boehmite": 900.0,
-        "hydrogarnet": 700.0, "portlandite": 1000.0, "metakaolinite": 1250.0, "anhydrite_III": 800.0, "FeSO4": 1200.0, "Fe2(SO4)3": 1200.0,
-        "NaFeO2": 1620.0,
+        "hydrogarnet": 700.0, "portlandite": 1000.0, "metakaolinite": 1250.0, "anhydrite_III": 800.0,
+        "FeSO4": 1200.0, "Fe2(SO4)3": 1200.0, "NaFeO2": 1620.0,
     }  # fmt: skip
     assert all(p.T_min == T0 for p in thermo.values())
     with pytest.raises(ValidityError, match=r"gypsum: data hold from 298\.15 to 450 K, asked for 500 K"):
@@ -333,7 +333,7 @@ TRIANGLES = [
 @pytest.mark.parametrize(("phases", "melts"), TRIANGLES)
 def test_triangles_of_lime_alumina_and_silica(thermo, phases, melts):
     """A mix of equal masses keeps its three phases just below the temperature at which they melt."""
-    mix = clinker({formula: 100 / 3 for formula in phases})
+    mix = clinker(dict.fromkeys(phases, 100 / 3))
     found = assemblage(thermo, mix, melts - 5.0, CLEAN)
     expected = {tuple(sorted(atoms(formula).items())) for formula in phases}
     by_group = {p.group: tuple(sorted(p.elements.items())) for p in thermo.values()}

@@ -8,7 +8,8 @@ import pytest
 from wastelab.errors import DatasetError, ValidityError
 from wastelab.provenance import Evidence
 from wastelab.reference import thermo_report as report
-from wastelab.reference.thermochemistry import COLUMNS, adjustments, phase_groups, phase_names, thermochemistry
+from wastelab.reference.phase_bounds import enthalpy_fault
+from wastelab.reference.thermochemistry import COLUMNS, adjustments, phase_groups, phase_names, sets, thermochemistry
 
 DOCS = Path(__file__).parents[2] / "docs" / "thermochemistry.md"
 HEAD = ("id", *COLUMNS, "source", "evidence", "licence")
@@ -66,16 +67,39 @@ def test_a_user_phase_replaces_the_shipped_one_without_its_adjustments(tmp_path)
         phase.gibbs(1200.0)
 
 
+def test_bounds_hold_for_every_shipped_set_and_leave_room():
+    """No value of any source is refused; joules in the column of kilojoules and a lost sign nearly always are."""
+    refused = 0
+    rows = [(name, set_name) for name, found in sets().items() for set_name in found]
+    for name, set_name in rows:
+        phase = thermochemistry(choose={name: set_name}, adjusted=False)[name]
+        assert enthalpy_fault(phase.elements, phase.dHf298 / 1e3) == "", (name, set_name)
+        refused += bool(enthalpy_fault(phase.elements, -phase.dHf298 / 1e3))
+        refused += bool(enthalpy_fault(phase.elements, phase.dHf298))
+    assert len(rows) > 150 and refused > 1.85 * len(rows)
+
+
+def test_a_phase_of_another_substance_is_refused_in_an_own_folder(data_root):
+    write(data_root, {**ROW, "phase": "calcite", "formula": "CaSiO3"}, name="mine.csv")
+    with pytest.raises(DatasetError, match=r"mine.csv, line 2, column formula: 'CaSiO3', but calcite is CaCO3"):
+        thermochemistry()
+
+
+def test_the_same_substance_written_another_way_is_taken(tmp_path):
+    file = write(tmp_path, {**ROW, "phase": "portlandite", "formula": "CaO2H2", "dHf298": "-985"})
+    assert thermochemistry(file)["portlandite"].formula == "CaO2H2"
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     assert thermochemistry(write(tmp_path, ROW))["x"].S298 == 80.0
     assert thermochemistry(write(tmp_path, {**ROW, "S298": "81.25"}))["x"].S298 == 81.25
 
 
 def test_a_folder_of_own_data(data_root):
-    write(data_root, {**ROW, "phase": "C3S_R", "formula": "Ca3SiO5"}, name="mine.csv")
+    write(data_root, {**ROW, "phase": "C3S_R", "formula": "Ca3SiO5", "dHf298": "-2930", "cp_a": "180"}, name="mine.csv")
     (data_root / "names.toml").write_text('[phases]\nC3S_R = { name = "own alite", group = "C3S" }\n', encoding="utf-8")
     thermo = thermochemistry()
-    assert thermo["C3S_R"].dHf298 == -1630e3 and not thermo["C3S_R"].adjustments  # shipped ones are for shipped rows
+    assert thermo["C3S_R"].dHf298 == -2930e3 and not thermo["C3S_R"].adjustments  # shipped ones are for shipped rows
     assert thermo["C3S_M3"].adjustments
     assert phase_names()["C3S_R"].name == "own alite" == phase_names()["C3S_R"].name_zh
     (data_root / "adjustments.toml").write_text(
@@ -83,7 +107,7 @@ def test_a_folder_of_own_data(data_root):
         encoding="utf-8",
     )
     assert adjustments()["C3S_R"][0].dH == 2.0
-    assert thermochemistry()["C3S_R"].dHf298 == -1628e3
+    assert thermochemistry()["C3S_R"].dHf298 == -2928e3
 
 
 BAD_ROWS = [
@@ -94,7 +118,21 @@ BAD_ROWS = [
     ({"cp_a": "-100"}, r"line 2, column cp_a: Cp is .* at 298 K; expected a positive value"),
     ({"sigma_G": "-1"}, r"line 2, column sigma_G: -1 kJ/mol is negative"),
     ({"dHtr": "-3"}, r"line 2, column dHtr: -3 J/mol is negative"),
-    ({"state": "glass"}, r"line 2, column state: 'glass' is not one of solid, liquid, gas"),
+    ({"state": "glass"}, r"line 2, column state: 'glass' is not one of solid, gas"),
+    ({"state": "liquid"}, r"line 2, column state: 'liquid': melts .* last segment, with the heat of melting as dHtr"),
+    ({"dHf298": "-1630000"}, r"line 2, column dHf298: -1.63e\+06 kJ/mol is .* fit with .*: J instead of kJ"),
+    ({"dHf298": "1630"}, r"line 2, column dHf298: 1630 kJ/mol is .* from the elements.*: the sign"),
+    ({"dHf298": "-389.6"}, r"line 2, column dHf298: -389.6 kJ/mol is .*: kcal"),
+    ({"dHf298": "-163"}, r"line 2, column dHf298: -163 kJ/mol is \+276.6 kJ per mole of atoms .*, -2296 to -1246"),
+    ({"S298": "0.08"}, r"line 2, column S298: 0.08 J/\(mol K\) is outside 20 to 300"),
+    ({"S298": "8000"}, r"line 2, column S298: 8000 J/\(mol K\) is outside 20 to 300"),
+    ({"cp_a": "0.1", "cp_b": "1e-4", "cp_c": "0"}, r"line 2, column cp_a: Cp is 0.1298 .* expected 20 to 400"),
+    ({"cp_e": "1"}, r"line 2, column cp_a: Cp is .* at 298 K; .* the powers of T that they belong to"),
+    ({"T_max": "1e5"}, r"line 2, column T_max: 100000 K is above 6000 K"),
+    ({"sigma_G": "1250"}, r"line 2, column sigma_G: 1250 kJ/mol is above 200; expected kJ/mol, not J/mol"),
+    ({"formula": "Li2SiO3"}, r"line 2, column formula: Li2SiO3 holds Li; the set covers Ca, .* Leave the phase out"),
+    ({"formula": "Si3N4"}, r"line 2, column formula: Si3N4 holds N; the set covers"),
+    ({"phase": "quartz", "formula": "Al2SiO5"}, r"line 2, column formula: 'Al2SiO5', but quartz is SiO2 in phases.csv"),
     ({"state": "gas"}, r"line 2, column phase: 'x', state 'gas': gases, and only they, end in '\(g\)'"),
     ({"formula": "Ca2(SiO4"}, r"line 2, column formula: 'Ca2\(SiO4' is not a chemical formula"),
     ({"T_min": "200"}, r"line 2, column T_min: 200 K is below the reference temperature"),

@@ -36,6 +36,36 @@ def test_anhydrite_in_water_lies_in_the_published_range():
     assert 38 < ds["to_anhydrite"].item() < 60
 
 
+def test_alpha_hemihydrate_in_water_at_97_degc():
+    # Posnjak, Am. J. Sci. 35A (1938): 97 degC in water, the textbook value (from memory); beta is metastable to alpha
+    alpha = g.transition_in_water()["to_hemihydrate"].item()
+    assert alpha == pytest.approx(97.0, abs=2.0)
+    thermo = thermochemistry()
+    kelvin = alpha + 273.15
+    vapour = 8.31446261815324 * kelvin * np.log(float(g.wagner_pruss(alpha)))
+    liquid = float(thermo["H2O(g)"].gibbs(kelvin)) + vapour  # water at its own vapour pressure, activity 1
+    drive = float(thermo["bassanite_alpha"].gibbs(kelvin)) + 1.5 * liquid - float(thermo["gypsum"].gibbs(kelvin))
+    assert drive == pytest.approx(0.0, abs=1e-3)
+    assert g.transition_in_water(form="beta")["to_hemihydrate"].item() > alpha + 20
+
+
+def test_hemihydrates_in_steam_of_one_bar_and_their_difference():
+    # 1 bar of water vapour: 370 to 385 K (practice of the kettle); beta less stable than alpha by about 2 kJ/mol
+    for form in ("alpha", "beta"):
+        assert 370 <= g.hemihydrate_window(1.0, form=form)["dehydration"].item() + 273.15 <= 385
+    thermo = thermochemistry()
+    for t in (320.0, 370.0, 400.0):
+        assert 1.8e3 <= float(thermo["bassanite_beta"].gibbs(t) - thermo["bassanite_alpha"].gibbs(t)) <= 2.3e3
+
+
+@pytest.mark.parametrize(("degC", "bar"), [(125.0, 0.03), (160.0, 0.14)])
+def test_vapour_pressure_over_hemihydrate_and_soluble_anhydrite(degC, bar):
+    # as the shipped values had it before the hemihydrates were placed: beta and AIII moved together
+    kelvin = degC + 273.15
+    drive = thermochemistry().reaction_gibbs({"bassanite_beta": -1, "anhydrite_III": 1, "H2O(g)": 0.5}, kelvin)
+    assert np.exp(-float(drive) / (0.5 * 8.31446261815324 * kelvin)) == pytest.approx(bar, rel=0.03)
+
+
 def test_state_agrees_with_the_window():
     window = g.hemihydrate_window(0.2)
     edge = window["dehydration"].item()

@@ -26,7 +26,8 @@ FloatArray = NDArray[np.float64]
 
 T0 = 298.15  #: reference temperature [K]
 GAS_CONSTANT = 8.31446261815324  #: [J/(mol K)], exact since 2019
-STATES = ("solid", "liquid", "gas")
+#: A melt of one component is the last segment of its solid.
+STATES = ("solid", "gas")
 
 
 def g_basis(temperature_K: ArrayLike) -> FloatArray:
@@ -81,7 +82,7 @@ class Phase:
     Attributes
     ----------
     name, formula : str
-    state : {"solid", "liquid", "gas"}
+    state : {"solid", "gas"}
     segments : tuple of Segment
     dHf298, S298 : float
         Enthalpy of formation [J/mol] and entropy [J/(mol K)], adjustments included.

