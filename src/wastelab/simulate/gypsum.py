@@ -100,7 +100,8 @@ def hemihydrate_window(
     -----
     Hemihydrate is metastable to anhydrite II at all these temperatures; plaster exists because anhydrite II forms
     slowly. Where it over-burns is a matter of rate (see the kinetics of calcination). Beta hemihydrate gives soluble
-    anhydrite above 125 degC at 0.03 bar and 160 degC at 0.14 bar of water (data from memory). Measure the phases of the product (`phase_analysis`).
+    anhydrite above 125 degC at 0.03 bar and 160 degC at 0.14 bar of water (data from memory). Measure the phases of the
+    product (`phase_analysis`).
     """
     p = np.atleast_1d(array_within(water_pressure, 1e-6, 20.0, "water_pressure", "bar"))
     set_ = thermo or thermochemistry()
