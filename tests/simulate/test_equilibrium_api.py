@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,13 @@ from wastelab.errors import (
     UnknownNameError,
     ValidityError,
 )
+from wastelab.reference.melting import melting_points
 from wastelab.reference.thermochemistry import GAS_CONSTANT, thermochemistry
 from wastelab.simulate.atmosphere import ATMOSPHERES, as_atmosphere
 from wastelab.simulate.charge import ELEMENTS, as_charge
-from wastelab.simulate.equilibrium import System, equilibrium
+from wastelab.simulate.equilibrium import System, equilibrium, melt_warnings
 from wastelab.simulate.equilibrium.lp import solve
+from wastelab.simulate.equilibrium.notices import names_of
 
 MASS = np.array([molar_mass(e) for e in ELEMENTS]) / 1e3
 MEAL = {
@@ -240,9 +243,7 @@ def test_sulfur_leaves_stays_or_is_taken_up():
     assert float(stay["gas_released"].sel(gas="SO2")) == pytest.approx(0.0, abs=1e-12)
     assert float(stay["gas_pressure"].sel(species="SO2")) > 1e-3
     assert "sulfur='retain'" in stay.attrs["warnings"]
-    silent = equilibrium(mix, "1250 degC", {"O2": "5 %"})
-    assert float(silent["gas_released"].sel(gas="SO2")) == pytest.approx(0.0, abs=1e-12)
-    assert "names no SO2" in silent.attrs["warnings"]
+    assert "p(SO2)" not in leave.attrs["warnings"]  # the user named it
     none = equilibrium(lime, "900 degC", gas)
     assert float(none["mineral_fraction"].sel(mineral="CaSO4")) == 0
     taken = equilibrium(lime, "900 degC", gas, sulfur="exchange")
@@ -286,10 +287,189 @@ def test_heat_is_a_function_of_state():
     assert float(ds["heat_required"][0]) == pytest.approx(0.0, abs=1e-6)
 
 
+def test_sulfur_of_a_gas_that_names_none_leaves_to_a_trace():
+    """SO2 that nobody named is a trace, as CO2 and H2O are: sulfates do not last to 1 bar of it."""
+    sulfate = {"CaO": 41.2, "SO3": 58.8}
+    for gas in (None, "nitrogen", {"O2": "5 %"}, {"CO": "5 %", "CO2": "45 %"}):
+        ds = equilibrium(sulfate, "1500 degC", gas)
+        assert float(ds["mineral_fraction"].sel(mineral="CaSO4")) == 0
+        assert float(ds["gas_pressure"].sel(species="SO2")) <= 1e-6 * (1 + 1e-9)
+        assert "p(SO2) was taken as 1e-06 bar" in ds.attrs["warnings"]
+    assert "the preset 'air'" in equilibrium(sulfate, "1500 degC").attrs["warnings"]
+    assert "names none" in equilibrium(sulfate, "1500 degC", {"O2": "5 %"}).attrs["warnings"]
+    kept = equilibrium(sulfate, "1400 degC", sulfur="retain")
+    assert float(kept["mineral_fraction"].sel(mineral="CaSO4")) > 0.99
+    assert (
+        "was taken as 0.001 bar (that of the preset 'rotary_kiln')"
+        in equilibrium(sulfate, "1400 degC", "rotary_kiln").attrs["warnings"]
+    )
+    assert "SO2" not in equilibrium({"CaO": 60, "SiO2": 40}, "1400 degC").attrs["warnings"]
+
+
 def test_heat_is_not_given_where_minerals_do_not_fit():
-    ds = equilibrium({"CaO": 60, "SiO2": 40}, "1000 degC", reactants={"quartz": 100.0})
+    mix = {"CaO": 60, "SiO2": 40}
+    with pytest.raises(CompositionError, match=r"Ca 0 against 42\.9 wt%"):
+        equilibrium(mix, "1000 degC", reactants={"quartz": 100.0})
+    own = replace(as_charge(mix), phases={"quartz": 100.0})  # as a Material brings them
+    ds = equilibrium(own, "1000 degC")
     assert "heat_of_reaction" not in ds
     assert "minerals of the mix hold" in ds.attrs["warnings"]
+    nobody = equilibrium(replace(as_charge(mix), phases={"illite": 100.0}), "1000 degC")
+    assert "no phase 'illite'" in nobody.attrs["warnings"]
+
+
+def test_melt_is_told_by_what_is_present():
+    """Cases of ash, ferrite pellet and reduced gangue below 1327 degC; clinker has its own sentence."""
+    ash = equilibrium({"SiO2": 68, "Al2O3": 16, "K2O": 8, "Na2O": 4, "CaO": 2, "Fe2O3": 2}, "1300 degC")
+    first = ash.attrs["warnings"].split("\n")[0]
+    assert "leucite" in first
+    assert "at 950 degC" in first
+    assert "Portland" not in ash.attrs["warnings"]
+    ferrite = equilibrium({"CaO": 35, "Fe2O3": 65}, "1300 degC").attrs["warnings"]
+    assert "CF melts in part at 1216 degC" in ferrite
+    assert "melt" not in equilibrium({"CaO": 35, "Fe2O3": 65}, "1150 degC").attrs["warnings"]
+    gas = {"CO": "20 %", "CO2": "20 %"}
+    gangue = equilibrium(
+        {"SiO2": 50, "Al2O3": 20, "Fe2O3": 10, "K2O": 4, "Na2O": 3, "CaO": 8, "MgO": 5}, "1250 degC", gas
+    )
+    assert "fayalite" in gangue.attrs["warnings"]
+    clinker = equilibrium({"CaO": 66.6, "SiO2": 21.5, "Al2O3": 5.2, "Fe2O3": 2.8}, "1450 degC", suppress="portland")
+    assert "20 to 30 % of a Portland clinker" in clinker.attrs["warnings"]
+    plain = equilibrium({"Al2O3": 60.0, "MgO": 40.0}, "1400 degC")  # no row applies to spinel
+    assert plain.attrs["warnings"].count("no row of the table") == 1
+
+
+def test_melt_warnings_by_names_and_amounts():
+    (text,) = melt_warnings(["leucite", "quartz"], 1573.0)
+    assert text.startswith("leucite + SiO2 begin to melt at 990 degC (eutectic")
+    assert "[memory]" in text
+    assert melt_warnings(["leucite", "quartz"], 1200.0) == []
+    assert melt_warnings({"leucite": 0.3, "quartz": 1e-4}, 1573.0) == []
+    rich, poor = {"albite": 0.3, "anorthite": 0.01}, {"albite": 0.05, "anorthite": 0.3}
+    assert "1145 degC" in melt_warnings(rich, 1450.0)[0]
+    assert melt_warnings(poor, 1450.0) == []
+    # the lower of two that hold the same minerals is told once
+    assert len(melt_warnings({"fayalite": 0.2, "quartz": 0.2}, 1500.0)) == 1
+
+
+def test_melting_points_are_read_with_their_source(tmp_path, monkeypatch):
+    rows = melting_points()
+    assert len({(r.minerals, tuple(r.share.items())) for r in rows}) == len(rows)
+    names = {n for p in thermochemistry().values() for n in names_of(p.name)}
+    assert {m for r in rows for m in r.minerals} <= names
+    assert all(r.source.text and 700 < r.temperature_K < 1850 for r in rows)
+    folder = tmp_path / "datasets" / "equilibrium"
+    folder.mkdir(parents=True)
+    for line, words in (
+        ('minerals = []', "minerals"), ('minerals = ["x"]\nT_degC = "a"', "T_degC"),
+        ('minerals = ["x"]\nT_degC = 900\nkind = "odd"', "kind"), ('mineral = ["x"]', "Did you mean 'minerals'"),
+        ('minerals = ["x"]\nT_degC = 900\nkind = "eutectic"\nsource = ""', "source"),
+        ('minerals = ["x"]\nT_degC = 900\nkind = "eutectic"\nsource = "s"\nevidence = "e"', "evidence"),
+        ('minerals = ["x"]\nT_degC = 900\nkind = "eutectic"\nsource = "s"\nevidence = "memory"\nof = "a"', "of"),
+        ('minerals = ["x"]\nT_degC = 900\nkind = "eutectic"\nsource = "s"\nevidence = "memory"\nshare = {y = 1}',
+         "share"),
+    ):  # fmt: skip
+        (folder / "melting.toml").write_text(f"[[melt]]\n{line}\n")
+        monkeypatch.setenv("WASTELAB_DATA", str(tmp_path))
+        with pytest.raises(DatasetError, match=words):
+            melting_points.__wrapped__()
+
+
+def test_a_phase_whose_data_end_is_missed_aloud():
+    """Sodium ferrite has data to 1620 K; above, it is left out and the assemblage jumps."""
+    mix = {"Na2O": 38.8 * 0.9, "Fe2O3": 61.2 * 0.9, "SiO2": 10.0}
+    below, above = (equilibrium(mix, t) for t in ("1340 degC", "1360 degC"))
+    assert float(below["mineral_fraction"].sel(mineral="NaFeO2")) > 0.5
+    assert "left out" not in below.attrs["warnings"]
+    assert "NaFeO2" not in above["phase"].values or float(above["phase_fraction"].sel(phase="NaFeO2")) == 0
+    assert "NaFeO2 is left out at 1360 degC because its data hold from 25 to 1347 degC" in above.attrs["warnings"]
+    several = equilibrium(pd.DataFrame([mix, {"CaO": 60.0, "SiO2": 40.0}]).fillna(0.0), ["1360 degC", "1400 degC"])
+    assert "1360 to 1400 degC" in several.attrs["warnings"]
+    assert "in 1 of 2 mixes" in several.attrs["warnings"]
+    assert "left out" not in equilibrium(BRICK, "1100 degC").attrs["warnings"]
+
+
+def test_fired_clay_points_to_kinetics():
+    clay = {"SiO2": 60.0, "Al2O3": 32.0, "MgO": 4.0, "K2O": 1.0, "LOI": 3.0}
+    assert "wastelab.calcine" in equilibrium(clay, "800 degC").attrs["warnings"]
+    assert "wastelab.calcine" not in equilibrium(clay, "1200 degC").attrs["warnings"]
+    assert "wastelab.calcine" not in equilibrium({"CaO": 60, "SiO2": 40}, "800 degC").attrs["warnings"]
+
+
+def test_too_much_without_data_is_refused():
+    mix = {"CaO": 50, "SiO2": 10, "P2O5": 40}
+    with pytest.raises(ValidityError, match=r"P2O5 \(40 wt%\).*allow_set_aside"):
+        equilibrium(mix, "1300 degC")
+    ds = equilibrium(mix, "1300 degC", allow_set_aside=True)
+    assert "binds about 3 CaO" in ds.attrs["warnings"]
+    assert float(ds["mineral_fraction"].sum()) == pytest.approx(1.0, abs=1e-12)
+    assert float(ds["mineral_fraction"].sel(mineral="set_aside")) == pytest.approx(0.4, abs=1e-9)
+    assert float(ds["product_fraction"].sum()) == pytest.approx(0.6, abs=1e-9)
+    small = equilibrium({"CaO": 60, "SiO2": 36, "P2O5": 2, "SrO": 2}, "1300 degC")
+    assert "SrO set aside" in small.attrs["warnings"]
+    with pytest.raises(ValidityError, match="mix 'b'"):
+        equilibrium(pd.DataFrame({"CaO": [60, 50], "SiO2": [40, 40], "MnO": [0, 10]}, index=["a", "b"]), "1000 degC")
+
+
+def test_many_mixes_at_once_equal_one_by_one():
+    """Without solutions exactly; with them within 1 wt% in almost all mixes, at the pseudo-phases' compositions."""
+    rng = np.random.default_rng(4)
+    names = ("CaO", "SiO2", "Al2O3", "Fe2O3", "MgO", "Na2O", "K2O", "SO3")
+    rows = 100 * rng.dirichlet([6, 3, 2, 1, 0.5, 0.2, 0.2, 1], size=60)
+    mixes = xr.DataArray(rows, dims=("mix", "oxide"), coords={"oxide": list(names)})
+    hot = ["1000 degC", "1250 degC"]
+    for solutions, far in ((False, 1e-9), (True, 0.04)):
+        one = equilibrium(mixes, hot, KILN, solutions=solutions, refine=True)
+        many = equilibrium(mixes, hot, KILN, solutions=solutions, refine=False)
+        assert many.attrs["refined"] == str(not solutions).lower()
+        assert set(many["phase"].values) <= set(one["phase"].values)
+        assert "affinity" not in many
+        same = one.sel(phase=many["phase"].values, mineral=many["mineral"].values)
+        for name in ("phase_fraction", "product_fraction", "mineral_fraction", "mass_loss", "gas_released"):
+            assert many[name].values == pytest.approx(same[name].values, abs=far), name
+        absent = ~np.isin(one["phase"].values, many["phase"].values)
+        assert float(one["phase_fraction"].values[..., absent].max(initial=0.0)) < far
+        assert many["mineral_fraction"].sum("mineral").values == pytest.approx(1.0, abs=1e-9)
+        if not solutions:
+            for name in ("enthalpy", "heat_content", "phase_amount", "element_potential", "gas_pressure"):
+                assert many[name].values == pytest.approx(same[name].values, rel=1e-7, abs=1e-7, nan_ok=True), name
+        else:
+            off = np.abs(many["mineral_fraction"].values - same["mineral_fraction"].values).max(axis=2)
+            assert np.quantile(off, 0.98) < 0.01
+            x = many["solution_composition"].values, one["solution_composition"].values
+            assert np.nanmax(np.abs(x[0] - x[1])) < 0.03
+            assert "65 fixed compositions" in many.attrs["warnings"]
+    assert equilibrium(mixes, hot, KILN).attrs["refined"] == "true"
+    big = mixes.isel(mix=rng.integers(0, 60, 2001))
+    assert equilibrium(big, "1250 degC", KILN).attrs["refined"] == "false"
+
+
+def test_warnings_and_draws_of_a_short_list():
+    table = System.build(None, "rotary_kiln", suppress="portland").table(1723.15)
+    mixes = xr.DataArray(
+        [[66.6, 21.5, 5.2, 2.8, 0.0, 0.0], [5.0, 60.0, 20.0, 6.0, 4.0, 5.0]], dims=("mix", "oxide"),
+        coords={"oxide": ["CaO", "SiO2", "Al2O3", "Fe2O3", "K2O", "MgO"]},
+    )  # fmt: skip
+    amount = as_charge(mixes).amount
+    clinker, brick = table.warnings(amount)
+    assert any("Portland" in w for w in clinker)
+    assert any(w.startswith("C4AF (end member of ferrite) is present and its data are weak") for w in clinker)
+    assert not any("Portland" in w for w in brick)
+    assert any("melt" in w for w in brick)
+    mass, solid, so3 = table.mineral_mass_draws(amount, ("C3S", "C2S"), draws=50, seed=7)
+    assert (mass.shape, solid.shape, so3.shape) == ((50, 2, 2), (50, 2), (50, 2))
+    again, _, _ = table.mineral_mass_draws(amount, ("C3S", "C2S"), draws=50, seed=7)
+    assert np.array_equal(mass, again)
+    single, _, _ = table.mineral_mass_draws(amount[:1], ("C3S", "C2S"), draws=50, seed=7)
+    assert np.array_equal(single[:, 0], mass[:, 0])
+    assert mass[:, 0, 0].std() > 0.005
+    # a draw is the equilibrium with that draw's Gibbs energies
+    shift = table.draw_shift(50, 7)
+    twin = table.perturbed_mass(np.repeat(amount[:1], 50, axis=0), shift)
+    of = [k for k, p in enumerate(table.phases) if p.startswith("C3S")]
+    assert twin[:, of].sum(axis=1) == pytest.approx(mass[:, 0, 0])
+    with pytest.raises(ValidityError, match="2 draws"):
+        table.mineral_mass_draws(amount, ("C3S",), draws=1, seed=7)
 
 
 def test_loss_on_ignition_not_split_is_said():
@@ -347,8 +527,8 @@ def test_suppressing_takes_symbols_groups_and_presets():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"temperature": 1250}, UnitError, "no unit"),
-        ({"temperature": "1250"}, UnitError, "no unit"),
+        ({"temperature": 1250}, UnitError, "1250 degC"),
+        ({"temperature": "1250"}, UnitError, "1250 degC"),
         ({"temperature": "1600 degC"}, ValidityError, "1526.85"),
         ({"temperature": "10 degC"}, ValidityError, "outside 25"),
         ({"temperature": []}, ValidityError, "no temperature"),
@@ -371,7 +551,19 @@ def test_suppressing_takes_symbols_groups_and_presets():
         ({"pressure": "1000 bar"}, ValidityError, "0.001 to 100"),
         ({"phases": "nowhere.csv"}, DatasetError, "no such file"),
         ({"reactants": {"quarz": 100.0}}, UnknownNameError, "quartz"),
-        ({"oxygen_potential": "-300"}, UnitError, "no unit"),
+        ({"oxygen_potential": "-300"}, UnitError, "-300 kJ/mol"),
+        ({"oxygen_potential": -300}, UnitError, "-300 kJ/mol"),
+        ({"oxygen_potential": "300 kJ/mol"}, ValidityError, "p.O2. of 1.9e.10 bar.*'-300 kJ/mol'"),
+        ({"temperature": ["1250 degC", 1300]}, UnitError, "1300 degC"),
+        ({"mix": {"CaO": float("inf"), "SiO2": 50}}, CompositionError, "inf"),
+        ({"reactants": {"calcite": "x"}}, CompositionError, "calcite = 'x'"),
+        ({"reactants": {"calcite": float("nan")}}, CompositionError, "no.* content"),
+        ({"reactants": {}}, MissingDataError, "empty"),
+        ({"reactants": ["calcite"]}, CompositionError, "expected minerals"),
+        ({"reactants": {"CO2(g)": 10.0}}, UnknownNameError, "CO2"),
+        ({"refine": "never"}, ValidityError, "'auto'"),
+        ({"refine": False, "derivatives": True}, ValidityError, "always refined"),
+        ({"refine": False, "closed": True}, ValidityError, "always refined"),
     ],
 )
 def test_bad_input_is_told(change, error, words):

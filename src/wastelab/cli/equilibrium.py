@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ _HEATS = ("heat_required", "heat_of_reaction", "heat_content")
               help="Whether SO2 may leave to the gas, also enter from it, or stays.")  # fmt: skip
 @click.option("--suppress", multiple=True, help="Phase, symbol or preset left out, e.g. C12A7, portland (repeatable).")
 @click.option("--allow", multiple=True, help="Metastable phase let in, e.g. metakaolinite (repeatable).")
+@click.option("--allow-set-aside", is_flag=True,
+              help="Calculate although more than 5 wt% are oxides without data.")  # fmt: skip
 @click.option("--phases", "tables", multiple=True, type=click.Path(path_type=Path), help="Phases of your own (CSV).")
 @click.option("--uncertainty", type=click.IntRange(2, 100_000), metavar="N", help="Draws over the data; needs --seed.")
 @click.option("--seed", type=int, help="Seed of the draws.")
@@ -65,6 +68,7 @@ def equilibrium(
     sulfur: str,
     suppress: tuple[str, ...],
     allow: tuple[str, ...],
+    allow_set_aside: bool,
     tables: tuple[Path, ...],
     uncertainty: int | None,
     seed: int | None,
@@ -84,6 +88,7 @@ def equilibrium(
     Example:  wastelab equilibrium red_mud/bayer-diasporic=30% raw/limestone=50% fgd_gypsum/wet=20%
               --at "900 degC..1350 degC" --gas rotary_kiln --out out/byf
     """
+    from ..simulate.charge import as_charge
     from ..simulate.equilibrium import equilibrium as calculate
 
     language = pick_language(lang)
@@ -91,12 +96,16 @@ def equilibrium(
     if uncertainty is not None and seed is None:
         raise click.UsageError("--uncertainty needs --seed, so that the result can be repeated: --seed 1.")
     mix = read_mix(parts, lab_dir, wet)
+    charge = as_charge(mix.analysis())
+    if minerals := _reactants(mix):
+        charge = replace(charge, phases=minerals)
     wanted = temperatures_of(at, step)
     options: dict[str, Any] = {
         "closed": closed, "pressure": pressure, "phases": list(tables) or None, "suppress": suppress, "allow": allow,
         "sulfur": sulfur, "oxygen_potential": oxygen_potential, "uncertainty": uncertainty, "seed": seed,
+        "allow_set_aside": allow_set_aside,
     }  # fmt: skip
-    data = calculate(mix.analysis(), wanted, gas_of(gas), reactants=_reactants(mix), **options)
+    data = calculate(charge, wanted, gas_of(gas), **options)
     data = data.sortby("temperature")
     frame = _frame(data)
     files: dict[str, Any] = {"equilibrium.nc": drop_objects(data), "minerals.csv": frame}

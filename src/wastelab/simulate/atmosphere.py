@@ -15,8 +15,15 @@ from ..units import parse
 
 #: Gases that an atmosphere may name.
 GASES = ("O2", "N2", "CO2", "CO", "H2O", "SO2", "H2")
+#: SO2 assumed in gases that are clean of it [bar]: 1 ppm, far above clean air.
+ASSUMED_SO2 = 1e-6
 _MEMORY = Source("usual gas of such equipment, round number from memory", Evidence.MEMORY)
-_AIR = Source("dry air 20.95 % O2, 0.04 % CO2, with about 1 % water vapour", Evidence.COMPUTED)
+_AIR = Source(
+    "dry air 20.95 % O2, 0.04 % CO2, with about 1 % water vapour; SO2 of 1 ppm assumed: far above "
+    "clean air, but a furnace is never free of it",
+    Evidence.MEMORY,
+)
+_NITROGEN = Source("inert gas; residual O2 of 1e-5 bar and SO2 of 1e-6 bar assumed", Evidence.MEMORY)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,11 @@ class Atmosphere:
         """Partial pressure [bar], 0 where absent."""
         return float(self.pressures.get(gas, 0.0))
 
+    @property
+    def names_so2(self) -> bool:
+        """Whether p(SO2) is stated, and not the trace that the presets of clean gases assume."""
+        return self.p("SO2") > (0.0 if self.source.evidence == Evidence.RECIPE else ASSUMED_SO2)
+
     def having(self, **pressures: float) -> Atmosphere:
         """The same with some partial pressures [bar] changed: ``air.having(SO2=1e-3)``; N2 gives way."""
         new = {**self.pressures, **pressures}
@@ -74,8 +86,8 @@ def _make(name: str, source: Source = _MEMORY, **p: float) -> Atmosphere:
 
 #: Defaults per equipment [bar].
 ATMOSPHERES: dict[str, Atmosphere] = {
-    "air": _make("air", _AIR, O2=0.2075, CO2=0.0004, H2O=0.01),
-    "nitrogen": _make("nitrogen", Source("inert gas; residual O2 of 1e-5 bar assumed", Evidence.MEMORY), O2=1e-5),
+    "air": _make("air", _AIR, O2=0.2075, CO2=0.0004, H2O=0.01, SO2=ASSUMED_SO2),
+    "nitrogen": _make("nitrogen", _NITROGEN, O2=1e-5, SO2=ASSUMED_SO2),
     "co2": Atmosphere({"CO2": 1.0}, "co2", Source("pure CO2 at 1 bar", Evidence.COMPUTED)),
     "steam": Atmosphere({"H2O": 1.0}, "steam", Source("pure water vapour at 1 bar", Evidence.COMPUTED)),
     "muffle": _make("muffle", O2=0.20, CO2=0.005, H2O=0.02, SO2=1e-4),

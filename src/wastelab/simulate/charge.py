@@ -157,6 +157,8 @@ def _charge(
             if name in LOSS:
                 continue
             bad = int(np.argmax(~np.isfinite(values)))
+            if not np.isnan(values[bad]):
+                raise CompositionError(f"mix {labels[bad]!r}: {name} = {values[bad]:g} wt% is no content.")
             raise CompositionError(
                 f"mix {labels[bad]!r}: {name} is not known (NaN); leave the column out or measure it, 0 means none."
             )
@@ -173,15 +175,16 @@ def _charge(
             aside[name] = values
         if name not in LOSS:
             total = total + values
-    for i in range(n):
-        with_loss = total[i] + (loss[i] if np.isfinite(loss[i]) else 0.0)
-        if not SUM_LOW <= with_loss <= SUM_HIGH:
-            what = "oxides and LOI" if np.isfinite(loss[i]) else "oxides"
-            raise CompositionError(
-                f"mix {labels[i]!r}: the {what} sum to {with_loss:.4g} wt%; "
-                f"expected {SUM_LOW:g} to {SUM_HIGH:g}. Give all oxides (LOI too, if the mix is not ignited), in wt% "
-                "of the dry mass."
-            )
+    with_losses = total + np.where(np.isfinite(loss), loss, 0.0)
+    wrong = ~((with_losses >= SUM_LOW) & (with_losses <= SUM_HIGH))
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        what = "oxides and LOI" if np.isfinite(loss[i]) else "oxides"
+        raise CompositionError(
+            f"mix {labels[i]!r}: the {what} sum to {with_losses[i]:.4g} wt%; "
+            f"expected {SUM_LOW:g} to {SUM_HIGH:g}. Give all oxides (LOI too, if the mix is not ignited), in wt% "
+            "of the dry mass."
+        )
     split = all(k in table and bool(np.isfinite(table[k]).all()) for k in LOSS)
     return Charge(
         ELEMENTS, amount, labels, aside, loss, split, dict(table), dict(phases or {}), dict(sigma or {}), single,

@@ -57,8 +57,10 @@ def combine_sizes(parts: Sequence[Any], fractions: ArrayLike, *, densities: Arra
     ParticleSizes
         By volume of the mix.
     """
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ValidityError(f"parts = {parts!r}: expected a list of size distributions.")
     sizes = [as_sizes(p) for p in parts]
-    x = np.asarray(fractions, dtype=np.float64)
+    x = _numbers(fractions, "fractions", "kg/kg")
     if x.shape != (len(sizes),):
         raise ValidityError(f"{len(sizes)} distributions and fractions of shape {x.shape}; give one fraction each.")
     check_fractions(x[None, :])
@@ -92,7 +94,7 @@ def combine_surface(surfaces: ArrayLike, fractions: ArrayLike, *, sigma: ArrayLi
     unlike finenesses can deviate from the sum: check one mix.
     """
     s = np.atleast_1d(array_within(surfaces, 0, 1e5, "surfaces", "m2/kg", inclusive=False))
-    x = np.atleast_2d(np.asarray(fractions, dtype=np.float64))
+    x = np.atleast_2d(_numbers(fractions, "fractions", "kg/kg"))
     if x.shape[1] != len(s):
         raise ValidityError(f"{len(s)} surfaces and fractions of shape {x.shape}; give one fraction per surface.")
     check_fractions(x)
@@ -316,6 +318,7 @@ def comminution_energy(constant: ArrayLike, feed: ArrayLike, product: ArrayLike,
     f = np.atleast_1d(array_within(feed, 0.1, 1e6, "feed", "um"))
     p = np.atleast_1d(array_within(product, 0.1, 1e6, "product", "um"))
     c = np.atleast_1d(array_within(constant, 0, 1e9, "constant", "kWh/t um^(n-1)"))
+    _exponent(law)
     c, f, p = np.broadcast_arrays(c, f, p)
     if (p > f).any():
         raise ValidityError("the product is coarser than the feed.")
@@ -366,22 +369,44 @@ def mix_energy(energies: Mapping[str, float], fractions: Mapping[str, float]) ->
     ------
     MissingDataError
         If the energy of a part that is present is not known.
+    ValidityError
+        If an energy or fraction is not a number of 0 or more.
     """
-    x = np.array([list(fractions.values())], dtype=np.float64)
+    for what, given in (("energies", energies), ("fractions", fractions)):
+        if not isinstance(given, Mapping):
+            raise ValidityError(f"{what} = {given!r}: expected a number for each part, {{'slag': 0.4, ...}}.")
+    x = np.array([[float(_numbers(v, f"fraction of {k}", "kg/kg")) for k, v in fractions.items()]])
     check_fractions(x)
     lacking = [k for k, v in fractions.items() if v > 0 and k not in energies]
     if lacking:
         raise MissingDataError(f"grinding energy of {', '.join(lacking)} is not known; test its grindability.")
-    return float(sum(v * energies[k] for k, v in fractions.items() if v > 0))
+    return float(
+        sum(
+            v * float(array_within(energies[k], 0, 1e5, f"energy of {k}", "kWh/t"))
+            for k, v in fractions.items()
+            if v > 0
+        )
+    )
 
 
 def _reduction(feed: FloatArray, product: FloatArray, law: str) -> FloatArray:
-    if law not in LAWS:
-        raise ValidityError(f"law {law!r} is not one of {', '.join(LAWS)}.")
-    n = LAWS[law]
+    n = _exponent(law)
     if n == 1.0:
         return np.asarray(np.log(feed / product))
     return np.asarray((product ** (1 - n) - feed ** (1 - n)) / (n - 1))
+
+
+def _exponent(law: Any) -> float:
+    if not isinstance(law, str) or law not in LAWS:
+        raise ValidityError(f"law {law!r} is not one of {', '.join(LAWS)}.")
+    return LAWS[law]
+
+
+def _numbers(values: Any, what: str, unit: str) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValidityError(f"{what} = {values!r}: expected numbers in {unit}.") from None
 
 
 def _densities(densities: ArrayLike | None, n: int) -> FloatArray:

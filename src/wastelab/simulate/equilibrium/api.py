@@ -15,18 +15,22 @@ from numpy.typing import NDArray
 
 from ...errors import CompositionError, MissingDataError, UnitError, ValidityError
 from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, thermochemistry
-from ...units import parse
+from ...units import parse, parse_number
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..charge import ELEMENTS, Charge, as_charge
 from ..heating import kelvin
 from .closed import Point, mixtures_of, require_split, solve_closed, solve_point
-from .result import assemble
+from .notices import MOST_ASIDE
+from .result import assemble, from_points
 from .system import PhaseTable, System, check_temperature
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FloatArray = NDArray[np.float64]
+
+#: Equilibria of one call up to which refine="auto" refines.
+REFINE_MOST = 2000
 
 
 def equilibrium(
@@ -43,6 +47,8 @@ def equilibrium(
     sulfur: str = "leave",
     oxygen_potential: str | None = None,
     reactants: Mapping[str, float] | None = None,
+    refine: bool | str = "auto",
+    allow_set_aside: bool = False,
     derivatives: bool = False,
     uncertainty: int | None = None,
     seed: int | None = None,
@@ -70,6 +76,15 @@ def equilibrium(
         RT ln(pO2 / 1 bar) with unit, ``"-300 kJ/mol"``, in place of the oxygen of the atmosphere.
     reactants : mapping of str to float, optional
         Minerals the mix is made of [wt%], by phase name, for the heat of reaction; a Material brings its own.
+    refine : bool or "auto"
+        Whether solid solutions are refined to continuous compositions (about a thousand mixes a second), or stand at
+        65 fixed compositions each, at most 0.0003 RT per mixing site above their curve: 99 of 100 mixes are then
+        within 1 wt% in every mineral, the worst found 4 wt%, where two assemblages differ by less than 0.1 kJ/mol
+        (tens of thousands a second; `affinity` and phases that no mix holds are left out). "auto" refines up to
+        `REFINE_MOST` equilibria.
+        Without solid solutions both are exact.
+    allow_set_aside : bool
+        Calculate although more than 5 wt% of the mix are oxides without data, carried as inert mass.
     derivatives : bool
         Add `d_phase_d_oxide` and `d_phase_dT` (open system only).
     uncertainty : int, optional
@@ -88,8 +103,8 @@ def equilibrium(
 
     Notes
     -----
-    298.15 to 1800 K. No melt: above about 1600 K part of a Portland mix is molten, which the result says in
-    ``attrs["warnings"]``.
+    298.15 to 1800 K. No melt: where minerals are present above their melting points, eutectics or minima, which many
+    ashes, clays and slags are from 950 degC and Portland mixes from 1300 degC, ``attrs["warnings"]`` say so.
 
     References
     ----------
@@ -100,7 +115,7 @@ def equilibrium(
     charge = as_charge(mix)
     t, single_t = temperatures(temperature)
     bar = pressure_bar(pressure)
-    potential = None if oxygen_potential is None else parse(oxygen_potential, "J/mol", what="oxygen_potential")
+    potential = None if oxygen_potential is None else _potential(oxygen_potential)
     thermo = thermo_of(phases)
     gas = None
     if closed:
@@ -125,6 +140,8 @@ def equilibrium(
         raise CompositionError(
             f"mix {charge.labels[bad]!r} has none of the elements that phases are made of ({', '.join(ELEMENTS)})."
         )
+    if not allow_set_aside:
+        _refuse_aside(charge)
     if uncertainty is not None and (isinstance(uncertainty, bool) or uncertainty < 2):
         raise ValidityError(f"uncertainty = {uncertainty!r} is no number of draws; give 2 or more, for example 200.")
     if uncertainty is not None and closed:
@@ -132,8 +149,15 @@ def equilibrium(
     if uncertainty is not None and seed is None:
         raise MissingDataError("uncertainty needs a seed, so that the result can be repeated: seed=1.")
     tables = [system.table(float(v)) for v in t]
-    points = [_points(table, charge, bar) for table in tables]
-    data = assemble(charge, tables, points, bar, single_t, reactants)
+    points: list[list[Point]] = []
+    if _refined(refine, system, charge.n * len(t), derivatives):
+        points = [_points(table, charge, bar) for table in tables]
+        solved = from_points(charge, tables, points)
+    else:
+        from .many import solve_many
+
+        solved = solve_many(charge, tables)
+    data = assemble(charge, tables, solved, bar, single_t, reactants)
     if derivatives:
         from .derivatives import add_derivatives
 
@@ -143,6 +167,41 @@ def equilibrium(
 
         add_uncertainty(data, charge, tables, int(uncertainty), int(seed or 0))
     return data
+
+
+def _potential(text: Any) -> float:
+    """RT ln pO2 [J/mol]."""
+    if isinstance(text, str):
+        number = parse_number(text)
+        if not number[1]:
+            raise UnitError(f"oxygen_potential = {text!r} has no unit; expected kJ/mol, e.g. '{number[0]:g} kJ/mol'.")
+    return 1e3 * parse(text, "kJ/mol", what="oxygen_potential")
+
+
+def _refuse_aside(charge: Charge) -> None:
+    """Refuse mixes of which too much has no data."""
+    if not charge.set_aside:
+        return
+    total = np.sum(list(charge.set_aside.values()), axis=0)
+    i = int(np.argmax(total))
+    if total[i] > MOST_ASIDE:
+        parts = sorted(charge.set_aside.items(), key=lambda kv: -kv[1][i])
+        raise ValidityError(
+            f"mix {charge.labels[i]!r}: no thermochemical data for "
+            f"{', '.join(f'{o} ({v[i]:.3g} wt%)' for o, v in parts if v[i] > 0)}, together more than "
+            f"{MOST_ASIDE:g} wt%; the phases of the rest would mislead. Add data (phases='my_phases.csv'), leave the "
+            "oxides out of the mix, or accept them as inert mass with allow_set_aside=True."
+        )
+
+
+def _refined(refine: Any, system: System, n: int, derivatives: bool) -> bool:
+    """Whether to solve one by one with continuous solutions."""
+    if refine not in (True, False, "auto"):
+        raise ValidityError(f"refine = {refine!r} is none of True, False, 'auto'.")
+    if refine is False and (system.closed or derivatives):
+        what = "closed=True" if system.closed else "derivatives=True"
+        raise ValidityError(f"{what} is always refined; leave refine=False out.")
+    return system.closed or derivatives or refine is True or (refine == "auto" and n <= REFINE_MOST)
 
 
 def temperatures(value: Any) -> tuple[FloatArray, bool]:
@@ -156,7 +215,7 @@ def temperatures(value: Any) -> tuple[FloatArray, bool]:
         Outside the range of the data, or none at all.
     """
     if isinstance(value, str):
-        out, single = np.array([kelvin(value)]), True
+        out, single = np.array([_kelvin(value)]), True
     elif hasattr(value, "dims") and hasattr(value, "attrs"):
         unit = value.attrs.get("units")
         if not unit:
@@ -167,9 +226,9 @@ def temperatures(value: Any) -> tuple[FloatArray, bool]:
         numbers = np.asarray(value.magnitude, dtype=np.float64)
         out, single = _convert(numbers.ravel(), str(value.units)), numbers.ndim == 0
     elif isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
-        out, single = np.array([kelvin(v if isinstance(v, str) else _bare(v)) for v in value]), False
+        out, single = np.array([_kelvin(v) for v in value]), False
     else:
-        out, single = np.array([kelvin(_bare(value))]), True
+        out, single = np.array([_kelvin(value)]), True
     if out.size == 0:
         raise ValidityError("no temperature was given; write '1250 degC' or a list of such.")
     for v in out:
@@ -179,8 +238,12 @@ def temperatures(value: Any) -> tuple[FloatArray, bool]:
     return out, single
 
 
-def _bare(value: Any) -> Any:
-    return float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) else value
+def _kelvin(value: Any) -> float:
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        raise UnitError(f"temperature = {float(value):g} has no unit; write '{float(value):g} degC'.")
+    if isinstance(value, str) and not parse_number(value)[1]:
+        raise UnitError(f"temperature = {value!r} has no unit; write '{value.strip()} degC'.")
+    return kelvin(value)
 
 
 def _convert(numbers: FloatArray, unit: str) -> FloatArray:

@@ -18,7 +18,7 @@ from ...errors import MissingDataError, WastelabError
 from ...reference.thermochemistry import GAS_CONSTANT
 from ..charge import ELEMENTS, LOSS, Charge
 from .gas import SPECIES
-from .solutions import Minimum, Mixture, Solution, minimise
+from .solutions import FEW_INTERVALS, Minimum, Mixture, Solution, minimise
 from .system import TRACE, PhaseTable, System
 
 FloatArray = NDArray[np.float64]
@@ -213,6 +213,6 @@ def _make_mixtures(
         full[np.abs(full) < 1e-12] = 0.0
         a = full[:, [ELEMENTS.index(e) for e in system.rows]]
         mixtures.append(Mixture(np.ascontiguousarray(a), energy, solution.sites, 0.0, solution.x_max))
-        nodes.append([np.array([1 - x, x]) for x in solution.nodes()])
+        nodes.append([np.array([1 - x, x]) for x in solution.nodes(FEW_INTERVALS)])
         solids.append(solution)
     return mixtures, nodes, solids

@@ -16,7 +16,8 @@ from ...reference.thermochemistry import Thermochemistry
 from ...units import parse
 from ..atmosphere import Atmosphere
 from ..charge import ELEMENTS
-from .system import System
+from .notices import melt_fallback, melt_texts
+from .system import PhaseTable, System
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +78,6 @@ def phase_diagram(
     import xarray as xr
 
     from .api import temperatures, thermo_of
-    from .result import MELT_K
 
     names = tuple(corners)
     extra = {k: float(v) for k, v in (fixed or {}).items()}
@@ -116,9 +116,7 @@ def phase_diagram(
     rank[order] = np.arange(len(order))
     always = [minerals[j] for j in used if there[:, j].all()]
     compounds = _compounds(system, names, extra, share, minerals, used)
-    warnings = []
-    if t[0] > MELT_K:
-        warnings.append(f"above {MELT_K - 273.15:.0f} degC much of the triangle is molten; no melt is modelled")
+    warnings = _melting(table, content @ element, solid)
     ds = xr.Dataset(
         {
             "part": (("point", "corner"), 100.0 * parts),
@@ -149,6 +147,15 @@ def phase_diagram(
     ):
         ds[name].attrs.update(units=units, long_name=text)
     return ds
+
+
+def _melting(table: PhaseTable, amount: FloatArray, solid: FloatArray) -> list[str]:
+    """Where the triangle is molten, as far as the table of melting points knows."""
+    thermo = table.system.thermo
+    mass = table.set_mass(amount) / np.where(solid > 0, solid, 1.0)[:, None]
+    share = {p: mass[:, [k]] for k, p in enumerate(thermo.names) if mass[:, k].any()}
+    kelvins = np.array([table.temperature_K])
+    return [w.replace("mixes", "points") for w in melt_texts(share, kelvins)] + melt_fallback(share, kelvins)
 
 
 def lattice(n: int) -> FloatArray:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingDataError
+from ...errors import MissingDataError, ValidityError
 from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry
 from ..atmosphere import Atmosphere
 
 FloatArray = NDArray[np.float64]
 
-#: What stands for "none" of CO2 and H2O in a flowing gas [bar]: 1 ppm.
+#: What stands for "none" of CO2, H2O and SO2 in a flowing gas [bar]: 1 ppm.
 TRACE_BAR = 1e-6
 #: Species of the gas phase.
 SPECIES = ("O2(g)", "CO2(g)", "CO(g)", "H2O(g)", "H2(g)", "SO2(g)", "SO3(g)", "N2(g)")
@@ -65,11 +65,13 @@ def furnace_gas(
     ------
     MissingDataError
         If nothing fixes the oxygen potential.
+    ValidityError
+        If the oxygen potential means more oxygen than the total pressure.
 
     Notes
     -----
     Ideal gas. CO2 and H2O that the atmosphere does not name stand at `TRACE_BAR`: in a stream that never brings any
-    they would leave completely at every temperature.
+    they would leave completely at every temperature. So does SO2, see `System.so2_bar`.
     """
     t = np.asarray(temperature_K, dtype=np.float64)
     rt = GAS_CONSTANT * t
@@ -83,6 +85,13 @@ def furnace_gas(
     carbon, hydrogen = p["CO2"] + p["CO"], p["H2O"] + p["H2"]
     if oxygen_potential is not None:
         u = oxygen_potential / rt
+        if not np.isfinite(oxygen_potential) or (u > np.log(atmosphere.total) + 1e-9).any():
+            hint = f" Write '{-oxygen_potential / 1e3:g} kJ/mol': RT ln pO2 is negative below 1 bar."
+            raise ValidityError(
+                f"oxygen_potential = {oxygen_potential / 1e3:g} kJ/mol is a p(O2) of {np.exp(min(u.max(), 700)):.2g} "
+                f"bar at {t[np.argmax(u)] - 273.15:.0f} degC, more than the total of {atmosphere.total:g} bar."
+                + (hint if oxygen_potential > 0 else "")
+            )
         notes.append(f"oxygen potential imposed: RT ln pO2 = {oxygen_potential / 1e3:g} kJ/mol")
     elif p["O2"] > 0 and p["CO"] == 0 and p["H2"] == 0:
         u = np.full_like(t, np.log(p["O2"]))

@@ -26,6 +26,8 @@ BoolArray = NDArray[np.bool_]
 WORTH = 1e-4
 #: Mass fraction of the solid from which a mineral counts as taking part in a melt [kg/kg].
 TAKES_PART = 2e-3
+#: Rows of the table of melting points that one result names.
+MOST_ROWS = 8
 #: Above this part of most mixes is molten [K].
 MELT_K = 1600.0
 _NO_MELT = "no melt is modelled, the solids shown stand for it"
@@ -57,6 +59,9 @@ def melt_warnings(minerals_present: Mapping[str, float] | Iterable[str], tempera
 def melt_texts(mass: Mapping[str, FloatArray], kelvins: FloatArray) -> list[str]:
     """As `melt_warnings` for mass fractions of shape (n_mixes, n_T) at several temperatures."""
     found = _molten(mass, kelvins)
+    if rest := found[MOST_ROWS:]:
+        rest = sorted(found[1:], key=lambda f: -int(f[1].sum()))[MOST_ROWS - 1 :]
+        found = [f for f in found if not any(f is r for r in rest)]
     out = []
     n = max((v.shape[0] for v in mass.values()), default=1)
     for row, mask in found:
@@ -74,6 +79,8 @@ def melt_texts(mass: Mapping[str, FloatArray], kelvins: FloatArray) -> list[str]
         )
     if out:
         out[0] += f"; {_CLINKER if found[0][0].of == 'clinker' else _NO_MELT}"
+    if rest:
+        out.append(f"{len(rest)} further assemblages that melt are present in fewer of these mixes")
     return out
 
 
@@ -155,6 +162,33 @@ def sulfide_texts(mass: Mapping[str, FloatArray]) -> list[str]:
     if not there:
         return []
     return [f"{', '.join(there)}: sulfides are pure here, without pyrrhotite, and their gases H2S, COS, S2 absent"]
+
+
+#: What the neglect of an oxide set aside does to the phases; 3 CaO are 1.18 kg per kg of P2O5.
+BIAS = {
+    "P2O5": "it binds about 3 CaO (1.2 wt% CaO per wt%) and enters belite: free lime, C3S and C2S are overstated",
+    "V2O5": "it binds up to 3 CaO: free lime and C3S are overstated",
+    "SrO": "it replaces CaO and takes up SO3: lime-poor phases and free sulfate are misjudged",
+    "BaO": "it replaces CaO and takes up SO3: lime-poor phases and free sulfate are misjudged",
+    "MnO": "it enters ferrite, spinel and olivine: these are understated",
+    "MnO2": "it enters ferrite, spinel and olivine: these are understated",
+    "Mn2O3": "it enters ferrite, spinel and olivine: these are understated",
+    "Cr2O3": "it enters spinel and ferrite, in air it binds CaO and alkalis as chromate: these are misjudged",
+    "ZnO": "it enters spinel, melilite and ferrite: these are understated",
+    "ZrO2": "it binds CaO or SiO2 (CaZrO3, zircon): both are overstated",
+    "B2O3": "it binds CaO and makes melt: free lime is overstated",
+}
+#: Largest mass set aside that is calculated with [wt% of the dry mix].
+MOST_ASIDE = 5.0
+
+
+def aside_texts(set_aside: Mapping[str, FloatArray]) -> list[str]:
+    """One sentence for each oxide without data, with the direction of the error where it is known."""
+    return [
+        f"{oxide} set aside as inert mass, at most {float(values.max()):.3g} wt%, no data for its phases: "
+        + BIAS.get(oxide, "what it binds is counted as free, and its phases are missing")
+        for oxide, values in set_aside.items()
+    ]
 
 
 def beyond_range(table: PhaseTable, b: FloatArray, pi: FloatArray) -> dict[str, int]:

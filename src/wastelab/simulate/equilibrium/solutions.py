@@ -20,7 +20,9 @@ from ...provenance import Evidence, Source
 FloatArray = NDArray[np.float64]
 
 #: Intervals between the pseudo-phases of a solution (nodes x = (1 - cos(pi k / N)) / 2, closer at the ends).
-INTERVALS = 16
+INTERVALS = 64
+#: The same where they only begin a refinement.
+FEW_INTERVALS = 16
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,10 @@ class Solution:
         """Pure phases that are compositions of the solution and give way to it."""
         return self.phases
 
-    def nodes(self) -> FloatArray:
+    def nodes(self, intervals: int = INTERVALS) -> FloatArray:
         """Compositions of the pseudo-phases."""
-        k = np.arange(INTERVALS + 1)
-        return np.asarray(self.x_max * 0.5 * (1.0 - np.cos(np.pi * k / INTERVALS)))
+        k = np.arange(intervals + 1)
+        return np.asarray(self.x_max * 0.5 * (1.0 - np.cos(np.pi * k / intervals)))
 
     def at(self, x: float) -> tuple[dict[str, float], float]:
         """Phases [mol/mol] and G of mixing over RT at a composition."""

@@ -19,7 +19,7 @@ from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
 from ...reference.thermochemistry import GAS_CONSTANT, Thermochemistry, g_basis, h_basis, thermochemistry
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..charge import ELEMENTS, Charge
-from .gas import FurnaceGas, furnace_gas
+from .gas import TRACE_BAR, FurnaceGas, furnace_gas
 from .phases import choose_solutions, choose_suppressed, symbol_of, symbols
 from .solutions import Solution
 
@@ -139,7 +139,7 @@ class System:
             Solid solutions to admit; True for all of `SOLUTIONS`.
         sulfur : {"leave", "retain", "exchange"}
             Whether SO2 leaves to the gas at the atmosphere's p(SO2) but does not enter from it; stays; or goes both
-            ways. Where the atmosphere names no SO2, "leave" means that it leaves only above the total pressure.
+            ways. Where the atmosphere names no SO2, "leave" takes `TRACE_BAR` (1 ppm), as for CO2 and H2O.
         oxygen_potential : float, optional
             RT ln(pO2 / 1 bar) [J/mol of O2] in place of the oxygen of the atmosphere.
         closed : bool
@@ -153,9 +153,9 @@ class System:
         if sulfur not in SULFUR:
             raise UnknownNameError(f"sulfur = {sulfur!r} is not one of {', '.join(SULFUR)}.{suggest(sulfur, SULFUR)}")
         gas = None if closed else as_atmosphere(atmosphere)
-        if gas is not None and sulfur == "exchange" and gas.p("SO2") == 0:
+        if gas is not None and sulfur == "exchange" and not gas.names_so2:
             raise MissingDataError(
-                f"sulfur='exchange' needs a partial pressure of SO2, which atmosphere {gas.name!r} does not have; "
+                f"sulfur='exchange' needs a partial pressure of SO2, which atmosphere {gas.name!r} does not state; "
                 "give one, {..., 'SO2': '0.1 %'}."
             )
         out = choose_suppressed(data, suppress, allow)
@@ -200,6 +200,13 @@ class System:
             data, gas, tuple(columns), rows, A, full, np.array(start, dtype=np.int64), wanted, out, sulfur,
             oxygen_potential,
         )  # fmt: skip
+
+    @property
+    def so2_bar(self) -> float:
+        """Pressure at which SO2 leaves the solid of an open system [bar]: that of the gas, or all of it if retained."""
+        if self.atmosphere is None:
+            raise ValidityError("A closed system has no furnace gas.")
+        return self.atmosphere.total if self.sulfur == "retain" else self.atmosphere.p("SO2") or TRACE_BAR
 
     @property
     def closed(self) -> bool:
@@ -324,10 +331,9 @@ class System:
             for element, mu in gas.potential.items():
                 if element not in self.rows:
                     out -= self.full[:, ELEMENTS.index(element)] * mu[0]
-            p_so2 = self.atmosphere.p("SO2") if self.sulfur == "leave" else 0.0
             for j, column in enumerate(self.columns):
                 if column.kind == "gas":
-                    out[j] += GAS_CONSTANT * float(t) * np.log(p_so2 or self.atmosphere.total)
+                    out[j] += GAS_CONSTANT * float(t) * np.log(self.so2_bar)
         for j, column in enumerate(self.columns):
             if column.kind == "none":
                 out[j] = PENALTY
@@ -543,9 +549,7 @@ class PhaseTable:
         system, thermo = self.system, self.system.thermo
         b = self.system.take(amount)
         result = self.solve(b, labels)
-        weight = system.combination * np.array([p.molar_mass / 1e3 for p in thermo.values()])
-        weight[[c.kind == "gas" for c in system.columns]] = 0.0
-        mass = self._sums(result, np.ascontiguousarray(weight[self.usable]))
+        mass = self._sums(result, np.ascontiguousarray(self.to_set[self.usable]))
         total = mass.sum(axis=1, keepdims=True)
         mass = mass / np.where(total > 0, total, 1.0)
         t = np.array([self.temperature_K])
@@ -591,6 +595,18 @@ class PhaseTable:
         out = np.empty((len(result.basis), weight.shape[1]))
         weighted(result.basis, result.amount, weight, out)
         return out
+
+    def set_mass(self, amount: ArrayLike) -> FloatArray:
+        """Mass of each phase of the thermochemical set [kg/kg dry mix], solutions as their end members."""
+        return self._sums(self.solve(amount), np.ascontiguousarray(self.to_set[self.usable]))
+
+    @cached_property
+    def to_set(self) -> FloatArray:
+        """Column [mol] to solid phases of the thermochemical set [kg], shape (n_col, n_phases of the set)."""
+        system = self.system
+        out = system.combination * np.array([p.molar_mass / 1e3 for p in system.thermo.values()])
+        out[[c.kind == "gas" for c in system.columns]] = 0.0
+        return np.asarray(out)
 
     @cached_property
     def to_phase(self) -> FloatArray:

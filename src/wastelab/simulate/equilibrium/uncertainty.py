@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ...chemistry.formulas import atoms, molar_mass
 from ...errors import ValidityError
 from ..charge import ELEMENTS, LOSS, Charge
-from .result import WORTH
+from .notices import WORTH
 from .system import MOST_DRAWN, PhaseTable
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FloatArray = NDArray[np.float64]
+
 
 def add_uncertainty(data: xr.Dataset, charge: Charge, tables: Sequence[PhaseTable], draws: int, seed: int) -> None:
     """Add standard deviations and probabilities of the phases.
