@@ -137,7 +137,24 @@ def test_study_holds_both_calculations_and_says_which_is_which():
     assert any("EQUILIBRIUM" in s for s in study.info["statements"])
     assert not any("POTENTIAL" in s for s in study.info["statements"])
     assert (study.short_sigma["C4A3S"] > 0).all()
+    data = study.dataset["short_data_sigma"].sel(criterion="C4A3S").values
+    assert (data > 0).all() and (study.short_sigma["C4A3S"].to_numpy() >= data).all()
+    assert (study.dataset["short_data_sigma"].sel(criterion="Cm").values == 0).all()
+    warned = study.info["phase_warnings"]
+    assert set(warned) == set(study.short_list.index)
+    assert any("yeelimite is present and its data are weak" in text for text in next(iter(warned.values())))
+    again = wl.screen(parse_recipe(HEAD))
+    assert again.dataset.identical(study.dataset)
     assert not [v for v in study.verdicts.to_dict("records") if v.get("property") in ("C4A3S", "C2S")]
+
+
+def test_report_shows_both_calculations_and_what_to_know(tmp_path):
+    study = wl.screen(parse_recipe(HEAD))
+    page = study.report(tmp_path / "out", lang="en")["html"].read_text(encoding="utf-8")
+    assert "What to know of these phases" in page and "its data are weak" in page
+    for symbol in ("C4A3S", "potential_C4A3S", "SO3_loss"):
+        assert f"<b>{symbol}</b>" in page
+    assert "矿物计算须知" in study.report(tmp_path / "zh", lang="zh")["html"].read_text(encoding="utf-8")
 
 
 def test_a_tolerance_asks_for_the_same_hotter_and_colder():

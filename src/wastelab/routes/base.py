@@ -169,7 +169,14 @@ class Route:
         others: dict[str, Criterion] = {}
         for s, c in self.criteria.items():
             if s in self.potential:
-                others[f"{POTENTIAL}{s}"] = replace(c, symbol=f"{POTENTIAL}{s}")
+                others[f"{POTENTIAL}{s}"] = replace(
+                    c,
+                    symbol=f"{POTENTIAL}{s}",
+                    assumptions=(
+                        *c.assumptions,
+                        "a cross-check; outside its own conditions a phase or the lime is negative",
+                    ),
+                )
             elif MASS in c.denominator:  # per mass of product: of what is left when sulfur has gone
                 others[s] = replace(c, numerator=_left(c.numerator), denominator=_left(c.denominator))
             else:

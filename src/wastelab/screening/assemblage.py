@@ -78,6 +78,47 @@ class Phases:
         or gives. NaN where a mix lacks an oxide.
         """
         table = self.table(p, shift)
+        known, oxides, amount = self._amounts(mixes, table)
+        weighed = np.empty((known.size, len(self.assemblage.minerals) + 2))
+        found = table.solve(amount)
+        _kernels.weigh(found.basis, found.amount, self._weights(table), weighed)  # kg per kg dry mix
+        return self._with_phases(mixes, known, oxides, weighed)
+
+    def spread(self, mixes: Mapping[str, FloatArray], p: int, draws: int, seed: int) -> list[dict[str, FloatArray]]:
+        """`extend` for each mix over draws of the thermochemical data: one mapping per mix, arrays (draws,)."""
+        table = self.table(p)
+        known, oxides, amount = self._amounts(mixes, table)
+        shift = table.draw_shift(draws, seed)
+        index = {name: i for i, name in enumerate(table.phases)}
+        weights = np.zeros((len(table.phases), len(self.assemblage.minerals) + 2))
+        for j, mineral in enumerate(self.assemblage.minerals.values()):
+            for member in table.system.minerals.get(mineral, (mineral,)):
+                if member in index:
+                    weights[index[member], j] = 1.0
+        weights[:, -2] = 1.0
+        for name, i in index.items():
+            if name in table.system.thermo:
+                phase = table.system.thermo[name]
+                weights[i, -1] = phase.elements.get("S", 0.0) * molar_mass("SO3") / phase.molar_mass
+        out = []
+        for i in range(known.size):
+            weighed = table.perturbed_mass(np.repeat(amount[i : i + 1], draws, axis=0), shift) @ weights
+            one = {k: np.repeat(np.ravel(v)[i], draws) for k, v in mixes.items()}
+            out.append(
+                self._with_phases(one, np.repeat(known.ravel()[i], draws), np.repeat(oxides.ravel()[i], draws), weighed)
+            )
+        return out
+
+    def warnings(self, mixes: Mapping[str, FloatArray], p: int) -> list[list[str]]:
+        """What to know of the assemblage of each mix: melt, weak data, phases whose data end below."""
+        table = self.table(p)
+        return table.warnings(self._amounts(mixes, table)[2])
+
+    @staticmethod
+    def _amounts(
+        mixes: Mapping[str, FloatArray], table: PhaseTable
+    ) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
+        """Whether all oxides are known, their sum [g per 100 g dry mix], elements [mol/kg dry mix] of each mix."""
         shape = np.broadcast_shapes(*(np.shape(mixes[o]) for o in OXIDES))
         known = np.ones(shape, dtype=bool)
         amount = np.zeros((*shape, len(table.elements)))
@@ -93,9 +134,13 @@ class Phases:
             for element, k in atoms(oxide).items():
                 if element in table.elements:
                     amount[..., table.elements.index(element)] += k * moles
-        weighed = np.empty((int(np.prod(shape)), len(self.assemblage.minerals) + 2))
-        found = table.solve(amount.reshape(-1, len(table.elements)))
-        _kernels.weigh(found.basis, found.amount, self._weights(table), weighed)  # kg per kg dry mix
+        return known, oxides, amount.reshape(-1, len(table.elements))
+
+    def _with_phases(
+        self, mixes: Mapping[str, FloatArray], known: NDArray[np.bool_], oxides: FloatArray, weighed: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Mixes with the components of the equilibrium, from masses of minerals, of all solids, of SO3 [kg/kg]."""
+        shape = known.shape
         mass, solid, so3 = weighed[:, :-2], weighed[:, -2], weighed[:, -1]
         out = dict(mixes)
         for j, name in enumerate(self.assemblage.minerals):

@@ -118,6 +118,11 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
     short, sigma = study.short_list, study.short_sigma
     zh = lang == "zh"
     shown = list(dict.fromkeys([*info["objectives"], *info["windows"], *_judged(info)]))
+    if info.get("phase_warnings"):  # every phase at equilibrium, and the closed formulas beside it
+        present = [s for s in info["criteria"] if s in short and info["criteria"][s]["unit"] == "wt%"]
+        own = [s for s in present if any("quilibrium" in a for a in info["criteria"][s]["assumptions"])]
+        own = [s for s in own if float(short[s].abs().max()) > 0.05]
+        shown = list(dict.fromkeys([*shown, *own, *(s for s in present if s.startswith("potential_"))]))
     page: str = environment.from_string(template).render(
         lang=lang,
         t=lambda key, **values: tr(f"report.{key}", lang, **values),
@@ -151,6 +156,7 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
         leaching_unknown=leaching(info, "unknown"),
         leaching_fail=leaching(info, "fail"),
         criteria=[(s, info["criteria"][s]) for s in shown],
+        phase_warnings=_phase_warnings(info, lang),
         recipe=study.dataset.attrs["recipe"],
         versions=info["versions"],
     )
@@ -159,6 +165,15 @@ def render(study: Study, figures: dict[str, bytes], lang: str) -> str:
 
 def _requirement(row: Any, lang: str) -> str:
     return str(row["label_zh"]) if lang == "zh" and row["label_zh"] else str(row["label"])
+
+
+def _phase_warnings(info: dict[str, Any], lang: str) -> list[tuple[str, str]]:
+    """Warnings of the assemblages, each once, with the mixes it is about."""
+    about: dict[str, list[str]] = {}
+    for label, texts in info.get("phase_warnings", {}).items():
+        for text in texts:
+            about.setdefault(text, []).append(label_text(label, lang))
+    return [(text, ", ".join(labels)) for text, labels in about.items()]
 
 
 def _judged(info: dict[str, Any]) -> list[str]:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from ..chemistry.criterion import Criterion, form_value
 from ..errors import StudyError
 from ..provenance import weakest
+from ..routes.base import POTENTIAL
+from .assemblage import is_phase
 from .program import Program, material_components
 from .search import Result
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 #: Monte Carlo draws behind the uncertainty of the short list, and their seed.
 DRAWS, SEED = 500, 20240601
+#: Draws over the thermochemical data, where phases come from equilibrium.
+DATA_DRAWS = 300
 FloatArray = NDArray[np.float64]
 
 
@@ -270,6 +274,8 @@ def build_study(program: Program, result: Result) -> Study:
     short_point = np.array([p[1] for p in picks], dtype=np.int64)
     short_value = criterion_values(program, short_fraction, short_point)
     short_sigma = propagate(program, short_fraction, short_point)
+    short_data_sigma, phase_warnings = _phase_spread(program, labels, short_fraction, short_point)
+    short_sigma = np.where(short_data_sigma > 0, np.hypot(short_sigma, short_data_sigma), short_sigma)
     verdicts = _verdicts(program, labels, short_fraction, short_value, short_sigma)
 
     counts = {
@@ -330,6 +336,7 @@ def build_study(program: Program, result: Result) -> Study:
         "evidence": str(weakest(m.evidence for m in program.materials)),
         "verdicts": verdicts,
         "uncertainty": {"draws": DRAWS, "seed": SEED},
+        "phase_warnings": phase_warnings,
         "versions": {"wastelab": __version__, "numpy": np.__version__},
     }
     n = len(fraction)
@@ -343,6 +350,7 @@ def build_study(program: Program, result: Result) -> Study:
             "short_process": (("short", "variable"), _process(program, short_point)),
             "short_value": (("short", "criterion"), short_value),
             "short_sigma": (("short", "criterion"), short_sigma),
+            "short_data_sigma": (("short", "criterion"), short_data_sigma),
             "discarded": (("requirement",), result.pruned_by.astype(np.int64)),
             "sample_fraction": (("sample", "material"), result.sample / space.m),
         },
@@ -370,11 +378,35 @@ def build_study(program: Program, result: Result) -> Study:
         ("short_process", "see info.process_units", "process variables of the short list"),
         ("short_value", "see info.criteria", "criteria of the short list"),
         ("short_sigma", "see info.criteria", "standard uncertainty of the criteria of the short list"),
+        ("short_data_sigma", "see info.criteria", "part of it that comes from the thermochemical data"),
         ("discarded", "1", "candidates discarded, by the first requirement that failed"),
         ("sample_fraction", "kg/kg", "feasible candidates of a coarser lattice, for pictures"),
     ):
         ds[name].attrs.update(units=units, long_name=text)
     return Study(ds)
+
+
+def _phase_spread(
+    program: Program, labels: list[str], fraction: FloatArray, point: NDArray[np.int64]
+) -> tuple[FloatArray, dict[str, list[str]]]:
+    """Standard uncertainty from the thermochemical data, shape (n, criteria), and what to know of each assemblage."""
+    symbols = list(program.route.criteria)
+    sigma = np.zeros((len(fraction), len(symbols)))
+    warnings: dict[str, list[str]] = {}
+    if program.phase_search is None:
+        return sigma, warnings
+    phases = program.phase_search.phases
+    for i, (row, p) in enumerate(zip(fraction, point, strict=True)):
+        mixed = mix_components(row[None, :], program.points[p].components)
+        warnings[labels[i]] = phases.warnings(mixed, int(p))[0]
+        (drawn,) = phases.spread(mixed, int(p), DATA_DRAWS, SEED)
+        for j, symbol in enumerate(symbols):
+            criterion = program.route.criteria[symbol]
+            if is_phase(criterion):
+                values = np.asarray(criterion.evaluate(drawn))
+                spread = float(np.std(values, ddof=1))
+                sigma[i, j] = spread if spread > 1e-9 * float(np.max(np.abs(values))) else 0.0
+    return sigma, warnings
 
 
 def criterion_values(program: Program, fraction: FloatArray, point: NDArray[np.int64]) -> FloatArray:
@@ -385,7 +417,11 @@ def criterion_values(program: Program, fraction: FloatArray, point: NDArray[np.i
         rows = point == p
         mixes = program.mixes(fraction[rows], int(p))
         for j, symbol in enumerate(symbols):
-            out[rows, j] = evaluate(program.route.criteria[symbol], mixes)
+            criterion = program.route.criteria[symbol]
+            if symbol.startswith(POTENTIAL):  # a cross-check: outside its conditions something is negative, and shows
+                out[rows, j] = criterion.evaluate(mixes)
+            else:
+                out[rows, j] = evaluate(criterion, mixes)
     return out
 
 
