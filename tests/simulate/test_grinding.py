@@ -174,6 +174,24 @@ def test_energy_of_a_mix():
     assert gr.surface_energy(0.1, 100.0, 350.0)["energy"].item() == pytest.approx(25.0)
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: gr.mix_energy({"a": "x"}, {"a": 1.0}), "energy of a = 'x'"),
+        (lambda: gr.mix_energy({"a": 30.0}, {"a": "x"}), "fraction of a = 'x'"),
+        (lambda: gr.mix_energy([30.0], {"a": 1.0}), "a number for each part"),
+        (lambda: gr.mix_energy({"a": -30.0}, {"a": 1.0}), "energy of a: found -30"),
+        (lambda: gr.combine_surface([300, 400], ["a", 0.5]), "fractions = "),
+        (lambda: gr.combine_sizes(3, [1.0]), "parts = 3"),
+        (lambda: gr.comminution_energy(1, 100, 10, law=None), "law None is not one of"),
+        (lambda: gr.comminution_constant(1, 100, 10, law=["bond"]), "is not one of"),
+    ],
+)
+def test_bad_numbers_are_told(call, words):
+    with pytest.raises(ValidityError, match=words):
+        call()
+
+
 def test_common_edges_hold_all():
     e = common_edges(rr(15.0, 0.9), rr(60.0, 1.2, np.geomspace(0.5, 500, 41)))
     assert (e[0], e[-1]) == (0.3, 500)

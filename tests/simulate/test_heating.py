@@ -80,6 +80,11 @@ def test_presets_fill_one_bar_and_say_where_they_come_from():
         assert sum(gas.pressures.values()) == pytest.approx(1.0), name
         assert gas.source.text
     assert as_atmosphere(None) is ATMOSPHERES["air"]
+    # SO2 of clean gases is an assumption that does not count as stated
+    assert ATMOSPHERES["air"].p("SO2") == ATMOSPHERES["nitrogen"].p("SO2") == 1e-6
+    assert "SO2" in ATMOSPHERES["air"].source.text and "SO2" in ATMOSPHERES["nitrogen"].source.text
+    assert not ATMOSPHERES["air"].names_so2 and not as_atmosphere({"O2": "5 %"}).names_so2
+    assert ATMOSPHERES["muffle"].names_so2 and as_atmosphere({"O2": "5 %", "SO2": 1e-6}).names_so2
     kiln = as_atmosphere("rotary_kiln").having(SO2=1e-2)
     assert kiln.p("SO2") == 1e-2 and sum(kiln.pressures.values()) == pytest.approx(1.0)
     assert "typed by the user" in kiln.source.text
@@ -94,6 +99,8 @@ def test_presets_fill_one_bar_and_say_where_they_come_from():
         ("argon", UnknownNameError, "no atmosphere"),
         ({"CO3": 0.1}, UnknownNameError, "no gas"),
         ({"CO2": "25"}, UnitError, "share"),
+        ({"CO2": None}, UnitError, "no pressure"),
+        (5, ValidityError, "expected a preset"),
         ({"CO2": -0.1}, ValidityError, "between 0"),
         ({"CO2": 0.8, "O2": 0.4}, ValidityError, "sum to"),
     ],

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..errors import UnitError, UnknownNameError, ValidityError, suggest
 from ..provenance import Evidence, Source
 from ..units import parse
@@ -124,8 +126,17 @@ def as_atmosphere(value: Atmosphere | str | Mapping[str, str | float] | None, de
                 "or give partial pressures, {'CO2': '25 %', 'O2': '3 %'}."
             )
         return ATMOSPHERES[value]
+    if not isinstance(value, Mapping):
+        raise ValidityError(
+            f"atmosphere = {value!r}: expected a preset ({', '.join(ATMOSPHERES)}) or partial pressures, "
+            "{'CO2': '25 %', 'O2': '3 %'}."
+        )
     pressures: dict[str, float] = {}
     for gas, p in value.items():
+        if isinstance(p, bool) or not isinstance(p, str | int | float | np.number):
+            raise UnitError(
+                f"atmosphere: {gas} = {p!r} is no pressure. Write a share ('3 %') or a pressure ('0.03 bar')."
+            )
         if isinstance(p, str):
             try:
                 pressures[gas] = parse(p, "", what=gas) if p.strip().endswith("%") else parse(p, "bar", what=gas)

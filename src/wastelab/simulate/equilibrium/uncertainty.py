@@ -13,7 +13,7 @@ from ...chemistry.formulas import atoms, molar_mass
 from ...errors import ValidityError
 from ..charge import ELEMENTS, LOSS, Charge
 from .notices import WORTH
-from .system import MOST_DRAWN, PhaseTable
+from .table import MOST_DRAWN, PhaseTable
 
 if TYPE_CHECKING:
     import xarray as xr
