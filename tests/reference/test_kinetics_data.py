@@ -13,6 +13,7 @@ from wastelab.chemistry.formulas import molar_mass
 from wastelab.errors import DatasetError, UnknownNameError
 from wastelab.provenance import Evidence
 from wastelab.reference.kinetics import (
+    LIQUID,
     imbalance,
     reaction,
     reactions,
@@ -71,7 +72,7 @@ def test_every_default_predicts_a_peak_where_laboratories_see_it(name: str) -> N
 
 
 def test_reactions_use_only_defaults_and_each_default_serves() -> None:
-    used = {r.triplet.id for r in reactions().values() if r.triplet}
+    used = {r.triplet.id for r in reactions().values() if r.triplet and r.prompt_above is None}
     assert used == {t.id for t in triplets().values() if t.default}
     assert reaction("muscovite").triplet is None
 
@@ -206,7 +207,8 @@ def test_atmosphere_decides_which_reaction_runs() -> None:
     air, inert = {"O2": 0.2}, {"O2": 1e-5}
     assert known["siderite_oxidising"].runs(air) and not known["siderite_neutral"].runs(air)
     assert known["siderite_neutral"].runs(inert) and not known["siderite_oxidising"].runs(inert)
-    assert known["gypsum_beta"].runs({"H2O": 0.75}) and known["gypsum_alpha"].runs({"H2O": 1.2})
+    assert known["gypsum_beta"].runs({"H2O": 0.75}) and known["gypsum_beta"].runs({"H2O": 1.0})
+    assert known["gypsum_alpha"].runs({LIQUID: 1.0}) and not known["gypsum_beta"].runs({LIQUID: 1.0})
     for reactant in {r.reactant for r in known.values() if r.conditions}:
         rivals = [r for r in known.values() if r.reactant == reactant and r.conditions]
         for p in ({}, {"O2": 0.2, "H2O": 0.5}, {"CO": 0.1}, {"H2O": 1.0, "O2": 2e-3}):

@@ -7,6 +7,7 @@ triplet that predicts what laboratories see, a reaction has none, and says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +30,11 @@ COLUMNS = ("process", "reaction", "A_1_s", "Ea_kJ_mol", "model")
 APPROACHES = ("equilibrium", "oxygen")
 #: Gases that reactions release or take up.
 GASES = ("CO2(g)", "CO(g)", "H2O(g)", "O2(g)", "SO2(g)", "SO3(g)", "N2(g)", "H2(g)")
+#: In conditions: 1 where liquid water is on the solid while it reacts, 0 where not.
+LIQUID = "H2O(l)"
+#: Activation energy of a step law [J/mol]: the rate rises e-fold every few kelvin.
+STEP_EA = 1.0e6
+_GAS_CONSTANT = 8.31446261815324
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Condition:
-    """The partial pressure of a gas between two limits [bar], lower included, upper not."""
+    """The partial pressure of a gas between two limits [bar], lower included, upper not; `LIQUID` counts 0 or 1."""
 
     gas: str
     low: float
@@ -121,6 +127,39 @@ class Condition:
     def met(self, pressure: float) -> bool:
         """Whether the reaction runs at this pressure of the gas [bar]."""
         return self.low <= pressure < self.high
+
+    def __str__(self) -> str:
+        if self.gas == LIQUID:
+            return "liquid water on the solid" if self.low > 0 else "no liquid water on the solid"
+        limits = [f"from {self.low:g}"] * (self.low > 0) + [f"below {self.high:g}"] * math.isfinite(self.high)
+        return f"p({self.gas}) {' and '.join(limits)} bar"
+
+
+@dataclass(frozen=True)
+class NotModelled:
+    """Something known to happen among phases that no reaction describes.
+
+    Attributes
+    ----------
+    phases : tuple of str
+        It takes all of them.
+    conditions : tuple of Condition
+    above_K : float
+        Temperature from which it may be seen [K].
+    text, text_zh : str
+    source : Source
+    """
+
+    phases: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    above_K: float
+    text: str
+    text_zh: str
+    source: Source
+
+    def happens(self, pressures: Mapping[str, float]) -> bool:
+        """Whether it may happen in a gas of these partial pressures [bar]."""
+        return all(c.met(float(pressures.get(c.gas, 0.0))) for c in self.conditions)
 
 
 @dataclass(frozen=True)
@@ -154,6 +193,10 @@ class Reaction:
     enthalpy_source : str
     formulas : mapping of str to str
         Formula of each solid.
+    onset : float or None
+        Temperature below which laboratories see nothing of it [K]; None where nobody said.
+    prompt_above : float or None
+        The triplet is no rate law but a step at this temperature [K], see `step_law`.
     """
 
     id: str
@@ -172,6 +215,8 @@ class Reaction:
     enthalpy: float | None = None
     enthalpy_source: str = ""
     formulas: Mapping[str, str] = field(default_factory=dict)
+    onset: float | None = None
+    prompt_above: float | None = None
 
     @property
     def stoichiometry(self) -> dict[str, float]:
@@ -184,7 +229,11 @@ class Reaction:
 
     def runs(self, pressures: Mapping[str, float]) -> bool:
         """Whether it runs in a gas of these partial pressures [bar] (``{"O2": 0.2}``)."""
-        return all(c.met(float(pressures.get(c.gas, 0.0))) for c in self.conditions)
+        return not self.unmet(pressures)
+
+    def unmet(self, pressures: Mapping[str, float]) -> tuple[Condition, ...]:
+        """Its conditions that a gas of these partial pressures [bar] does not meet."""
+        return tuple(c for c in self.conditions if not c.met(float(pressures.get(c.gas, 0.0))))
 
 
 def triplets(*files: Path | str) -> dict[str, Triplet]:
@@ -254,6 +303,41 @@ def reactions(*files: Path | str) -> dict[str, Reaction]:
         reaction, field.
     """
     return dict(_reactions(tuple(str(f) for f in files)))
+
+
+def not_modelled(*files: Path | str) -> tuple[NotModelled, ...]:
+    """What is known to happen and described by no reaction, of the files that `reactions` reads.
+
+    Raises
+    ------
+    DatasetError
+    """
+    return _not_modelled(tuple(str(f) for f in files))
+
+
+def step_law(reaction: str, temperature_K: float, source: Source) -> Triplet:
+    """A step in place of a rate law that nobody knows: nothing below a temperature, over at once above.
+
+    Parameters
+    ----------
+    reaction : str
+        Id.
+    temperature_K : float
+    source : Source
+        Of that temperature.
+
+    Notes
+    -----
+    First order, 1000 kJ/mol, A from the condition of Kissinger for a peak at that temperature at 10 K/min:
+    the step is some 15 K wide at any usual heating rate. The two numbers describe the step, not the reaction.
+    """
+    k = (10.0 / 60.0) * STEP_EA / (_GAS_CONSTANT * temperature_K**2)
+    celsius = temperature_K - 273.15
+    return Triplet(
+        f"{reaction}/step-at-{celsius:.0f}-degC", reaction, "", k * math.exp(STEP_EA / (_GAS_CONSTANT * temperature_K)),
+        STEP_EA, "F1", None, None, False, source, note=f"no rate law: a step at {celsius:.0f} degC",
+        conditions="any", peak_K=temperature_K, peak_rate_K_min=10.0,
+    )  # fmt: skip
 
 
 def reaction(name: str) -> Reaction:
@@ -344,13 +428,36 @@ def _triplets(files: tuple[str, ...]) -> dict[str, Triplet]:
     return out
 
 
-@cache
-def _reactions(files: tuple[str, ...]) -> dict[str, Reaction]:
+def _files(files: tuple[str, ...]) -> list[tuple[Path, dict[str, Any]]]:
     paths = [Path(f) for f in files]
     for path in paths:
         if not path.is_file():
             raise DatasetError(f"{path}: there is no such file; expected reactions (TOML).")
-    read = [(f, read_toml(f)) for f in [*paths, *find_files("datasets", "kinetics/reactions*.toml")]]
+    return [(f, read_toml(f)) for f in [*paths, *find_files("datasets", "kinetics/reactions*.toml")]]
+
+
+@cache
+def _not_modelled(files: tuple[str, ...]) -> tuple[NotModelled, ...]:
+    out = []
+    for file, data in _files(files):
+        for number, entry in enumerate(data.get("not_modelled", []), 1):
+            where = f"{file}, not_modelled {number}"
+            phases = entry.get("phases")
+            if not isinstance(phases, list) or not phases or not all(isinstance(p, str) for p in phases):
+                raise DatasetError(f"{where}, phases: found {phases!r}, expected a list of phases.")
+            source = Source(_text(entry, "source", where), _evidence(entry, "evidence", where))
+            out.append(
+                NotModelled(
+                    tuple(phases), _conditions(entry, where), _number(entry.get("above_K"), f"{where}, above_K"),
+                    _text(entry, "text", where), _text(entry, "text_zh", where), source,
+                )
+            )  # fmt: skip
+    return tuple(out)
+
+
+@cache
+def _reactions(files: tuple[str, ...]) -> dict[str, Reaction]:
+    read = _files(files)
     own: dict[str, str] = {}
     for file, data in read:
         for name, entry in data.get("phases", {}).items():
@@ -414,7 +521,8 @@ def _number(value: object, where: str) -> float:
 def _reaction(entry: Mapping[str, Any], where: str, own: Mapping[str, str], known: Mapping[str, Triplet]) -> Reaction:
     keys = {
         "id", "name", "name_zh", "reactant", "consumed", "produced", "gas", "triplet", "approach", "after", "condition",
-        "validity", "source", "evidence", "doi", "enthalpy_kJ_mol", "enthalpy_source",
+        "validity", "source", "evidence", "doi", "enthalpy_kJ_mol", "enthalpy_source", "onset_K", "prompt_above_K",
+        "prompt_source", "prompt_evidence",
     }  # fmt: skip
     for key in entry:
         if key not in keys:
@@ -439,27 +547,50 @@ def _reaction(entry: Mapping[str, Any], where: str, own: Mapping[str, str], know
     if approach is not None:
         _approach(approach, gas, where)
         approach = dict(approach)
-    conditions = []
-    for gas_name, limits in entry.get("condition", {}).items():
-        if f"{gas_name}(g)" not in GASES:
-            raise DatasetError(f"{where}, condition: there is no gas {gas_name!r}.{suggest(gas_name, GASES)}")
-        low = _number(limits.get("from", 0.0), f"{where}, condition.{gas_name}.from")
-        high = _number(limits.get("below", float("inf")), f"{where}, condition.{gas_name}.below")
-        conditions.append(Condition(gas_name, low, high))
-    try:
-        level = Evidence(_text(entry, "evidence", where))
-    except ValueError:
-        raise DatasetError(f"{where}, evidence: {entry['evidence']!r} is not one of {', '.join(Evidence)}.") from None
+    level = _evidence(entry, "evidence", where)
+    rate, prompt = known[law] if law else None, None
+    if "prompt_above_K" in entry:
+        if law:
+            raise DatasetError(f"{where}, prompt_above_K: the reaction has a triplet, {law!r}; give one or the other.")
+        prompt = _kelvin(entry, "prompt_above_K", where)
+        why = Source(_text(entry, "prompt_source", where), _evidence(entry, "prompt_evidence", where))
+        rate = step_law(name, prompt, why)
+    onset = _kelvin(entry, "onset_K", where) if "onset_K" in entry else None
     heat = entry.get("enthalpy_kJ_mol")
     if heat is not None:
         _text(entry, "enthalpy_source", where)
     return Reaction(
         name, _text(entry, "name", where), _text(entry, "name_zh", where), reactant, consumed, produced, gas,
-        known[law] if law else None, approach, tuple(entry.get("after", ())), tuple(conditions),
+        rate, approach, tuple(entry.get("after", ())), _conditions(entry, where),
         entry.get("validity", ""), Source(_text(entry, "source", where), level, doi=entry.get("doi", "")),
         None if heat is None else _number(heat, f"{where}, enthalpy_kJ_mol") * 1e3, entry.get("enthalpy_source", ""),
-        formulas,
+        formulas, onset, prompt,
     )  # fmt: skip
+
+
+def _evidence(entry: Mapping[str, Any], key: str, where: str) -> Evidence:
+    try:
+        return Evidence(_text(entry, key, where))
+    except ValueError:
+        raise DatasetError(f"{where}, {key}: {entry[key]!r} is not one of {', '.join(Evidence)}.") from None
+
+
+def _kelvin(entry: Mapping[str, Any], key: str, where: str) -> float:
+    value = _number(entry[key], f"{where}, {key}")
+    if not 273.0 <= value <= 2273.0:
+        raise DatasetError(f"{where}, {key}: {value:g} K is outside 273 to 2273 K.")
+    return value
+
+
+def _conditions(entry: Mapping[str, Any], where: str) -> tuple[Condition, ...]:
+    out = []
+    for gas, limits in entry.get("condition", {}).items():
+        if gas != LIQUID and f"{gas}(g)" not in GASES:
+            raise DatasetError(f"{where}, condition: there is no gas {gas!r}.{suggest(gas, GASES)}")
+        low = _number(limits.get("from", 0.0), f"{where}, condition.{gas}.from")
+        high = _number(limits.get("below", float("inf")), f"{where}, condition.{gas}.below")
+        out.append(Condition(gas, low, high))
+    return tuple(out)
 
 
 def _approach(approach: object, gas: Mapping[str, float], where: str) -> None:

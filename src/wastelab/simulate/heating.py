@@ -54,7 +54,12 @@ class TemperatureProgram:
 
     def __post_init__(self) -> None:
         t, temp = np.array(self.time_s, dtype=float), np.array(self.temperature_K, dtype=float)
-        if len(t) < 2 or len(t) != len(temp):
+        if t.ndim != 1 or t.shape != temp.shape:
+            raise ValidityError(
+                f"A temperature program needs as many temperatures as times, each in one row; got times {t.shape} and "
+                f"temperatures {temp.shape}."
+            )
+        if len(t) < 2:
             raise ValidityError(f"A temperature program needs at least two corners, got {len(t)}; write {EXAMPLE}.")
         if not (np.isfinite(t).all() and np.isfinite(temp).all()):
             raise ValidityError("A temperature program holds a time or temperature that is not a number.")
@@ -162,11 +167,21 @@ def as_program(program: TemperatureProgram | str | tuple[ArrayLike, ArrayLike]) 
         return program
     if isinstance(program, str):
         return TemperatureProgram.parse(program)
-    time_s, temperature_K = program
-    t = np.asarray(time_s, dtype=float)
+    try:
+        time_s, temperature_K = program
+        t, temp = np.asarray(time_s, dtype=float), np.asarray(temperature_K, dtype=float)
+    except (TypeError, ValueError):
+        raise ValidityError(
+            f"program = {program!r}; expected text such as {EXAMPLE}, or (times [s], temperatures [K]) as measured."
+        ) from None
     if t.size == 0:
         raise ValidityError("The temperature program is empty: no times were given.")
-    return TemperatureProgram(tuple(map(float, t - t[0])), tuple(map(float, np.asarray(temperature_K, dtype=float))))
+    t, temp = np.atleast_1d(t), np.atleast_1d(temp)
+    if t.ndim != 1 or t.shape != temp.shape:
+        raise ValidityError(
+            f"program: {t.shape} times and {temp.shape} temperatures; expected one row of each, equally long."
+        )
+    return TemperatureProgram(tuple(map(float, t - t[0])), tuple(map(float, temp)))
 
 
 def kelvin(value: str | float, what: str = "temperature") -> float:

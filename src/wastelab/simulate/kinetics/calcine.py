@@ -1,7 +1,7 @@
 """Calcination of a mix: what a temperature program does to its phases, mass, gas and heat, over time.
 
-The kinetics of `coupled` over the phases of `mineralogy`, with the heats of `reference.thermochemistry`. No transport
-within grains or beds beyond what the rate laws hold, no recarbonation on cooling, no melt.
+The kinetics of `coupled` over the phases of `mineralogy`, with the heats of `reference.thermochemistry` or stand-ins.
+No transport within grains or beds beyond what the rate laws hold, no recarbonation on cooling, no melt.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from ...reference.thermochemistry import Thermochemistry, thermochemistry
 from ...units import parse
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..heating import TemperatureProgram, as_program
-from .coupled import TOLERANCE, enthalpy, pack, solve_batch
+from ..water import NAME as WATER
+from ..water import parse_moisture, with_water
+from .coupled import TOLERANCE, pack, solve_batch
+from .course import Course
 from .mineralogy import Mineralogy, mineralogy_of
 from .network import Network, build, own_phases
+from .notices import notices, unknown_kinetics
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +40,11 @@ POINTS = 400
 #: Molar volume of a gas at 0 degC and 1 atm, as flow meters count [m3/mol].
 _MOLAR_VOLUME = 8.31446261815324 * 273.15 / 101325.0
 _START_LOWEST = 273.15
+_EXAMPLES = {
+    "phases": "{'kaolinite': 80, 'quartz': 20} in wt% of the dry mass",
+    "triplets": "{'calcite': (A [1/s], Ea [J/mol], 'R2')}",
+    "uncertainty": "{'calcite': (0.5, 4e3, 0.99)}: of ln A, of Ea [J/mol], correlation",
+}
 _ASSUMED = (
     "heat: gas leaves at the temperature of the sample; positive is taken up (endothermic)",
     "no recarbonation or rehydration: a reaction stops where its equilibrium is passed and never runs backwards",
@@ -101,8 +110,10 @@ def calcine(
         Over ``time`` [s], with coordinates ``temperature`` [degC] and ``time_min``: ``mass`` (TG), ``dtg``,
         ``conversion`` (reaction), ``phase_fraction`` (phase), ``gas_rate`` and ``gas_total`` (gas), ``heat_flow`` and
         ``heat`` with their part ``_reaction``, ``loss`` (reaction), ``heat_known`` (share of the solids that heat is
-        known of). Attributes: ``summary`` (JSON: end state), ``unknown_kinetics``, ``warnings``, ``assumptions``,
-        ``mineralogy``, sources, versions, hashes.
+        known of or stood in for). Attributes: ``summary`` (JSON: end state), ``warnings`` (what did not run and why,
+        then what is weak), ``unknown_kinetics``, ``unreachable``, ``validity`` (JSON, by reaction), ``stand_ins``,
+        ``assumptions``, ``mineralogy``, ``sources``, ``versions``, ``inputs_sha256``; ``data_evidence`` of rates and
+        heats, ``input_evidence`` of what was given, ``evidence`` the weaker of both.
 
     Raises
     ------
@@ -116,8 +127,10 @@ def calcine(
     Notes
     -----
     Solids of one analysis are heated as if each grain were alone: rate laws hold for the fineness they were measured
-    at. Heats are those of the phases with data; reactions and phases without are named in the attributes and
-    contribute nothing to ``heat``.
+    at. Heats are those of the phases with data, or of a stand-in of the same composition (named in ``stand_ins``);
+    reactions and phases without either contribute nothing to ``heat`` and are named. Free water evaporates at
+    1 - p/p_sat of its rate: not at all in steam below 100 degC. Gypsum goes to beta-hemihydrate unless the vapour is
+    liquid on it at 110 degC or more (see `wastelab.simulate.kinetics.network.liquid_water`).
 
     References
     ----------
@@ -128,167 +141,41 @@ def calcine(
     if min(run.temperature_K) < _START_LOWEST:
         lowest = min(run.temperature_K) - 273.15
         raise ValidityError(f"The program goes to {lowest:g} degC, below ambient; start at 25 degC.")
+    for what, value in (("phases", phases), ("triplets", triplets), ("uncertainty", uncertainty)):
+        if value is not None and not isinstance(value, Mapping):
+            raise ValidityError(f"{what} = {value!r}; expected a mapping, such as {_EXAMPLES[what]}.")
     gas = as_atmosphere(atmosphere)
-    table = thermo or thermochemistry()
-    chosen = (
-        list(reactions.values() if isinstance(reactions, Mapping) else reactions) if reactions is not None else None
-    )
+    table = with_water(thermo or thermochemistry())
+    chosen = [reactions] if isinstance(reactions, str | Reaction) else reactions
     minerals = mineralogy_of(mix, phases, own=own_phases(chosen))
-    wet = _moisture(moisture)
+    wet = parse_moisture(moisture)
     shares = {k: v / 100.0 for k, v in minerals.phases.items()}
     if wet:
-        shares["water"] = wet / (1.0 - wet)
+        shares[WATER] = wet
     pressures = dict(gas.pressures)
-    network = build(shares, chosen, triplets=triplets, pressures=pressures, thermo=table)
+    network = build(shares, chosen, triplets=triplets, pressures=pressures, program=run, thermo=table)
     start = np.array([shares.get(p, 0.0) for p in network.phases]) / network.molar
     flow = _flow(gas_flow, sample_mass)
     asked = _times(times, run)
     fine = _fine(asked, run)
     packed = pack(network, pressures, total=gas.total, thermo=table)
     extents = solve_batch(packed, start, run, fine, flow=flow, tolerance=tolerance)[0]
-    state = _State(network, table, start, fine, run.at(fine), extents)
-    data = _dataset(state, np.searchsorted(fine, asked))
-    warnings = [*minerals.warnings, *state.warnings(), *_range_warnings(network, state)]
-    unknown = {k: p for k, p in network.unknown.items() if state.mass[:, network.phases.index(p)].max() > 1e-6}
-    if unknown:
-        left = ", ".join(f"{k} ({p})" for k, p in unknown.items())
-        warnings.append(
-            f"no rate law is known for {left}: these do not run here and their phases stay as they are; give one by "
-            "triplets={...}, from a fit of your own"
-        )
+    course = Course(network, table, start, fine, run.at(fine), extents)
+    data = course.dataset(np.searchsorted(fine, asked))
+    supplied = {k: t for k in triplets or {} if (t := network.pool[k].triplet) is not None}
+    warnings = [*minerals.warnings, *notices(course, supplied, pressures, flow)]
     if uncertainty:
         _spread(data, network, packed, start, run, asked, flow, tolerance, uncertainty, draws, seed)
     if finish is not None:
-        _finish(data, finish, state, run, gas, thermo)
-    _attributes(data, run, gas, minerals, network, table, state, unknown, warnings, flow, wet)
-    return data
-
-
-class _State:
-    """Everything that follows from the extents, on the fine times of a run."""
-
-    def __init__(
-        self,
-        network: Network,
-        thermo: Thermochemistry,
-        start: FloatArray,
-        time: FloatArray,
-        temperature: FloatArray,
-        extents: FloatArray,
-    ) -> None:
-        self.network, self.thermo, self.start = network, thermo, start
-        self.time, self.temperature, self.extents = time, temperature, extents
-        self.amount = np.maximum(network.amounts(extents, start), 0.0)
-        self.mass = self.amount * network.molar
-        self.gas = network.released(extents) * network.gas_molar
-        # largest extent each reaction had the reactants for, at every time
-        given = start + extents @ network.produced
-        nu = network.consumed
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(nu[None] > 0, given[:, None, :] / nu[None], np.inf)
-        self.reach = reach.min(axis=2) if len(nu) else np.zeros((len(time), 0))
-        self._heat()
-
-    def _heat(self) -> None:
-        net, t = self.network, self.temperature
-        known = [p in self.thermo for p in net.phases]
-        self.known_mass = np.array(known, dtype=float)
-        h = np.zeros((len(t), len(net.phases)))
-        for j, p in enumerate(net.phases):
-            if known[j]:
-                h[:, j] = enthalpy(self.thermo[p], t)
-        h_gas = np.zeros((len(t), len(net.gases)))
-        for j, g in enumerate(net.gases):
-            h_gas[:, j] = enthalpy(self.thermo[g], t)
-        per = np.zeros((len(t), len(net.reactions)))
-        self.without_heat: list[str] = []
-        for i, r in enumerate(net.reactions):
-            lacking = [p for p in (*r.consumed, *r.produced) if p not in self.thermo]
-            if not lacking:
-                per[:, i] = (net.produced[i] - net.consumed[i]) @ h.T + net.gas[i] @ h_gas.T
-            elif r.enthalpy is not None:
-                per[:, i] = r.enthalpy
-            else:
-                self.without_heat.append(r.id)
-        d_extent, middle = np.diff(self.extents, axis=0), 0.5 * (self.amount[1:] + self.amount[:-1])
-        steps = (0.5 * (per[1:] + per[:-1]) * d_extent).sum(axis=1)
-        warm = (middle * np.diff(h, axis=0)).sum(axis=1)
-        self.heat_reaction = np.concatenate([[0.0], np.cumsum(steps)])
-        self.heat = np.concatenate([[0.0], np.cumsum(steps + warm)])
-
-    @property
-    def initial(self) -> float:
-        """Mass put in [kg/kg dry], moisture included."""
-        return float(self.mass[0].sum())
-
-    def rate(self, values: FloatArray) -> FloatArray:
-        """Time derivative of values (n_times, ...)."""
-        return np.asarray(np.gradient(values, self.time, axis=0))
-
-    def warnings(self) -> list[str]:
-        """What to doubt of the heats."""
-        out = []
-        ran = [r for i, r in enumerate(self.network.ids) if self.extents[-1, i] > 1e-6]
-        lacking = [r for r in self.without_heat if r in ran]
-        if lacking:
-            out.append(f"no heat is known of the reactions {', '.join(lacking)}: it is missing in heat and heat_flow")
-        bare = [p for j, p in enumerate(self.network.phases) if not self.known_mass[j] and self.mass[:, j].max() > 1e-3]
-        if bare:
-            out.append(f"no heat capacity is known of {', '.join(bare)}: their heating is missing in heat")
-        hot = []
-        for j, p in enumerate(self.network.phases):
-            if p in self.thermo:
-                there = self.mass[:, j] > 1e-3
-                if there.any() and self.temperature[there].max() > self.thermo[p].T_max + 1.0:
-                    hot.append(f"{p} (data to {self.thermo[p].T_max - 273.15:.0f} degC)")
-        if hot:
-            out.append(f"heat capacity held constant above its data for {', '.join(hot)}")
-        return out
-
-
-def _dataset(s: _State, at: NDArray[np.intp]) -> xr.Dataset:
-    import xarray as xr
-
-    net = s.network
-    total, total_gas = s.mass.sum(axis=1), s.gas
-    with np.errstate(divide="ignore", invalid="ignore"):
-        conversion = np.where(s.reach > 0, s.extents / np.maximum(s.reach, 1e-300), 0.0)
-    solid_loss = (net.consumed - net.produced) @ net.molar
-    known = (s.mass * s.known_mass).sum(axis=1) / total
-    heat_rate, reaction_rate = s.rate(s.heat), s.rate(s.heat_reaction)
-
-    def over_time(values: FloatArray, units: str, name: str, *dims: str) -> tuple[Any, ...]:
-        return ("time", *dims), np.ascontiguousarray(values[at]), {"units": units, "long_name": name}
-
-    per_mass = 100.0 / s.initial
-    return xr.Dataset(
-        {
-            "mass": over_time(total * per_mass, "%", "mass of the initial mass (TG)"),
-            "dtg": over_time(s.rate(total) * per_mass * 60.0, "%/min", "rate of change of mass (DTG)"),
-            "conversion": over_time(np.minimum(conversion, 1.0), "1", "part gone of the reactant supplied so far",
-                                    "reaction"),
-            "loss": over_time(s.extents * solid_loss * per_mass, "%", "mass lost by reaction, of the initial mass",
-                              "reaction"),
-            "phase_fraction": over_time(s.mass, "kg/kg", "phase per initial dry mass", "phase"),
-            "gas_rate": over_time(s.rate(total_gas), "kg/(kg s)", "gas given off per initial dry mass", "gas"),
-            "gas_total": over_time(total_gas, "kg/kg", "gas given off so far per initial dry mass", "gas"),
-            "heat_flow": over_time(heat_rate / s.initial / 1e3, "mW/mg",
-                                   "heat taken up per initial mass, endothermic up"),
-            "heat_flow_reaction": over_time(reaction_rate / s.initial / 1e3, "mW/mg",
-                                            "part of heat_flow due to reactions, endothermic up"),
-            "heat": over_time(s.heat / 1e3, "kJ/kg", "heat taken up so far per initial dry mass"),
-            "heat_reaction": over_time(s.heat_reaction / 1e3, "kJ/kg", "part of heat due to reactions"),
-            "heat_known": over_time(known, "kg/kg", "share of the solids whose heat capacity is known"),
-        },
-        coords={
-            "time": ("time", s.time[at], {"units": "s", "long_name": "time"}),
-            "temperature": ("time", s.temperature[at] - 273.15, {"units": "degC", "long_name": "temperature"}),
-            "time_min": ("time", s.time[at] / 60.0, {"units": "min", "long_name": "time"}),
-            "reaction": ("reaction", list(net.ids), {"units": ""}),
-            "phase": ("phase", list(net.phases), {"units": ""}),
-            "gas": ("gas", [g[:-3] for g in net.gases], {"units": ""}),
-        },
+        warnings += _finish(data, finish, course, run, gas, thermo)
+    said = _said(
+        network, table, program=[run.time_s, run.temperature_K], pressures=pressures, total=gas.total,
+        phases=dict(minerals.phases), moisture=wet, flow=flow, times=asked.tolist(), tolerance=tolerance, finish=finish,
+        uncertainty={k: list(v) for k, v in uncertainty.items()} if uncertainty else None,
+        draws=draws if uncertainty else None, seed=seed if uncertainty else None,
     )  # fmt: skip
+    _attributes(data, said, run, gas, minerals, course, supplied, warnings, flow)
+    return data
 
 
 def compare(simulated: xr.Dataset, time_s: ArrayLike, mass: ArrayLike) -> xr.Dataset:
@@ -341,15 +228,6 @@ def compare(simulated: xr.Dataset, time_s: ArrayLike, mass: ArrayLike) -> xr.Dat
     return out
 
 
-def _moisture(moisture: str | None) -> float:
-    if moisture is None:
-        return 0.0
-    wet = parse(moisture, "kg/kg", what="moisture")
-    if not 0.0 <= wet < 0.95:
-        raise ValidityError(f"moisture = {moisture!r}; expected 0 to 95 % of the moist mass.")
-    return wet
-
-
 def _flow(gas_flow: str | None, sample_mass: str | None) -> float:
     """Gas through the sample [mol/(kg s)]."""
     if gas_flow is None and sample_mass is None:
@@ -370,7 +248,10 @@ def _times(times: int | ArrayLike | None, run: TemperatureProgram) -> FloatArray
         if times < 2:
             raise ValidityError(f"times = {times}; expected at least 2 points, or times in s.")
         return np.linspace(0.0, run.duration_s, int(times))
-    out = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    try:
+        out = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValidityError(f"times = {times!r}; expected a number of points, or times in s.") from None
     if out.ndim != 1 or out.size == 0 or not np.isfinite(out).all() or (np.diff(out) <= 0).any():
         raise ValidityError("times must be one row of rising numbers [s].")
     if out[0] < 0 or out[-1] > run.duration_s * (1 + 1e-12):
@@ -399,22 +280,6 @@ def _fine(asked: FloatArray, run: TemperatureProgram) -> FloatArray:
     return np.unique(np.concatenate([asked, every[keep]]))
 
 
-def _range_warnings(network: Network, s: _State) -> list[str]:
-    out = []
-    for i, r in enumerate(network.reactions):
-        t = r.triplet
-        if t is None or s.extents[-1, i] <= 0:
-            continue
-        alpha = s.extents[:, i] / max(s.reach[-1, i], 1e-300)
-        runs = s.temperature[(alpha > 0.02) & (alpha < 0.98)]
-        if runs.size and ((t.T_low and runs.min() < t.T_low - 1) or (t.T_high and runs.max() > t.T_high + 1)):
-            out.append(
-                f"{r.id} runs from {runs.min() - 273.15:.0f} to {runs.max() - 273.15:.0f} degC, its rate law {t.id} "
-                f"was measured from {(t.T_low or 0) - 273.15:.0f} to {(t.T_high or 0) - 273.15:.0f} degC"
-            )
-    return out
-
-
 def _spread(
     data: xr.Dataset,
     network: Network,
@@ -438,8 +303,14 @@ def _spread(
     for name, values in uncertainty.items():
         if name not in network.ids:
             raise UnknownNameError(f"uncertainty: no reaction {name!r} runs here.{suggest(name, network.ids)}")
-        s_a, s_e, rho = values
-        if s_a < 0 or s_e < 0 or not -1 <= rho <= 1:
+        try:
+            s_a, s_e, rho = map(float, values)
+        except (TypeError, ValueError):
+            raise ValidityError(
+                f"uncertainty[{name!r}] = {values!r}; expected three numbers: standard uncertainty of ln A, of "
+                "Ea [J/mol], and their correlation."
+            ) from None
+        if not (s_a >= 0 and s_e >= 0 and -1 <= rho <= 1):
             raise ValidityError(f"uncertainty[{name!r}] = {values!r}; expected (>= 0, >= 0 J/mol, -1 to 1).")
         i, z = network.ids.index(name), rng.standard_normal((2, draws))
         ln_a[:, i] += s_a * z[0]
@@ -462,9 +333,9 @@ def _spread(
 
 
 def _finish(
-    data: xr.Dataset, finish: str, s: _State, run: TemperatureProgram, gas: Atmosphere, thermo: Thermochemistry | None
-) -> None:
-    """Equilibrium of the solids left, at the peak temperature."""
+    data: xr.Dataset, finish: str, s: Course, run: TemperatureProgram, gas: Atmosphere, thermo: Thermochemistry | None
+) -> list[str]:
+    """Equilibrium of the solids left, at the peak temperature; returns what to know of it."""
     if finish != "equilibrium":
         raise ValidityError(f"finish = {finish!r}; expected None or 'equilibrium'.")
     from ...chemistry.formulas import atoms
@@ -486,7 +357,11 @@ def _finish(
     charge = Charge(
         ELEMENTS, amount / mass, ("residue",), {}, np.zeros(1), True, {}, {}, {}, True,
     )  # fmt: skip
-    found = equilibrium(charge, f"{run.peak_K - 273.15!r} degC", gas, phases=thermo)
+    peak, without = f"{run.peak_K - 273.15!r} degC", ""
+    found = equilibrium(charge, peak, gas, phases=thermo)
+    if _holds(found, "C3S") and _holds(found, "C12A7"):  # beside alite C12A7 does not form in Portland clinker
+        found = equilibrium(charge, peak, gas, phases=thermo, suppress="portland")
+        without = ", without C12A7 beside alite"
     fraction = found["phase_fraction"].squeeze(drop=True)
     present = fraction.values > 1e-9
     data["final_phase_fraction"] = (
@@ -495,36 +370,45 @@ def _finish(
     )  # fmt: skip
     data["final_phase"] = ("final_phase", [str(p) for p in fraction["phase"].values[present]], {"units": ""})
     data.attrs["finish"] = (
-        f"solids left at the end brought to equilibrium at {run.peak_K - 273.15:.1f} degC in {gas.name}, whatever "
-        "their kinetics" + (f"; kept apart as inert: {', '.join(inert)}" if inert else "")
+        f"solids left at the end brought to equilibrium at {run.peak_K - 273.15:.1f} degC in {gas.name}{without}, "
+        "whatever their kinetics" + (f"; kept apart as inert: {', '.join(inert)}" if inert else "")
     )
+    return [f"equilibrium at the end: {w}" for w in str(found.attrs.get("warnings", "")).splitlines() if w]
+
+
+def _holds(found: xr.Dataset, phase: str) -> bool:
+    """Whether an equilibrium has a phase."""
+    fraction = found["phase_fraction"].squeeze(drop=True)
+    return any(str(p) == phase and f > 1e-9 for p, f in zip(fraction["phase"].values, fraction.values, strict=True))
 
 
 def _attributes(
     data: xr.Dataset,
+    said: Mapping[str, Any],
     run: TemperatureProgram,
     gas: Atmosphere,
     minerals: Mineralogy,
-    network: Network,
-    thermo: Thermochemistry,
-    s: _State,
-    unknown: Mapping[str, str],
+    course: Course,
+    supplied: Mapping[str, Triplet],
     warnings: list[str],
     flow: float,
-    wet: float,
 ) -> None:
+    from importlib.metadata import version
+
     from ... import __version__
 
-    laws = {r.id: r.triplet for r in network.reactions if r.triplet is not None}
-    used = [thermo[p].source.evidence for p in network.phases if p in thermo]
-    level = weakest([
-        minerals.source.evidence, gas.source.evidence, *(t.source.evidence for t in laws.values()),
-        *(r.source.evidence for r in network.reactions), *used,
+    net, ran = course.network, course.ran()
+    laws = {r.id: r.triplet for r in net.reactions if r.triplet is not None}
+    used = [laws[k].source for k in ran if k not in supplied]
+    present = [p for p in net.phases if course.most(p) > 0]
+    data_level = weakest([
+        *(s.evidence for s in used), *(r.source.evidence for r in ran.values()),
+        *(course.thermo[p].source.evidence for p in present if p in course.thermo),
+        *(course.stand_ins[p].source.evidence for p in present if p in course.stand_ins),
     ])  # fmt: skip
-    said = json.dumps(
-        [run.time_s, run.temperature_K, dict(gas.pressures), dict(minerals.phases), wet, flow,
-         {k: (t.A, t.Ea, t.model) for k, t in laws.items()}], sort_keys=True
-    )  # fmt: skip
+    input_level = weakest([
+        minerals.source.evidence, gas.source.evidence, *(supplied[k].source.evidence for k in ran if k in supplied),
+    ])  # fmt: skip
     assumptions = list(_ASSUMED)
     assumptions.append(
         "pressures of the atmosphere hold throughout" if flow == 0.0
@@ -537,50 +421,37 @@ def _attributes(
             "atmosphere": f"{gas.name}: " + ", ".join(f"{k} {v:g} bar" for k, v in gas.pressures.items()),
             "mineralogy": minerals.statement,
             "mineralogy_kind": minerals.kind,
-            "unknown_kinetics": ", ".join(f"{k} ({p})" for k, p in unknown.items()),
+            "unknown_kinetics": ", ".join(f"{k} ({p})" for k, p in unknown_kinetics(course).items()),
+            "unreachable": json.dumps({k: o for k, o in net.blocked.items() if net.pool[k].triplet is not None}),
             "triplets": json.dumps({k: t.id for k, t in laws.items()}),
-            "summary": json.dumps(_summary(s)),
+            "validity": json.dumps({k: r.validity for k, r in ran.items() if r.validity}),
+            "stand_ins": json.dumps({p: course.stand_ins[p].reason for p in present if p in course.stand_ins}),
+            "summary": json.dumps(course.summary()),
             "assumptions": "\n".join(assumptions),
-            "warnings": "\n".join(warnings),
-            "evidence": str(level),
+            "warnings": "\n".join(dict.fromkeys(warnings)),
+            "evidence": str(weakest([data_level, input_level])),
+            "data_evidence": str(data_level),
+            "input_evidence": str(input_level),
             "sources": "\n".join(dict.fromkeys([
-                str(minerals.source), str(gas.source), *(str(t.source) for t in laws.values()),
+                str(minerals.source), str(gas.source), *(str(laws[k].source) for k in ran),
+                *(str(course.stand_ins[p].source) for p in present if p in course.stand_ins),
             ])),
             "wastelab_version": __version__,
-            "inputs_sha256": hashlib.sha256(said.encode()).hexdigest(),
+            "versions": json.dumps({"wastelab": __version__, **{k: version(k) for k in ("numpy", "numba", "xarray")}}),
+            "inputs_sha256": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest(),
         }
     )  # fmt: skip
 
 
-def _summary(s: _State) -> dict[str, Any]:
-    """What people ask of a calcined product."""
-    end = dict(zip(s.network.phases, s.mass[-1], strict=True))
-    total = float(s.mass[-1].sum())
-    held = {"H2O": 0.0, "CO2": 0.0, "C": 0.0}
-    from ...chemistry.formulas import atoms, molar_mass
-
-    for p, m in end.items():
-        parts = atoms(s.network.formulas[p]) if p in s.network.formulas else {}
-        moles = m / (molar_mass(s.network.formulas[p]) / 1e3) if parts else 0.0
-        held["H2O"] += moles * parts.get("H", 0.0) / 2.0 * molar_mass("H2O") / 1e3
-        if parts == {"C": 1.0}:
-            held["C"] += m
-        else:
-            held["CO2"] += moles * parts.get("C", 0.0) * molar_mass("CO2") / 1e3
-    out: dict[str, Any] = {
-        "mass_left_percent": 100.0 * total / s.initial,
-        "loss_left_wt_percent_of_product": {k: 100.0 * v / total for k, v in held.items()},
-        "phases_wt_percent_of_product": {p: 100.0 * m / total for p, m in end.items() if m > 1e-9},
-        "free_lime_wt_percent_of_product": 100.0 * end.get("lime", 0.0) / total,
-        "metakaolinite_wt_percent_of_product": 100.0 * end.get("metakaolinite", 0.0) / total,
-        "heat_kJ_kg": float(s.heat[-1] / 1e3),
-        "heat_reaction_kJ_kg": float(s.heat_reaction[-1] / 1e3),
-    }
-    if "kaolinite" in s.network.ids:
-        i = s.network.ids.index("kaolinite")
-        made = float(s.extents[-1, i])
-        whole = float(s.reach[-1, i])
-        over = float(s.extents[-1, s.network.ids.index("metakaolinite")]) if "metakaolinite" in s.network.ids else 0.0
-        out["kaolinite_dehydroxylated"] = made / whole if whole > 0 else 0.0
-        out["metakaolinite_overcalcined"] = over / made if made > 0 else 0.0
-    return out
+def _said(network: Network, thermo: Thermochemistry, **others: Any) -> dict[str, Any]:
+    """Everything a result follows from, as JSON can hold it."""
+    names = [p for p in (*network.phases, *network.gases) if p in thermo]
+    return {
+        "reactions": [
+            [r.id, dict(r.consumed), dict(r.produced), dict(r.gas), r.approach, r.enthalpy,
+             None if r.triplet is None else [r.triplet.A, r.triplet.Ea, r.triplet.model]]
+            for r in network.reactions
+        ],
+        "thermo": {p: [[x.T_min, x.T_max, x.g] for x in thermo[p].segments] for p in names},
+        **others,
+    }  # fmt: skip

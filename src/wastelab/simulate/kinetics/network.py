@@ -1,13 +1,14 @@
 """Networks of reactions: which of the known reactions run in a mix, in arrays that kernels take.
 
 A reaction belongs to the network if its gas conditions are met and all it consumes is present or made by another one.
-Reactions without a rate law do not run; they are named, because what they would change stays as it is.
+Reactions without a rate law do not run, nor do those that a gas excludes or that wait for the product of one without a
+rate law; all of these are named, because what they would change stays as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from ...chemistry.formulas import MINERALS, atoms, molar_mass
 from ...errors import CompositionError, UnknownNameError, ValidityError, suggest
-from ...reference.kinetics import GASES, Reaction, Triplet
+from ...reference.kinetics import GASES, LIQUID, Reaction, Triplet
 from ...reference.kinetics import reactions as shipped_reactions
 from ...reference.kinetics import triplet as shipped_triplet
 from ...reference.thermochemistry import Thermochemistry, thermochemistry
+from ..heating import TemperatureProgram
+from ..water import saturation_pressure
 from .models import ReactionModel, reaction_model
 
 FloatArray = NDArray[np.float64]
@@ -35,6 +38,8 @@ ALIASES = {
     "c2s": "C2S_beta", "belite": "C2S_beta", "c3s": "C3S_M3", "alite": "C3S_M3", "hydroxysodalite": "sodalite",
     "k-feldspar": "microcline", "orthoclase": "microcline",
 }  # fmt: skip
+#: Temperature from which gypsum turns into alpha-hemihydrate under liquid water within hours, from memory [K].
+ALPHA_FROM_K = 383.15
 #: Solids without formula: mass that takes no part.
 INERT = ("amorphous", "unidentified")
 
@@ -56,6 +61,15 @@ class Network:
         Reactions that could run but have no rate law, with the phase they would take.
     gases : tuple of str
         ``CO2(g)`` and so on.
+    excluded : mapping of str to str
+        Reactions of phases that are there which the gas does not let run, with what it lacks; none where the gas makes
+        the phase react otherwise.
+    blocked : mapping of str to str
+        Reactions that wait for a product of one without a rate law, with its id.
+    pool : mapping of str to Reaction
+        All reactions there was a choice of.
+    pressures : mapping of str to float
+        The gas that conditions were held against [bar]; see `wastelab.reference.kinetics.LIQUID`.
     consumed, produced : ndarray, shape (n_reactions, n_phases)
         [mol per mol of reactant]
     gas : ndarray, shape (n_reactions, n_gases)
@@ -74,6 +88,10 @@ class Network:
     produced: FloatArray
     gas: FloatArray
     molar: FloatArray
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    pool: Mapping[str, Reaction] = field(default_factory=dict)
+    pressures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -148,6 +166,7 @@ def build(
     *,
     triplets: Mapping[str, Triplet | str | tuple[float, float, str]] | None = None,
     pressures: Mapping[str, float] | None = None,
+    program: TemperatureProgram | None = None,
     thermo: Thermochemistry | None = None,
 ) -> Network:
     """The reactions that run among phases in a gas.
@@ -163,6 +182,8 @@ def build(
         and the name of a model.
     pressures : mapping of str to float, optional
         Partial pressures [bar] (``{"O2": 0.21}``); decides between reactions with conditions. Air by default.
+    program : TemperatureProgram, optional
+        Decides with them whether there is liquid water on the solid; see `liquid_water`.
     thermo : Thermochemistry, optional
 
     Returns
@@ -181,7 +202,8 @@ def build(
             raise UnknownNameError(f"triplets: there is no reaction {name!r}.{suggest(name, pool)}")
     laws = {k: _triplet(k, v) for k, v in (triplets or {}).items()}
     pool = {k: replace(r, triplet=laws.get(k, r.triplet)) for k, r in pool.items()}
-    gas = {"O2": 0.21, "N2": 0.79} if pressures is None else pressures
+    gas = {"O2": 0.21, "N2": 0.79} if pressures is None else dict(pressures)
+    gas.setdefault(LIQUID, float(liquid_water(gas.get("H2O", 0.0), program)))
     there, chosen = set(present), {}
     unknown: dict[str, str] = {}
     while True:  # products of one reaction let others run
@@ -195,6 +217,13 @@ def build(
         for r in new:
             chosen[r.id] = r
             there |= set(r.produced)
+    busy = {r.reactant for k, r in pool.items() if k in chosen or k in unknown}
+    excluded = {
+        k: f"needs {' and '.join(map(str, unmet))}"
+        for k, r in pool.items()
+        if set(r.consumed) <= there and r.reactant not in busy and (unmet := r.unmet(gas))
+    }
+    blocked = _blocked(pool, there, unknown, chosen, gas)
     ordered = _order(list(chosen.values()))
     names = list(dict.fromkeys([*present, *(p for r in ordered for p in (*r.consumed, *r.produced))]))
     formulas = {n: f for n in names if (f := _formula(n, ordered, thermo))}
@@ -213,13 +242,57 @@ def build(
     molar = np.array([molar_mass(formulas[n]) / 1e3 if n in formulas else 1.0 for n in names])
     models = tuple(reaction_model(r.triplet.model) for r in ordered if r.triplet is not None)
     return Network(
-        tuple(names), formulas, tuple(ordered), models, unknown, gases, consumed, produced, released, molar
+        tuple(names), formulas, tuple(ordered), models, unknown, gases, consumed, produced, released, molar,
+        excluded, blocked, pool, gas,
     )  # fmt: skip
+
+
+def liquid_water(p_H2O: float, program: TemperatureProgram | None = None) -> bool:
+    """Whether water vapour of this pressure [bar] is liquid on the solid while gypsum reacts in it.
+
+    True if somewhere from 110 degC upward the saturation pressure is not above it (1.43 bar at the least), and the
+    program, where one is given, passes such a temperature: an autoclave. Superheated steam stays vapour.
+    """
+    if p_H2O < float(saturation_pressure(ALPHA_FROM_K)):
+        return False
+    if program is None:
+        return True
+    low, high = min(program.temperature_K), program.peak_K
+    return high >= ALPHA_FROM_K and float(saturation_pressure(max(low, ALPHA_FROM_K))) <= p_H2O
 
 
 def own_phases(reactions: Iterable[str | Reaction] | Mapping[str, Reaction] | None) -> set[str]:
     """Phases that reactions bring with their formula."""
     return {p for r in _pool(reactions).values() for p in r.formulas}
+
+
+def _blocked(
+    pool: Mapping[str, Reaction],
+    there: set[str],
+    unknown: Mapping[str, str],
+    chosen: Mapping[str, Reaction],
+    gas: Mapping[str, float],
+) -> dict[str, str]:
+    """Reactions that would run if those without a rate law did, with the first of these they wait for."""
+    made: dict[str, str] = {}
+    for k in unknown:
+        for p in pool[k].produced:
+            if p not in there:
+                made.setdefault(p, k)
+    out: dict[str, str] = {}
+    while True:
+        new = [
+            r for k, r in pool.items()
+            if k not in chosen and k not in unknown and k not in out and r.runs(gas)
+            and set(r.consumed) <= there | set(made) and not set(r.consumed) <= there
+        ]  # fmt: skip
+        if not new:
+            return out
+        for r in new:
+            out[r.id] = next(made[p] for p in r.consumed if p in made)
+            for p in r.produced:
+                if p not in there:
+                    made.setdefault(p, out[r.id])
 
 
 def _formula(name: str, reactions: list[Reaction], thermo: Thermochemistry | None) -> str:
@@ -254,14 +327,19 @@ def _pool(reactions: Iterable[str | Reaction] | Mapping[str, Reaction] | None) -
     known = shipped_reactions()
     if reactions is None:
         return dict(known)
+    if isinstance(reactions, str | Reaction):
+        reactions = [reactions]
+    if not isinstance(reactions, Iterable):
+        raise ValidityError(f"reactions = {reactions!r}; expected ids of reactions, or reactions.")
     out: dict[str, Reaction] = {}
     for item in reactions.values() if isinstance(reactions, Mapping) else reactions:
         if isinstance(item, Reaction):
             out[item.id] = item
-        elif item in known:
+        elif isinstance(item, str) and item in known:
             out[item] = known[item]
         else:
-            raise UnknownNameError(f"There is no reaction {item!r}.{suggest(item, known)} Known: {', '.join(known)}.")
+            near = suggest(str(item), known)
+            raise UnknownNameError(f"There is no reaction {item!r}.{near} Known: {', '.join(known)}.")
     return out
 
 
