@@ -164,3 +164,9 @@ def test_ignited_mixes_need_no_split():
     ds = equilibrium({"CaO": 66.6, "SiO2": 33.4}, "1000 degC", closed=True)
     assert float(ds["gas_released"].sum()) == pytest.approx(0.0, abs=1e-9)
     assert float(ds["mineral_fraction"].sel(mineral="C2S")) > 0.9
+
+
+def test_a_phase_whose_data_end_is_missed_aloud_in_a_closed_vessel():
+    mix = {"Na2O": 35.0, "Fe2O3": 55.0, "SiO2": 10.0}
+    assert "NaFeO2 is left out at 1360 degC" in equilibrium(mix, "1360 degC", closed=True).attrs["warnings"]
+    assert "left out" not in equilibrium(MUD, "1000 degC", closed=True).attrs["warnings"]

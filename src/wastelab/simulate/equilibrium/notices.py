@@ -197,7 +197,7 @@ def beyond_range(table: PhaseTable, b: FloatArray, pi: FloatArray) -> dict[str, 
     Parameters
     ----------
     table : PhaseTable
-        Of an open or closed system; the gas of a closed one is not considered.
+        Of an open or closed system; in a closed one a phase counts where it is favoured by the potentials found.
     b : ndarray, shape (n, n_row)
         Elements [mol/kg].
     pi : ndarray, shape (n, n_row)
@@ -219,9 +219,12 @@ def beyond_range(table: PhaseTable, b: FloatArray, pi: FloatArray) -> dict[str, 
     A = system.A[extra]
     reduced = more[extra][None, :] - np.where(absent, 0.0, pi) @ A.T
     possible = ~((absent.astype(np.float64) @ np.abs(A).T) > 0)
-    asked = ((reduced < -1e-6) & possible).any(axis=1)
+    forms = (reduced < -1e-6) & possible
+    asked = forms.any(axis=1)
     if not asked.any():
         return {}
+    if system.closed:  # the programme alone has no gas to judge by; the potentials found have
+        return {system.columns[extra[k]].name: int(forms[:, k].sum()) for k in np.flatnonzero(forms.any(axis=0))}
     result = solve(system.A, b[asked], more, system.start)
     mass = np.where(result.amount > 0, result.amount * system.molar_mass[result.basis], 0.0)
     out: dict[str, int] = {}
