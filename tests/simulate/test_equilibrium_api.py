@@ -563,6 +563,7 @@ def test_suppressing_takes_symbols_groups_and_presets():
         ({"reactants": {"CO2(g)": 10.0}}, UnknownNameError, "CO2"),
         ({"refine": "never"}, ValidityError, "'auto'"),
         ({"refine": False, "derivatives": True}, ValidityError, "always refined"),
+        ({"refine": False, "uncertainty": 10, "seed": 1}, ValidityError, "uncertainty is always refined"),
         ({"refine": False, "closed": True}, ValidityError, "always refined"),
     ],
 )

@@ -231,7 +231,7 @@ def _show(out: Console, mix: Mix, data: xr.Dataset, lang: str) -> None:
     rows = []
     for m in order:
         values = share.sel(mineral=m).values
-        if values.max() > SHOWN:
+        if values.max() > SHOWN and m != "set_aside":  # told below, with its oxides
             cells = (f"{100 * values[k]:.2f}" if values[k] > SHOWN / 10 else "·" for k in picked)
             rows.append([str(m), phase_title(str(m), lang), *cells])
     if "set_aside" in data:

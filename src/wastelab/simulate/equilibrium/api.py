@@ -150,7 +150,7 @@ def equilibrium(
         raise MissingDataError("uncertainty needs a seed, so that the result can be repeated: seed=1.")
     tables = [system.table(float(v)) for v in t]
     points: list[list[Point]] = []
-    if _refined(refine, system, charge.n * len(t), derivatives):
+    if _refined(refine, system, charge.n * len(t), derivatives, uncertainty):
         points = [_points(table, charge, bar) for table in tables]
         solved = from_points(charge, tables, points)
     else:
@@ -194,14 +194,15 @@ def _refuse_aside(charge: Charge) -> None:
         )
 
 
-def _refined(refine: Any, system: System, n: int, derivatives: bool) -> bool:
+def _refined(refine: Any, system: System, n: int, derivatives: bool, uncertainty: int | None) -> bool:
     """Whether to solve one by one with continuous solutions."""
     if refine not in (True, False, "auto"):
         raise ValidityError(f"refine = {refine!r} is none of True, False, 'auto'.")
-    if refine is False and (system.closed or derivatives):
-        what = "closed=True" if system.closed else "derivatives=True"
-        raise ValidityError(f"{what} is always refined; leave refine=False out.")
-    return system.closed or derivatives or refine is True or (refine == "auto" and n <= REFINE_MOST)
+    asked = {"closed=True": system.closed, "derivatives=True": derivatives, "uncertainty": uncertainty is not None}
+    always = [what for what, given in asked.items() if given]
+    if refine is False and always:
+        raise ValidityError(f"{always[0]} is always refined; leave refine=False out.")
+    return bool(always) or refine is True or (refine == "auto" and n <= REFINE_MOST)
 
 
 def temperatures(value: Any) -> tuple[FloatArray, bool]:
