@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
 from ...provenance import weakest
 from ...reference.kinetics import Reaction, Triplet
+from ...reference.phase_names import name_of
 from ...reference.thermochemistry import Thermochemistry, thermochemistry
 from ...units import parse
 from ..atmosphere import Atmosphere, as_atmosphere
@@ -47,7 +48,7 @@ _EXAMPLES = {
 }
 _ASSUMED = (
     "heat: gas leaves at the temperature of the sample; positive is taken up (endothermic)",
-    "no recarbonation or rehydration: a reaction stops where its equilibrium is passed and never runs backwards",
+    "no recarbonation, rehydration or condensation: what stops at its equilibrium never runs backwards",
     "the sample has the temperature of the program throughout",
 )
 
@@ -377,9 +378,12 @@ def _finish(
 
 
 def _holds(found: xr.Dataset, phase: str) -> bool:
-    """Whether an equilibrium has a phase."""
+    """Whether an equilibrium has a phase, in any of its polymorphs."""
     fraction = found["phase_fraction"].squeeze(drop=True)
-    return any(str(p) == phase and f > 1e-9 for p, f in zip(fraction["phase"].values, fraction.values, strict=True))
+    return any(
+        name_of(str(p)).group == phase and f > 1e-9
+        for p, f in zip(fraction["phase"].values, fraction.values, strict=True)
+    )
 
 
 def _attributes(
