@@ -108,7 +108,7 @@ def test_presets_carry_source_and_evidence():
 
 def heat_once(chem, coefficient, gas_K, start_K, seconds, steps=400, p=None):
     times = np.linspace(0.0, seconds, steps + 1)
-    coef = np.zeros((steps + 1, 8))
+    coef = np.zeros((steps + 1, 10))
     coef[:, 0] = coefficient
     n_r, n_s = len(chem.steps), len(chem.species)
     t, xi, n = np.zeros(steps + 1), np.zeros((steps + 1, n_r)), np.zeros((steps + 1, n_s))

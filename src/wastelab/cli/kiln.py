@@ -65,7 +65,7 @@ _GOALS = {
 @click.option("--cells", type=click.IntRange(10, 5000), help="Rotary: cells along the kiln.")
 @click.option("--program", help="Muffle: '10 K/min to 800 degC, hold 2 h'.")
 @click.option("--gas", help="Muffle: gas at the sample; that of the preset if absent.")
-@click.option("--moisture", help="Free water, kg per kg of dry sample, e.g. '8 %'.")
+@click.option("--moisture", help="Free water, share of the moist mass, e.g. '8 %'.")
 @click.option("--d50", help="Flash: median grain size, e.g. '20 um'.")
 @click.option("--spread", type=float, help="Flash: slope of the Rosin-Rammler distribution.  [default: 1]")
 @click.option("--blaine", help="Flash, instead: specific surface, e.g. '350 m2/kg'.")
@@ -170,10 +170,6 @@ def _options(chosen: Preset, given: dict[str, Any]) -> dict[str, Any]:
         )
     if "gas" in typed:
         typed["atmosphere"] = gas_of(typed.pop("gas"))
-    if "moisture" in typed:
-        from ..units import parse
-
-        typed["moisture"] = parse(typed["moisture"], "kg/kg", what="--moisture")
     if "size" in typed:
         from ..units import parse
 

@@ -3,9 +3,11 @@
 Everything is per kg of dry feed (J/kg, mol/kg; of flows per kg/s). A solid state is temperature `t`, extents `xi`
 (n_r,) and amounts `n` (n_s,) = n_init + xi . nu_s. Enthalpies stand in tables over a uniform grid of temperature,
 ``grid = (first, step)``. Gases are in the order of `chemistry.GASES` (8). Columns of `rp` (reactions): 0 A, 1 Ea,
-2 code, 3 n, 4 m, 5 p, 6 n0 [mol/kg], 7 kind (0 free, 1 equilibrium, 2 oxygen), 8 gas index, 9 order, 10 mol gas.
-Columns of `coef` (heat transfer of a cell, frozen): 0 gas-solid [W/K], 1 the same by radiation [W/K4], 2 and 3
-gas-wall, 4 wall-solid radiation, 5 wall-solid contact, 6 wall-ambient, 7 centring (0.5 mean of in and out, 1 out).
+2 code, 3 n, 4 m, 5 p, 6 n0 [mol/kg], 7 kind (0 free, 1 equilibrium, 2 oxygen, 3 towards an amount that grows with
+temperature), 8 gas index or temperature where that amount starts [K], 9 order or where it is all [K], 10 mol gas.
+Columns of `coef` (transfer of a cell, frozen): 0 gas-solid [W/K], 1 the same by radiation [W/K4], 2 and 3 gas-wall,
+4 wall-solid radiation, 5 wall-solid contact, 6 wall-ambient, 7 centring (0.5 mean of in and out, 1 out), 8 resistance
+of the way of oxygen to the solid, 9 of gas away from it [bar s kg/mol].
 """
 
 from __future__ import annotations
@@ -34,12 +36,13 @@ def mix_enthalpy(n, table, t, first, step):
 
 
 @njit(cache=True, error_model="numpy")
-def advance(t, tau, xi_in, p, film, n_init, nu_s, nu_g, rp, lnp, first, step, xi, n, gas):
+def advance(t, tau, xi_in, p, film, supply, n_init, nu_s, nu_g, rp, lnp, first, step, xi, n, gas):
     """React for tau seconds at constant temperature t; fills xi, n and the gas released [mol/kg].
 
     Reactions follow one another in their order; each is integrated exactly where its model has a closed form.
-    xi_in (n_r,); p (8,) partial pressures [bar]; film resistance of gas transfer [bar s kg/mol];
-    lnp (n_grid, n_r) ln of the equilibrium pressure [bar].
+    xi_in (n_r,); p (8,) partial pressures [bar]; film, supply resistance of gas leaving and of oxygen coming
+    [bar s kg/mol], in series with the reaction (exact for first order); lnp (n_grid, n_r) ln of the equilibrium
+    pressure [bar].
     """
     n_r, n_s = nu_s.shape
     for j in range(n_s):
@@ -66,14 +69,24 @@ def advance(t, tau, xi_in, p, film, n_init, nu_s, nu_g, rp, lnp, first, step, xi
                 have = min(have, n[j] / -nu_s[r, j])
         if have <= 0.0 or left <= 0.0:
             continue
-        if rp[r, 7] == 1.0:
+        if rp[r, 7] == 3.0:
+            have = min(have, n0 * min(max((t - rp[r, 8]) / (rp[r, 9] - rp[r, 8]), 0.0), 1.0) - xi[r])
+            if have <= 0.0:
+                continue
+        elif rp[r, 7] == 1.0:
             peq = math.exp(lnp[i, r] + f * (lnp[i + 1, r] - lnp[i, r]))
             drive = 1.0 - p[int(rp[r, 8])] / peq
             if drive <= 0.0:
                 continue
             k = k * drive / (1.0 + k * have * film * rp[r, 10] / peq)
         elif rp[r, 7] == 2.0:
-            k = k * (max(p[int(rp[r, 8])], 0.0) / 0.21) ** rp[r, 9]
+            there = p[int(rp[r, 8])]
+            if there <= 0.0:
+                continue
+            k = k * (there / 0.21) ** rp[r, 9]
+            if supply > 0.0:
+                demand = k * n0 * f_alpha(int(rp[r, 2]), xi[r] / n0, rp[r, 3], rp[r, 4], rp[r, 5])
+                k = k / (1.0 + demand * rp[r, 10] * supply / there)
         code = int(rp[r, 2])
         if code == 0 and rp[r, 3] == 1.0:
             d = have * -math.expm1(-k * tau)
@@ -119,12 +132,12 @@ def wall_temperature(tg, tb, ambient, c, guess):
 
 
 @njit(cache=True, error_model="numpy")
-def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out):
+def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, chem, xi, n, gas, out):
     """Energy residual of the solid over one cell [J/kg]; fills xi, n, gas and
     out = (heat gas->solid, gas->wall, wall->solid, loss, wall temperature, enthalpy out, enthalpy of gas released).
     """
     n_init, nu_s, nu_g, rp, lnp, hs, hg, first, step = chem
-    advance(t_out, tau, xi_in, p, film, n_init, nu_s, nu_g, rp, lnp, first, step, xi, n, gas)
+    advance(t_out, tau, xi_in, p, c[9], c[8], n_init, nu_s, nu_g, rp, lnp, first, step, xi, n, gas)
     theta = c[7]
     tb = theta * t_out + (1.0 - theta) * t_in
     tg = theta * tg_left + (1.0 - theta) * tg_right
@@ -140,13 +153,13 @@ def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambie
 
 
 @njit(cache=True, error_model="numpy")
-def solve_cell(guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out):
+def solve_cell(guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, chem, xi, n, gas, out):
     """Temperature of the solid leaving a cell [K]; NaN where none was found in 200 to 3200 K."""
     low, high = 200.0, 3200.0
     a, fa = math.nan, 0.0
     b = min(max(guess, low + 1.0), high - 1.0)
     for it in range(200):
-        fb = residual(b, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, ambient, chem, xi, n, gas, out)
+        fb = residual(b, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, chem, xi, n, gas, out)
         if abs(fb) < 1e-7 or high - low < 1e-12 * high:
             return b
         if fb > 0.0:
@@ -170,11 +183,11 @@ def solve_cell(guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, film, amb
 def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, heat):
     """A lumped solid in a gas of given temperature: steps from times[i] to times[i+1].
 
-    times (m,) [s]; gas_t (m,) [K]; coef (m, 8) per second; fills t (m,), xi (m, n_r), n (m, n_s), gas (m, 8) released
+    times (m,) [s]; gas_t (m,) [K]; coef (m, 10) per second; fills t (m,), xi (m, n_r), n (m, n_s), gas (m, 8) released
     up to each time, heat (m,) taken up [J/kg]. Returns 0, or 1 + the step that failed.
     """
     n_init, hs, first, step = chem[0], chem[5], chem[7], chem[8]
-    c = np.zeros(8)
+    c = np.zeros(10)
     out = np.zeros(7)
     rel = np.zeros(NG)
     t[0] = t_start
@@ -186,6 +199,8 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
         for k in range(7):
             c[k] = coef[i + 1, k] * dt
         c[7] = 1.0
+        c[8] = coef[i + 1, 8]
+        c[9] = coef[i + 1, 9]
         value = solve_cell(
             t[i],
             t[i],
@@ -196,7 +211,6 @@ def heat_program(times, gas_t, coef, p, t_start, ambient, chem, t, xi, n, gas, h
             c,
             dt,
             p,
-            0.0,
             ambient,
             chem,
             xi[i + 1],
@@ -226,7 +240,7 @@ def entrain(
     """
     n_init, nu_s, hs, hg, first, step = chem[0], chem[1], chem[5], chem[6], chem[7], chem[8]
     nc, n_r, n_s = share.size, nu_s.shape[0], nu_s.shape[1]
-    c = np.zeros(8)
+    c = np.zeros(10)
     c[7] = 1.0
     out = np.zeros(7)
     rel = np.zeros(NG)
@@ -261,8 +275,10 @@ def entrain(
             for q in range(nc):
                 c[0] = area[q] * dt
                 c[1] = rad[q] * dt
+                c[8] = film_k[q]
+                c[9] = film_k[q]
                 t_new[q] = solve_cell(
-                    t[i, q], t[i, q], h[q], xi[i, q], b, b, c, dt, p, film_k[q], ambient, chem, x_new[q], n, rel, out
+                    t[i, q], t[i, q], h[q], xi[i, q], b, b, c, dt, p, ambient, chem, x_new[q], n, rel, out
                 )
                 if not math.isfinite(t_new[q]):
                     return 1 + i
@@ -318,7 +334,6 @@ def march(t, xi, n, tg, coef, tau, p, ambient, chem, flux, rel):
             coef[c],
             tau[c],
             p[c],
-            0.0,
             ambient,
             chem,
             xi[c + 1],
@@ -334,12 +349,13 @@ def march(t, xi, n, tg, coef, tau, p, ambient, chem, flux, rel):
 
 
 @njit(cache=True, error_model="numpy")
-def gas_flows(m, gm, rel, g):
-    """Gas at every face (N+1, 8) [mol/kg feed]: fuel and air (gm per kg fuel) plus what the solid released."""
+def gas_flows(m, gm, base, rel, g):
+    """Gas at every face (N+1, 8) [mol/kg feed]: fuel with its air (gm per kg fuel), air for what burns in the feed
+    (base (8,)), and what the solid released."""
     n_cell = rel.shape[0]
     for k in range(NG):
-        total = 0.0
-        g[n_cell, k] = m * gm[n_cell, k]
+        total = base[k]
+        g[n_cell, k] = m * gm[n_cell, k] + total
         for c in range(n_cell - 1, -1, -1):
             total += rel[c, k]
             g[c, k] = m * gm[c, k] + total
@@ -357,7 +373,7 @@ def _cell(
         for j in range(n.size):
             n[j] += xi_in[r] * nu_s[r, j]
     h_in = mix_enthalpy(n, hs, t_in, first, step)
-    rb = residual(t_out, t_in, h_in, xi_in, tg_l, tg_r, coef[c], tau[c], p[c], 0.0, ambient, chem, xi, n, rel, out)
+    rb = residual(t_out, t_in, h_in, xi_in, tg_l, tg_r, coef[c], tau[c], p[c], ambient, chem, xi, n, rel, out)
     for k in range(NG):
         gl[k] = m * gm[c + 1, k] + g_r[k]
     rg = -mix_enthalpy(gl, hg, tg_r, first, step)

@@ -8,10 +8,10 @@ alite limit and then to those of the burning zone, because rates of the single c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,12 @@ from ...errors import CompositionError, DatasetError, MissingDataError, UnknownN
 from ...provenance import Evidence, Source
 from ...reference.files import find_files, read_toml
 from ...reference.thermochemistry import GAS_CONSTANT, Phase, Thermochemistry, thermochemistry
+from .. import water
 from ..kinetics.mineralogy import Mineralogy
 from ..kinetics.models import ReactionModel, reaction_model
+
+if TYPE_CHECKING:
+    from .clinker import ClinkerStages
 
 FloatArray = NDArray[np.float64]
 
@@ -30,10 +34,7 @@ GASES = ("N2", "O2", "CO2", "H2O", "SO2", "CO", "SO3", "H2")
 T_FIRST, T_STEP, T_LAST = 200.0, 5.0, 3300.0
 GRID = np.arange(T_FIRST, T_LAST + T_STEP / 2, T_STEP)
 T0 = 298.15
-WATER, INERT, UNIDENTIFIED = "water", "inert", "unidentified"
-#: Liquid water: enthalpy of formation [J/mol] and heat capacity [J/(mol K)].
-WATER_H, WATER_CP = -285830.0, 75.3
-WATER_SOURCE = Source("CODATA enthalpy of formation of liquid water; heat capacity 75.3 J/mol/K", Evidence.MEMORY)
+WATER, INERT, UNIDENTIFIED = water.NAME, "inert", "unidentified"
 #: Heat capacity of what has no data [J/(kg K)].
 INERT_CP = 1000.0
 INERT_SOURCE = Source("heat capacity of silicates and oxides, about 1 kJ/kg/K, from memory", Evidence.MEMORY)
@@ -58,10 +59,12 @@ class Step:
     total : float
         Extent at completion [mol/kg].
     kind : str
-        ``"free"``, ``"equilibrium"`` or ``"oxygen"``.
+        ``"free"``, ``"equilibrium"``, ``"oxygen"`` or ``"ramp"``.
     by_gas : str
         Gas of the approach to equilibrium or of the oxygen term.
     order : float
+    ramp : tuple of float
+        Temperatures from which it can run and at which all of it can [K]; linear in between.
     source : Source
     """
 
@@ -76,6 +79,24 @@ class Step:
     kind: str = "free"
     by_gas: str = "CO2"
     order: float = 1.0
+    ramp: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A known reaction that the model leaves out.
+
+    Attributes
+    ----------
+    id, reactant, reason : str
+    onset_K : float
+        Temperature above which it is to be expected [K].
+    """
+
+    id: str
+    reactant: str
+    reason: str
+    onset_K: float
 
 
 @dataclass(frozen=True)
@@ -101,8 +122,12 @@ class BedChemistry:
         Of the mineralogy.
     moisture : float
         Free water [kg/kg dry feed].
-    assumptions, warnings : list of str
     formulas : mapping of str to str
+    assumptions, warnings : list of str
+    idle : tuple of Idle
+        Reactions that these solids are known for and that do not run here.
+    sources : tuple of Source
+        Of the heats.
     """
 
     species: tuple[str, ...]
@@ -118,6 +143,8 @@ class BedChemistry:
     formulas: Mapping[str, str]
     assumptions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    idle: tuple[Idle, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @property
     def nu(self) -> FloatArray:
@@ -131,15 +158,22 @@ class BedChemistry:
         """Gases, shape (n_steps, 8)."""
         return np.array([[s.gas.get(g, 0.0) for g in GASES] for s in self.steps]).reshape(len(self.steps), len(GASES))
 
+    @property
+    def oxygen_need(self) -> float:
+        """Oxygen that the reactions of the network take up in all [mol/kg]."""
+        return sum(-s.gas.get("O2", 0.0) * s.total for s in self.steps if s.gas.get("O2", 0.0) < 0)
+
     def kernel(self) -> tuple[Any, ...]:
         """Arrays of the kernels; see `_kernels`."""
-        kinds = {"free": 0.0, "equilibrium": 1.0, "oxygen": 2.0}
+        kinds = {"free": 0.0, "equilibrium": 1.0, "oxygen": 2.0, "ramp": 3.0}
         rp = np.zeros((len(self.steps), 11))
         for i, s in enumerate(self.steps):
             rp[i] = (
                 s.A, s.Ea, s.model.code, s.model.n, s.model.m, s.model.p, s.total, kinds[s.kind],
                 GASES.index(s.by_gas), s.order, abs(s.gas.get(s.by_gas, 0.0)),
             )  # fmt: skip
+            if s.kind == "ramp":
+                rp[i, 8:10] = s.ramp
         return (
             np.ascontiguousarray(self.initial), np.ascontiguousarray(self.nu), np.ascontiguousarray(self.nu_gas), rp,
             np.ascontiguousarray(self.lnp), np.ascontiguousarray(self.enthalpy),
@@ -231,11 +265,12 @@ def build(
     """
     thermo = thermo or thermochemistry()
     gas = dict(pressures or {})
-    network = {r.id: r for r in (_shipped() if reactions is None else reactions) if r.reactant != WATER and r.runs(gas)}
+    pool = [r for r in (_shipped() if reactions is None else reactions) if r.reactant != WATER]
+    network = {r.id: r for r in pool if r.runs(gas)}
     if clinker is not None:
         network = {k: r for k, r in network.items() if r.gas and "anhydrite" not in r.consumed}
-    if moisture < 0:
-        raise ValidityError(f"moisture = {moisture:g} kg/kg dry feed is negative.")
+    if not 0 <= moisture < 20:
+        raise ValidityError(f"moisture = {moisture:g} kg/kg dry feed is not between 0 and 20.")
     known = _formulas(network.values(), thermo)
     phases = {k: float(v) for k, v in feed.phases.items() if v > 0 and k in known and k != WATER}
     left_out = [k for k, v in feed.phases.items() if v > 0 and k not in phases and k != UNIDENTIFIED]
@@ -263,107 +298,14 @@ def build(
     if moisture > 0:
         amount[WATER] = moisture * 1000.0 / molar_mass("H2O")
         known = {**known, WATER: "H2O"}
+    idle = _idle(pool, network, {*amount, *(k for s in steps for k in s.stoichiometry)}, thermo, clinker is not None)
     inert = rest / 100.0 + extra_inert
     if clinker is not None:
+        from .clinker import clinker_steps
+
         steps += clinker_steps(amount, steps, known, clinker, thermo, assumptions)
-    return assemble(amount, inert, steps, phases, feed.source, moisture, thermo, known, assumptions, warnings, network)
-
-
-@dataclass(frozen=True)
-class ClinkerStages:
-    """How clinker forms from what the decomposition leaves.
-
-    Attributes
-    ----------
-    burning_K, belite_K : float
-        Temperatures of the equilibria of the two stages [K].
-    atmosphere : str or mapping
-    suppress : tuple of str
-        Phases that shall not form; see `wastelab.simulate.equilibrium`.
-    A, Ea, models : tuple
-        Of the belite and the alite stage [1/s], [J/mol].
-    source : Source
-        Of these rates.
-    """
-
-    burning_K: float
-    belite_K: float
-    atmosphere: Any
-    suppress: tuple[str, ...]
-    A: tuple[float, float]
-    Ea: tuple[float, float]
-    models: tuple[str, str]
-    source: Source
-
-
-def clinker_steps(
-    amount: Mapping[str, float],
-    steps: list[Step],
-    formulas: Mapping[str, str],
-    how: ClinkerStages,
-    thermo: Thermochemistry,
-    assumptions: list[str],
-) -> list[Step]:
-    """Two reactions: decomposed feed to the phases below the alite limit, and these to the phases of the burning zone.
-
-    Returns
-    -------
-    list of Step
-        Each of extent 1 mol/kg for all of it; SO2 and oxygen close the element balance.
-    """
-    from ..charge import ELEMENTS
-    from ..equilibrium import System
-
-    rest = dict(amount)
-    for s in steps:
-        for k, v in s.stoichiometry.items():
-            rest[k] = rest.get(k, 0.0) + v * s.total
-    rest = {k: v for k, v in rest.items() if v > 1e-9 and k != WATER}
-    system = System.build(thermo, how.atmosphere, suppress=how.suppress, solutions=False)
-    out: list[Step] = []
-    names = ("clinker_below_alite", "clinker_burning")
-    for name, T, A, Ea, model in zip(names, (how.belite_K, how.burning_K), how.A, how.Ea, how.models, strict=True):
-        elements = _sum_atoms(rest, formulas)
-        odd = sorted(set(elements) - set(ELEMENTS))
-        if odd:
-            raise MissingDataError(f"clinker: no phases with {', '.join(odd)} are known; leave such minerals out.")
-        b = np.array([[elements.get(e, 0.0) for e in ELEMENTS]])
-        columns = system.table(T).column_amounts(b)[0]
-        product: dict[str, float] = {}
-        for column, n in zip(system.columns, columns, strict=True):
-            if n > 1e-9 and column.kind != "gas":
-                for part, share in column.parts.items():
-                    product[part] = product.get(part, 0.0) + float(n) * share
-        left = _sum_atoms(product, {k: thermo[k].formula for k in product})
-        gas = {e: elements.get(e, 0.0) - left.get(e, 0.0) for e in {*elements, *left}}
-        sulfur, carbon, hydrogen = gas.get("S", 0.0), gas.get("C", 0.0), gas.get("H", 0.0)
-        lost = {e: v for e, v in gas.items() if e not in ("S", "C", "H", "O") and abs(v) > 1e-6}
-        if lost:
-            raise MissingDataError(f"clinker: no phase at {T - 273.15:.0f} degC holds all of {', '.join(lost)}.")
-        o2 = (gas.get("O", 0.0) - 2 * sulfur - 2 * carbon - hydrogen / 2) / 2
-        released = {"SO2": sulfur, "CO2": carbon, "H2O": hydrogen / 2, "O2": o2}
-        stoich = {k: -v for k, v in rest.items()}
-        for k, v in product.items():
-            stoich[k] = stoich.get(k, 0.0) + v
-        stoich = {k: v for k, v in stoich.items() if abs(v) > 1e-12}
-        out.append(
-            Step(name, stoich, {k: v for k, v in released.items() if abs(v) > 1e-12}, A, Ea, reaction_model(model), 1.0,
-                 how.source)
-        )  # fmt: skip
-        rest = product
-    assumptions.append(
-        f"clinker forms to the equilibrium phases of {how.belite_K - 273.15:.0f} degC and then of "
-        f"{how.burning_K - 273.15:.0f} degC (pure phases, no melt), laws {', '.join(how.models)}: {how.source}"
-    )
-    return out
-
-
-def _sum_atoms(amounts: Mapping[str, float], formulas: Mapping[str, str]) -> dict[str, float]:
-    out: dict[str, float] = {}
-    for name, n in amounts.items():
-        for e, k in atoms(formulas[name]).items():
-            out[e] = out.get(e, 0.0) + n * k
-    return out
+    chem = assemble(amount, inert, steps, phases, feed.source, moisture, thermo, known, assumptions, warnings, network)
+    return replace(chem, idle=idle)
 
 
 def assemble(
@@ -387,7 +329,7 @@ def assemble(
     for s in steps:
         _balanced(s, formulas)
     tables: dict[str, FloatArray] = {n: on_grid(thermo, n) for n in names if n in thermo}
-    tables[WATER] = WATER_H + WATER_CP * (GRID - T0)
+    tables[WATER] = water.enthalpy(GRID)
     tables[INERT] = INERT_CP * (GRID - T0)
     gases = gas_table(thermo)
     unnamed: list[str] = []
@@ -424,19 +366,24 @@ def assemble(
         )
     lnp = np.zeros((len(GRID), len(steps)))
     for i, s in enumerate(steps):
-        if WATER in s.stoichiometry:  # Clausius-Clapeyron from the boiling point
-            lnp[:, i] = _ln_water(tables[WATER], gases[:, GASES.index("H2O")])
+        if WATER in s.stoichiometry:
+            lnp[:, i] = np.log(water.saturation_pressure(GRID))
         elif s.kind == "equilibrium":
-            lnp[:, i] = _ln_pressure(s, thermo)
+            lnp[:, i] = _ln_pressure(s.stoichiometry, s.gas, s.by_gas, thermo)
     top = [n for n in names if n in thermo and thermo[n].T_max < 1700.0]
     if top:
         assumptions.append("heat capacity constant above the data of " + ", ".join(top))
     assumptions.append("gases above 1800 K with the heat capacity of 1800 K (enthalpy low by at most 1 % at 2400 K)")
     if moisture > 0:
-        assumptions.append(str(WATER_SOURCE))
+        assumptions.append(str(water.SOURCE))
+    heats = [thermo[n].source for n in names if n in thermo]
+    if any(n in stand_ins() and n not in thermo for n in names):
+        heats.append(Source("heats of stand-ins, datasets/equipment/stand_ins.toml", Evidence.MEMORY))
+    if initial[-1] > 0:
+        heats.append(INERT_SOURCE)
     return BedChemistry(
         species, initial, mass, tuple(steps), np.stack([tables[n] for n in species], axis=1), gases, lnp,
-        dict(phases), source, moisture, dict(formulas), assumptions, warnings,
+        dict(phases), source, moisture, dict(formulas), assumptions, warnings, sources=tuple(dict.fromkeys(heats)),
     )  # fmt: skip
 
 
@@ -528,20 +475,48 @@ def _reachable(
     return list(done.values())
 
 
-def _ln_pressure(step: Step, thermo: Thermochemistry) -> FloatArray:
-    """ln of the pressure of the step's gas [bar] at which it stands still, over `GRID`."""
-    reaction = {**step.stoichiometry, **{f"{g}(g)": v for g, v in step.gas.items()}}
+def _idle(
+    pool: Iterable[Any], network: Mapping[str, Any], present: set[str], thermo: Thermochemistry, clinker: bool
+) -> tuple[Idle, ...]:
+    """Reactions of the solids present that have no rate law, or whose gas is not there."""
+    from ...reference.kinetics import windows
+
+    out, runs = [], {r.reactant for r in network.values() if r.triplet is not None}
+    for r in pool:
+        if not set(r.consumed) <= present or (r.reactant in runs and r.triplet is not None):
+            continue
+        if clinker and (not r.gas or "anhydrite" in r.consumed):
+            continue  # the stages of clinker do it
+        if r.id in network and r.triplet is None:
+            reason = "has no rate law"
+        elif r.id not in network and r.reactant not in runs and all(o.reactant != r.reactant for o in network.values()):
+            reason = "does not run in this gas (" + ", ".join(
+                f"p({c.gas}) from {c.low:g} to {c.high:g} bar" for c in r.conditions
+            ) + ")"  # fmt: skip
+        else:
+            continue
+        onset = 573.0 if r.gas else 1073.0
+        if r.id in windows():
+            onset = windows()[r.id].T_low - 50.0
+        elif r.approach and r.approach.get("kind") == "equilibrium" and all(k in thermo for k in r.stoichiometry):
+            gas = str(r.approach["gas"]).removesuffix("(g)")
+            moles = {g.removesuffix("(g)"): v for g, v in r.gas.items()}
+            solids = {k: v for k, v in r.stoichiometry.items() if not k.endswith("(g)")}
+            lnp = _ln_pressure(solids, moles, gas, thermo)
+            onset = float(np.interp(np.log(1e-3), lnp, GRID))
+        out.append(Idle(r.id, r.reactant, reason, onset))
+    return tuple(out)
+
+
+def _ln_pressure(
+    solids: Mapping[str, float], gases: Mapping[str, float], gas: str, thermo: Thermochemistry
+) -> FloatArray:
+    """ln of the pressure of a gas [bar] at which a reaction stands still, over `GRID`; other gases at 1 bar."""
+    reaction = {**solids, **{f"{g}(g)": v for g, v in gases.items()}}
     low = max(T0, *(thermo[k].T_min for k in reaction))
     high = min(thermo[k].T_max for k in reaction)
-    n = step.gas[step.by_gas]
+    n = gases[gas]
     inside = np.clip(GRID, low, high)
     ln = -thermo.reaction_gibbs(reaction, inside) / (n * GAS_CONSTANT * inside)
     heat = thermo.reaction_enthalpy(reaction, inside)
     return np.asarray(ln - heat / (n * GAS_CONSTANT) * (1.0 / GRID - 1.0 / inside))
-
-
-def _ln_water(liquid: FloatArray, vapour: FloatArray) -> FloatArray:
-    """ln of the vapour pressure of water [bar] over `GRID`: van't Hoff from the boiling point at 1 atm."""
-    slope = (vapour - liquid) / (GAS_CONSTANT * GRID**2)
-    steps = np.concatenate([[0.0], np.cumsum(0.5 * (slope[1:] + slope[:-1]) * np.diff(GRID))])
-    return np.asarray(steps - np.interp(373.124, GRID, steps) + np.log(1.01325))

@@ -28,6 +28,8 @@ PARTS = ("C", "H", "O", "N", "S", "moisture", "ash")
 AIR = {"O2": 0.2095, "N2": 0.7905}
 FUEL_CP = 1300.0  #: heat capacity of fuels between feeding and 298 K [J/(kg K)], from memory
 ASH_CP = 1000.0
+#: Difference of a heating value to Boie's formula that is refused.
+OFF_BOIE = 0.25
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Fuel:
             raise ValidityError(f"fuel {self.name!r}: the parts sum to {total:.6g} kg/kg; expected 1.")
         if not 2e6 < self.lhv < 1.3e8:
             raise ValidityError(f"fuel {self.name!r}: LHV {self.lhv / 1e6:g} MJ/kg is outside 2 to 130 MJ/kg.")
+        guess = boie(self.parts)
+        if not 1.0 - OFF_BOIE < self.lhv / guess < 1.0 + OFF_BOIE:
+            raise ValidityError(
+                f"fuel {self.name!r}: LHV {self.lhv / 1e6:g} MJ/kg does not fit its composition, for which Boie's "
+                f"formula gives {guess / 1e6:.1f} MJ/kg (within {100 * OFF_BOIE:.0f} % is accepted). Check units, "
+                "basis (as fired) and whether ash and moisture are in the parts."
+            )
 
     def mol(self, part: str) -> float:
         """Atoms (or molecules of moisture) [mol/kg]."""
@@ -90,6 +99,22 @@ class Fuel:
         return float(self.lhv + self.change @ gases + FUEL_CP * (temperature_K - T0))
 
 
+def boie(parts: Mapping[str, float]) -> float:
+    """Lower heating value from the composition [J/kg], never below 1 MJ/kg.
+
+    Notes
+    -----
+    34.8 C + 93.9 H + 10.5 S + 6.3 N - 10.8 O - 2.45 moisture, MJ/kg for mass fractions; for solid and liquid fuels,
+    within some per cent. Constants from memory.
+
+    References
+    ----------
+    Boie, W., Energietechnik 3 (1953) 309-316 [from memory].
+    """
+    weight = {"C": 34.8, "H": 93.9, "S": 10.5, "N": 6.3, "O": -10.8, "moisture": -2.45}
+    return max(1e6 * sum(w * parts.get(k, 0.0) for k, w in weight.items()), 1e6)
+
+
 def fuel(value: Fuel | str | Mapping[str, Any]) -> Fuel:
     """A fuel by name, or from its composition.
 
@@ -106,7 +131,13 @@ def fuel(value: Fuel | str | Mapping[str, Any]) -> Fuel:
     if isinstance(value, Fuel):
         return value
     if isinstance(value, Mapping):
-        given = {str(k): float(v) for k, v in value.items() if k != "name"}
+        given = {}
+        for key, v in value.items():
+            if key == "name":
+                continue
+            if isinstance(v, bool) or not isinstance(v, (int, float, np.floating)):
+                raise ValidityError(f"fuel: {key} = {v!r}; expected a number, kg/kg as fired (lhv_MJ_kg in MJ/kg).")
+            given[str(key)] = float(v)
         if "lhv_MJ_kg" not in given:
             raise MissingDataError("fuel: give the lower heating value as fired, 'lhv_MJ_kg'.")
         lhv = given.pop("lhv_MJ_kg") * 1e6
@@ -114,6 +145,8 @@ def fuel(value: Fuel | str | Mapping[str, Any]) -> Fuel:
             given["ash"] = max(1.0 - sum(given.values()), 0.0)
         return Fuel(str(value.get("name", "own fuel")), given, lhv, Source("typed by the user", Evidence.RECIPE))
     known = _fuels()
+    if not isinstance(value, str):
+        raise ValidityError(f"fuel = {value!r}; expected a name ({', '.join(known)}) or a composition.")
     if value not in known:
         raise UnknownNameError(
             f"There is no fuel {value!r}.{suggest(value, known)} Fuels: {', '.join(known)}; or give its composition."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ...errors import DatasetError, UnknownNameError, ValidityError, suggest
+from ...errors import DatasetError, UnitError, UnknownNameError, ValidityError, suggest
 from ...provenance import Evidence, Source, weakest
 from ...reference.files import find_files, read_toml
 from ...units import parse
@@ -21,7 +21,7 @@ VALUES: dict[str, tuple[str, float, float]] = {
     "bed_density": ("kg/m**3", 50, 4000), "bed_conductivity": ("W/m/K", 0.01, 1000), "bed_emissivity": ("", 0.05, 1),
     "wall_emissivity": ("", 0.05, 1), "flame_length": ("m", 0.02, 100), "dust_emissivity": ("", 0, 0.99),
     "excess_air": ("", 0, 10), "primary_air": ("", 0, 1), "false_air": ("", 0, 5), "cooler_efficiency": ("", 0, 0.95),
-    "feed_temperature": ("kelvin", 250, 1500), "moisture": ("", 0, 2), "chain_length": ("m", 0, 100),
+    "feed_temperature": ("kelvin", 250, 1500), "moisture": ("", 0, 0.8), "chain_length": ("m", 0, 100),
     "chain_area": ("m", 0, 100), "chain_coefficient": ("W/m**2/K", 0, 500), "stages": ("", 0, 8),
     "stage_conductance": ("J/kg/K", 100, 1e6), "stage_loss": ("J/kg/K", 0, 1000), "stage_time": ("s", 0.01, 600),
     "dust_loss": ("", 0, 0.5), "belite_temperature": ("kelvin", 1200, 1520),
@@ -29,6 +29,7 @@ VALUES: dict[str, tuple[str, float, float]] = {
     "bed_depth": ("m", 1e-5, 2), "crucible": ("", 0, 50), "particle_density": ("kg/m**3", 100, 8000),
     "residence_time": ("s", 0.01, 600), "load": ("", 1e-4, 20), "gas_temperature": ("kelvin", 400, 2400),
     "wall_loss": ("J/kg/K/s", 0, 1e5), "velocity": ("m/s", 0.1, 60), "efficiency": ("", 0.05, 1),
+    "air_flow": ("m**3/s", 1e-8, 100),
 }  # fmt: skip
 
 
@@ -106,6 +107,8 @@ def checked(key: str, value: Any, where: str) -> float:
     if key not in VALUES:
         raise UnknownNameError(f"{where}: {key!r} is not known.{suggest(key, VALUES)}")
     unit, low, high = VALUES[key]
+    if key == "moisture" and not isinstance(value, str):
+        raise UnitError(f"{where} = {value!r} does not say of what it is a share; write '8 %', of the moist mass.")
     if isinstance(value, str):
         number = parse(value, unit, what=where)
     elif unit in ("", "1/min") and not isinstance(value, bool):

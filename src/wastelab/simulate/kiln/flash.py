@@ -8,17 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
+from ...errors import MissingDataError, ValidityError
 from ...reference.thermochemistry import Thermochemistry
 from ...units import parse
 from ..heating import kelvin
+from ..water import parse_moisture
 from . import _kernels as kernels
 from .chemistry import GASES, T0, BedChemistry, at, build
 from .combustion import ASH_CP, Fuel, adiabatic_flame_temperature, air
 from .combustion import fuel as read_fuel
 from .equipment import Preset, preset
 from .heat_transfer import PRANDTL, STEFAN_BOLTZMANN, ranz_marshall, smith_emissivity, sutherland_viscosity
-from .result import ConvergenceError, attributes, closed, element_error, minerals, visible
+from .result import (
+    ConvergenceError,
+    attributes,
+    closed,
+    element_error,
+    mass_fractions,
+    minerals,
+    name_coordinates,
+    notices,
+    summed,
+    wanted,
+)
 from .rotary import GAS_MASS
 
 if TYPE_CHECKING:
@@ -70,7 +82,8 @@ def size_classes(
             raise ValidityError(f"spread = {spread:g} is outside 0.3 to 10.")
         middle = (np.arange(classes) + 0.5) / classes
         return median * (np.log(1.0 / (1.0 - middle)) / np.log(2.0)) ** (1.0 / spread), np.full(classes, 1.0 / classes)
-    assert sizes is not None
+    if not isinstance(sizes, Mapping) or not sizes:
+        raise ValidityError(f"sizes = {sizes!r}; expected diameters and mass fractions, {{'5 um': 0.3, '40 um': 0.7}}.")
     d = np.array([parse(k, "m", what="sizes") for k in sizes])
     w = np.array([float(v) for v in sizes.values()])
     if (d <= 0).any() or (d > 0.01).any() or not np.isfinite(w).all() or (w < 0).any():
@@ -91,7 +104,7 @@ def flash(
     blaine: str | None = None,
     fuel: Fuel | str | Mapping[str, Any] = "natural gas",
     conversion: tuple[str, float] | None = None,
-    moisture: float = 0.0,
+    moisture: str | None = None,
     reactions: Iterable[Any] | None = None,
     thermo: Thermochemistry | None = None,
     **changes: Any,
@@ -108,8 +121,8 @@ def flash(
         Burnt with as much air as gives `gas_temperature` adiabatically.
     conversion : tuple of str and float, optional
         Find the gas temperature for this mean conversion at the outlet: ``("kaolinite", 0.95)``.
-    moisture : float
-        Free water [kg/kg dry feed].
+    moisture : str, optional
+        Free water of the moist feed, ``"8 %"``.
     **changes : str or number
         Values of the preset: ``gas_temperature="950 degC"``, ``residence_time="2 s"``, ``load=0.5`` (kg feed per kg
         gas).
@@ -133,7 +146,7 @@ def flash(
     d, share = size_classes(sizes, d50, spread, blaine, k["particle_density"])
     found = minerals(mix, phases)
     chem = build(
-        found, reactions=reactions, moisture=moisture, thermo=thermo,
+        found, reactions=reactions, moisture=parse_moisture(moisture), thermo=thermo,
         pressures={"O2": 0.06, "CO2": 0.12, "H2O": 0.12},
     )  # fmt: skip
     inputs = {
@@ -143,28 +156,22 @@ def flash(
     }  # fmt: skip
     if conversion is None:
         return _fly(chem, k, burnt, d, share, k["gas_temperature"], inputs)
-    ids = [s.id for s in chem.steps]
-    if conversion[0] not in ids:
-        raise UnknownNameError(
-            f"conversion: there is no reaction {conversion[0]!r} in this feed.{suggest(conversion[0], ids)} "
-            f"Reactions: {', '.join(ids)}."
-        )
-    if not 0 < conversion[1] < 1:
-        raise ValidityError(f"conversion = {conversion[1]!r} is not between 0 and 1.")
+    goal, share_wanted = wanted(conversion, [s.id for s in chem.steps])
+    name = chem.steps[goal].id
     low, high = kelvin("300 degC"), min(adiabatic_flame_temperature(burnt, air_K=k["ambient"]) - 1.0, 2273.0)
     for _ in range(40):
         mid = 0.5 * (low + high)
         ds = _fly(chem, k, burnt, d, share, mid, inputs)
-        reached = float(ds["outlet_conversion"].sel(reaction=conversion[0]))
-        if abs(reached - conversion[1]) < 1e-6 or high - low < 1e-4:
+        reached = float(ds["outlet_conversion"].sel(reaction=name))
+        if abs(reached - share_wanted) < 1e-6 or high - low < 1e-4:
             break
-        low, high = (mid, high) if reached < conversion[1] else (low, mid)
-    if abs(reached - conversion[1]) > 1e-3:
+        low, high = (mid, high) if reached < share_wanted else (low, mid)
+    if abs(reached - share_wanted) > 1e-3:
         raise ConvergenceError(
-            f"{conversion[0]} reaches at most {100 * reached:.1f} % with gas at {mid - 273.15:.0f} degC, not "
-            f"{100 * conversion[1]:g} %. Give it a longer residence_time, a lower load or finer grains."
+            f"{name} reaches at most {100 * reached:.1f} % with gas at {mid - 273.15:.0f} degC, not "
+            f"{100 * share_wanted:g} %. Give it a longer residence_time, a lower load or finer grains."
         )
-    return ds
+    return name_coordinates(ds)
 
 
 def _excess(burnt: Fuel, gas_K: float, air_K: float) -> float:
@@ -267,14 +274,7 @@ def _fly(
         warnings.append(f"Re = {re.max():.3g} of the coarsest class is above the 200 of Ranz and Marshall")
     if k["velocity"] < 1.5 * float((re * mu / (density * d)).max()):
         warnings.append("the coarsest class falls nearly as fast as the gas rises: it stays longer than computed")
-    for j, s in enumerate(chem.steps):
-        x = float(mean_xi[-1, j]) / s.total
-        if s.id == "metakaolinite" and x > 0.02:
-            warnings.append(f"over-calcined: {100 * x:.1f} % of the metakaolinite is lost to spinel")
-        if s.gas and 0.0 < x < 0.9:
-            warnings.append(f"{s.id} is incomplete at the outlet ({100 * x:.0f} %)")
-        if str(s.source.evidence) == "memory":
-            warnings.append(f"the rate of {s.id} is from memory")
+    warnings.extend(notices(chem, mean_xi[-1], n_mean, float(t.max())))
     if "memory" in {str(v.evidence) for v in k.sources.values()}:
         warnings.append(f"numbers of the equipment {k.id} are partly from memory")
     assumptions = [
@@ -290,14 +290,14 @@ def _fly(
             "mean_conversion": (("time", "reaction"), mean_xi / total, {"units": "1"}),
             "outlet_conversion": ("reaction", mean_xi[-1] / total, {"units": "1"}),
             "gas_fraction": (("time", "gas"), g / g.sum(axis=1, keepdims=True), {"units": "mol/mol"}),
-            "product_fraction": ("phase", n_mean * chem.mass / product, {"units": "kg/kg"}),
+            "product_fraction": ("phase", mass_fractions(chem, n_mean), {"units": "kg/kg"}),
             "mass_fraction": ("size", share, {"units": "kg/kg"}),
             "biot": ("size", biot, {"units": "1"}),
             "heat_balance": ("item", np.array(list(balance.values())) / product / 1e3, {"units": "kJ/kg product"}),
         },
         coords={
             "time": ("time", times, {"units": "s"}), "size": ("size", d * 1e6, {"units": "um"}),
-            "reaction": [s.id for s in chem.steps], "phase": visible(chem), "gas": list(GASES), "item": list(balance),
+            "reaction": [s.id for s in chem.steps], "phase": summed(chem)[0], "gas": list(GASES), "item": list(balance),
         },
     )  # fmt: skip
     scalars = {
@@ -313,4 +313,4 @@ def _fly(
         ds[name] = ((), value, {"units": units})
     ds.attrs = attributes(f"flash calciner: {k.name}", chem, [*k.sources.values(), burnt.source], inputs, warnings)
     ds.attrs["assumptions"] = "\n".join([ds.attrs["assumptions"], *assumptions])
-    return ds
+    return name_coordinates(ds)

@@ -86,6 +86,17 @@ def sutherland_viscosity(temperature_K: ArrayLike) -> FloatArray:
     return np.asarray(1.458e-6 * t**1.5 / (t + 110.4))
 
 
+def oxygen_diffusivity(temperature_K: ArrayLike) -> FloatArray:
+    """Diffusivity of oxygen in nitrogen at 1 bar [m2/s]: 2.0e-5 (T/293 K)^1.75.
+
+    References
+    ----------
+    Exponent of Fuller, E. N., Schettler, P. D., Giddings, J. C., Ind. Eng. Chem. 58 (1966) 18-27; value at 293 K from
+    memory.
+    """
+    return np.asarray(2.0e-5 * (np.asarray(temperature_K, dtype=np.float64) / 293.0) ** 1.75)
+
+
 def tscheng_watkinson_gas(
     reynolds: ArrayLike, reynolds_rotation: ArrayLike, filling: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:

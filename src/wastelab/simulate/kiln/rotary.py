@@ -7,6 +7,7 @@ Newton's method on the counter-current system. Transverse gradients in the bed, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...chemistry.formulas import molar_mass
-from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
+from ...errors import MissingDataError, ValidityError
 from ...reference.thermochemistry import Thermochemistry, thermochemistry
 from ..heating import kelvin
 from . import _kernels as kernels
-from .chemistry import GASES, T0, T_STEP, BedChemistry, at, build
+from .chemistry import GASES, T0, T_FIRST, T_LAST, T_STEP, BedChemistry, at, build
 from .clinker import stages
 from .combustion import ASH_CP, Fuel, air
 from .combustion import fuel as read_fuel
@@ -27,13 +28,14 @@ from .heat_transfer import (
     PRANDTL,
     STEFAN_BOLTZMANN,
     bed_angle,
+    oxygen_diffusivity,
     smith_emissivity,
     sullivan_residence,
     sutherland_viscosity,
     tscheng_watkinson_covered,
     tscheng_watkinson_gas,
 )
-from .result import ConvergenceError, minerals
+from .result import ConvergenceError, minerals, wanted, whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +48,10 @@ TOLERANCE_K = 1e-5
 #: What is accepted where that is not reached: change [K] and residual of a cell as a share of the fuel's heat.
 ROUND_K, ROUND_SHARE = 1.0, 2e-6
 MEMORY = 4
+#: Bed temperature above which a feed with lime makes clinker, and highest target [K].
+CLINKERING, HIGHEST_TARGET = 1473.15, 2273.15
+#: Minerals that bring lime.
+LIMY = ("calcite", "lime", "dolomite", "portlandite", "aragonite")
 
 
 @dataclass
@@ -67,11 +73,14 @@ class State:
     m: float
     iterations: int = 0
     residual: float = 0.0
+    failure: str = ""
+    autothermal: bool = False
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Cells of a kiln and its preheater, and the gas per kg of fuel."""
+    """Cells of a kiln and its preheater, and the gas per kg of fuel and (`feed_primary`, `feed_secondary`: air for what
+    burns in it) per kg of dry feed."""
 
     k: Preset
     fuel: Fuel
@@ -83,7 +92,13 @@ class Layout:
     gm: FloatArray
     primary: FloatArray
     secondary: FloatArray
+    feed_primary: FloatArray
+    feed_secondary: FloatArray
     residence: float
+
+    def air(self, m: float) -> tuple[FloatArray, FloatArray]:
+        """Primary (with false) and secondary air at a fuel rate [mol/kg dry feed]."""
+        return m * self.primary + self.feed_primary, m * self.secondary + self.feed_secondary
 
 
 def rotary(
@@ -95,8 +110,8 @@ def rotary(
     target: str | None = None,
     fuel_rate: float | None = None,
     conversion: tuple[str, float] | None = None,
-    clinker: bool | None = None,
-    suppress: Iterable[str] = ("portland", "no_hydrates"),
+    clinker: bool | str | None = None,
+    suppress: Iterable[str] | None = None,
     reactions: Iterable[Any] | None = None,
     thermo: Thermochemistry | None = None,
     cells: int = 120,
@@ -120,10 +135,12 @@ def rotary(
         Fuel given instead [kg/kg dry feed].
     conversion : tuple of str and float, optional
         Or a reaction and its conversion at the discharge, ``("calcite", 0.95)``.
-    clinker : bool, optional
-        Whether clinker forms; by default where calcite is fed and the target is above 1200 degC.
-    suppress : iterable of str
-        Phases that clinker shall not form; see `wastelab.simulate.equilibrium`.
+    clinker : bool or str, optional
+        Whether clinker forms; by default where a feed with lime has a target above 1200 degC. Without a target, the
+        temperature whose equilibrium phases form: ``"1450 degC"``.
+    suppress : iterable of str, optional
+        Phases that clinker shall not form; see `wastelab.simulate.equilibrium`. By default ``portland`` and
+        ``no_hydrates`` where alite forms, ``no_hydrates`` elsewhere.
     reactions : iterable of Reaction, optional
         A network of your own.
     thermo : Thermochemistry, optional
@@ -160,49 +177,65 @@ def rotary(
             "Give one of target='1450 degC' (highest bed temperature), fuel_rate=0.12 (kg fuel per kg dry feed) or "
             "conversion=('calcite', 0.95)."
         )
-    if fuel_rate is not None and not (np.isfinite(fuel_rate) and 0 < fuel_rate < 2):
-        raise ValidityError(f"fuel_rate = {fuel_rate!r} is not between 0 and 2 kg/kg dry feed.")
-    if cells < 10:
-        raise ValidityError(f"cells = {cells} is too coarse; use at least 10.")
+    cells = whole(cells, "cells", 10, 5000)
     want = kelvin(target, "target") if target is not None else 0.0
+    if target is not None and not max(473.15, k["feed_temperature"] + 50.0) <= want <= HIGHEST_TARGET:
+        raise ValidityError(
+            f"target = {target!r} is outside of {max(200.0, k['feed_temperature'] - 223.15):.0f} to "
+            f"{HIGHEST_TARGET - 273.15:.0f} degC that the kiln can be asked for."
+        )
     found = minerals(mix, phases)
     named = found.phases
-    if clinker is None:
-        clinker = want > 1473.15 and "calcite" in named
-    if clinker and target is None:
-        raise MissingDataError("clinker=True needs target=..., the burning temperature whose phases form.")
+    limy = any(named.get(p, 0.0) > 0 for p in LIMY)
+    burning = kelvin(clinker, "clinker") if isinstance(clinker, str) else want
+    forms = (want > CLINKERING and limy) if clinker is None else bool(clinker)
+    if forms and not burning > 0:
+        raise MissingDataError(
+            "clinker=True needs the burning temperature whose phases form: target=..., or clinker='1450 degC'."
+        )
     data = thermo or thermochemistry()
+    listed = None if suppress is None else tuple(suppress)
+    wet = k["moisture"] / (1.0 - k["moisture"])
     chem = build(
-        found, reactions=reactions, moisture=k["moisture"], thermo=data,
-        pressures={"O2": 0.03, "CO2": 0.25, "H2O": 0.1},
-        clinker=stages(want, k["belite_temperature"], k.atmosphere, tuple(suppress)) if clinker else None,
+        found, reactions=reactions, moisture=wet, thermo=data, pressures={"O2": 0.03, "CO2": 0.25, "H2O": 0.1},
+        clinker=stages(burning, k["belite_temperature"], k.atmosphere, listed) if forms else None,
     )  # fmt: skip
     burnt = read_fuel(fuel)
-    layout = lay_out(k, burnt, cells)
+    layout = lay_out(k, burnt, cells, chem.oxygen_need)
+    if fuel_rate is not None:
+        fuel_rate = _fuel_rate(fuel_rate, chem)
     goal = -1
     if conversion is not None:
-        ids = [s.id for s in chem.steps]
-        if conversion[0] not in ids:
-            raise UnknownNameError(
-                f"conversion: there is no reaction {conversion[0]!r} in this feed.{suggest(conversion[0], ids)} "
-                f"Reactions: {', '.join(ids)}."
-            )
-        if not 0 < conversion[1] < 1:
-            raise ValidityError(f"conversion = {conversion[1]!r} is not between 0 and 1.")
-        goal = ids.index(conversion[0])
-        want = conversion[1] * chem.steps[goal].total
+        goal, share = wanted(conversion, [s.id for s in chem.steps])
+        want = share * chem.steps[goal].total
     state = solve(chem, layout, want, goal, fuel_rate)
+    peak = float(state.t.max())
+    if clinker is None and not forms and limy and peak > CLINKERING + 50.0:
+        raise ValidityError(
+            f"the bed reaches {peak - 273.15:.0f} degC, where clinker forms, and without a target it is not known which: "
+            "give its burning temperature, clinker='1450 degC', or clinker=False to leave the lime as it is."
+        )
     from .rotary_report import report
 
     return report(chem, layout, state, {
         "equipment": k.id, "phases": named, "fuel": dict(burnt.parts), "lhv": burnt.lhv, "target": target,
-        "fuel_rate": fuel_rate, "conversion": conversion, "clinker": clinker, "suppress": list(suppress),
+        "fuel_rate": fuel_rate, "conversion": conversion, "clinker": clinker, "suppress": listed,
         "cells": cells, "values": dict(k.values),
     })  # fmt: skip
 
 
-def lay_out(k: Preset, burnt: Fuel, cells: int) -> Layout:
-    """Cells, residence times, burn-out and gas per kg of fuel."""
+def _fuel_rate(value: Any, chem: BedChemistry) -> float:
+    """Fuel given by a person [kg/kg dry feed]; none at all is possible for a feed that burns."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        raise ValidityError(f"fuel_rate = {value!r}; expected a number, kg fuel per kg dry feed.")
+    least = 0.0 if chem.oxygen_need > 0 else 1e-4
+    if not least <= value < 2:
+        raise ValidityError(f"fuel_rate = {value!r} is not between {least:g} and 2 kg/kg dry feed.")
+    return float(value)
+
+
+def lay_out(k: Preset, burnt: Fuel, cells: int, feed_oxygen: float = 0.0) -> Layout:
+    """Cells, residence times, burn-out and gas per kg of fuel; air for `feed_oxygen` [mol O2/kg dry feed] beside."""
     n_stage = int(k["stages"])
     residence = sullivan_residence(k["length"], k["diameter"], k["speed"], k["slope"])
     z = np.linspace(0.0, k["length"], cells + 1)
@@ -215,23 +248,15 @@ def lay_out(k: Preset, burnt: Fuel, cells: int) -> Layout:
         )
     done = 2.0 * x - x**2  # share burnt downstream of each face, seen from the burner
     share = np.concatenate([np.ones(n_stage), done])
-    need = burnt.oxygen * (1.0 + k["excess_air"])
-    primary = air(need * k["primary_air"] + burnt.oxygen * k["false_air"])
-    secondary = air(need * (1.0 - k["primary_air"]))
+    own = 1.0 + k["excess_air"]
+    first = own * k["primary_air"] + k["false_air"]  # per mol of O2 needed
+    second = own * (1.0 - k["primary_air"])
+    primary, secondary = air(burnt.oxygen * first), air(burnt.oxygen * second)
     gm = np.ascontiguousarray(primary + secondary + share[:, None] * burnt.change)
     return Layout(
-        k,
-        burnt,
-        cells,
-        n_stage,
-        tau,
-        z,
-        np.ascontiguousarray(share[:-1] - share[1:]),
-        gm,
-        primary,
-        secondary,
-        residence,
-    )
+        k, burnt, cells, n_stage, tau, z, np.ascontiguousarray(share[:-1] - share[1:]), gm, primary, secondary,
+        air(feed_oxygen * first), air(feed_oxygen * second), residence,
+    )  # fmt: skip
 
 
 def _accelerated(past: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
@@ -256,8 +281,8 @@ def start(chem: BedChemistry, w: Layout, want: float, m: float, hot: float = 1.0
     n = np.zeros((total + 1, len(chem.species)))
     n[:] = chem.initial
     return State(
-        t, np.zeros((total + 1, len(chem.steps))), n, tg, m * w.gm, np.zeros((total, len(GASES))), np.zeros((total, 7)),
-        np.zeros((total, 8)), np.zeros((total, len(GASES))), np.full(total, w.k["ambient"] + 150.0),
+        t, np.zeros((total + 1, len(chem.steps))), n, tg, m * w.gm + w.feed_primary + w.feed_secondary, np.zeros((total, len(GASES))), np.zeros((total, 7)),
+        np.zeros((total, 10)), np.zeros((total, len(GASES))), np.full(total, w.k["ambient"] + 150.0),
         np.full(total, 0.1), np.zeros(total), m,
     )  # fmt: skip
 
@@ -269,7 +294,7 @@ def coefficients(chem: BedChemistry, w: Layout, s: State) -> None:
     g = np.maximum(0.5 * (s.g[1:] + s.g[:-1]), 0.0)
     moles = g.sum(axis=1)
     s.p[:] = g / moles[:, None]
-    s.coef[:a] = (k["stage_conductance"], 0, 0, 0, 0, 0, 0, 1.0)
+    s.coef[:a] = (k["stage_conductance"], 0, 0, 0, 0, 0, 0, 1.0, 0, 0)
     if a:
         s.coef[:a, 2] = 1e3 * k["stage_conductance"]
         s.coef[:a, 6] = k["stage_loss"]
@@ -314,6 +339,9 @@ def coefficients(chem: BedChemistry, w: Layout, s: State) -> None:
     c[:, 4] = STEFAN_BOLTZMANN * chord * (1 - eps) / (1 / e_b + chord / exposed * (1 / e_w - 1)) * per
     c[:, 5] = contact * covered * per
     c[:, 7] = 0.5
+    # oxygen reaches a rolling bed through the film above it: Sherwood as Nusselt, area of the cell's share of the feed
+    transfer = nu_bed * oxygen_diffusivity(tg) / d_h
+    c[:, 8] = 8.314e-5 * tg / (transfer * chord * length / (feed * w.tau[a:]))
     outer = radius + k["refractory_thickness"]
     inside = 2 * np.pi * k["refractory_conductivity"] / np.log(outer / radius) * length
     ta = k["ambient"]
@@ -330,52 +358,137 @@ def coefficients(chem: BedChemistry, w: Layout, s: State) -> None:
     c[:, 6] = inside * (tw - sh) / np.where(np.abs(tw - ta) > 1e-9, tw - ta, 1.0) / feed
 
 
-def inlet(chem: BedChemistry, w: Layout, s: State) -> tuple[float, float]:
-    """Temperature of secondary air and of all the air entering at the burner end [K]."""
-    table = chem.gas_enthalpy
-    hot = chem.heat(s.n[-1], float(s.t[-1])) - chem.heat(s.n[-1], T0)
-    gain = w.k["cooler_efficiency"] * hot / max(s.m, 1e-9)
-    cold = w.k["ambient"]
-    sec = (
-        cold
-        if not w.secondary.any()
-        else temperature_of(table @ w.secondary, float(w.secondary @ at(table, cold)) + gain)
-    )
-    mixed = float(w.secondary @ at(table, cold)) + gain + float(w.primary @ at(table, cold))
-    return sec, temperature_of(table @ (w.secondary + w.primary), mixed)
+def inlet(chem: BedChemistry, w: Layout, s: State) -> tuple[float, float, float]:
+    """Temperature of secondary air, of all the air entering at the burner end [K], heat brought back [J/kg feed].
+
+    Secondary air gets no hotter than the product that heats it.
+    """
+    table, cold = chem.gas_enthalpy, w.k["ambient"]
+    first, second = w.air(s.m)
+    entering = float(second @ at(table, cold))
+    gain = 0.0
+    if second.any():
+        hot = float(s.t[-1])
+        most = float(second @ at(table, max(hot, cold))) - entering
+        gain = min(w.k["cooler_efficiency"] * max(chem.heat(s.n[-1], hot) - chem.heat(s.n[-1], T0), 0.0), most)
+    sec = temperature_of(table @ second, entering + gain) if second.any() else cold
+    total = first + second
+    if not total.any():
+        return sec, cold, gain
+    return sec, temperature_of(table @ total, entering + gain + float(first @ at(table, cold))), gain
 
 
 def temperature_of(values: FloatArray, heat: float) -> float:
-    """Temperature at which an enthalpy over the grid of temperature [J] has a value [K]."""
-    return float(np.interp(heat, values, 200.0 + T_STEP * np.arange(len(values))))
+    """Temperature at which an enthalpy over the grid of temperature [J] has a value [K].
+
+    Raises
+    ------
+    ValidityError
+        Outside of the grid.
+    """
+    if not values[0] <= heat <= values[-1]:
+        raise ValidityError(
+            f"a gas would be {'hotter' if heat > values[-1] else 'colder'} than the data reach ({T_FIRST:g} to "
+            f"{T_LAST:g} K). Check fuel, air and the temperatures that enter."
+        )
+    return float(np.interp(heat, values, T_FIRST + T_STEP * np.arange(len(values))))
 
 
 def solve(chem: BedChemistry, w: Layout, want: float, goal: int, fuel_rate: float | None) -> State:
     """Steady state by Newton's method on gas temperatures and fuel.
 
-    Full steps first; where they run in circles, again with steps that shrink, from hotter and colder guesses.
+    Full steps first; where they run in circles, again with steps that shrink, from hotter and colder guesses. A feed
+    that burns is first tried without fuel: if it reaches what is wanted, that is the answer.
 
     Raises
     ------
     ConvergenceError, ValidityError
     """
-    spent, done = 0, False
+    if fuel_rate is None and w.feed_primary.any() | w.feed_secondary.any():
+        for scale in (1.0, 0.45, 1.5):
+            state = start(chem, w, want if goal < 0 else 0.0, 0.0, scale)
+            if _iterate(chem, w, state, want, goal, 0.0, False):
+                if (float(state.t.max()) if goal < 0 else float(state.xi[-1, goal])) >= want:
+                    state.autothermal = True
+                    return _filled(state)
+                break
+    spent, best = 0, None
     for shrink, scale in ((False, 1.0), (True, 1.0), (False, 0.45), (True, 0.45), (True, 1.5)):
-        state = start(chem, w, want, 0.12 * scale if fuel_rate is None else fuel_rate, scale)
+        state = start(chem, w, want if goal < 0 else 0.0, 0.12 * scale if fuel_rate is None else fuel_rate, scale)
         done = _iterate(chem, w, state, want, goal, fuel_rate, shrink)
         spent += state.iterations
         if done:
+            state.iterations = spent
+            return _filled(state)
+        if best is None or state.residual < best.residual:
+            best = state
+    if fuel_rate is None:
+        found = _bisect(chem, w, want, goal)
+        if found is not None:
+            found.iterations += spent
+            return _filled(found)
+    assert best is not None
+    what = "target, conversion" if fuel_rate is None else "fuel_rate"
+    raise ConvergenceError(
+        f"the kiln found no steady state in {spent} iterations. The nearest state: {best.failure}; fuel {best.m:.4g} "
+        f"kg/kg, bed at most {float(best.t.max()) - 273.15:.0f} degC, gas {float(best.tg.min()) - 273.15:.0f} to "
+        f"{float(best.tg.max()) - 273.15:.0f} degC. Check {what}, feed and excess_air against the size of the kiln, or "
+        "use more cells."
+    )
+
+
+def _bisect(chem: BedChemistry, w: Layout, want: float, goal: int) -> State | None:
+    """Fuel for a goal by halving an interval of fuel rates, then Newton's method; None where no state is found.
+
+    Raises
+    ------
+    ConvergenceError
+        Where the kiln jumps past the goal: a bed that burns or forms clinker lights up or goes out.
+    """
+
+    def at_rate(m: float) -> tuple[float, State] | None:
+        near = [deepcopy(x[1]) for x in sorted(known, key=lambda x: abs(x[1].m - m))[:2]]
+        hot = want if goal < 0 else 0.0
+        for state in (*near, start(chem, w, hot, m, 1.0), start(chem, w, 0.6 * hot, m, 0.3)):
+            state.m = m
+            if _iterate(chem, w, state, want, goal, m, all(state is not x for x in near)):
+                known.append((float(state.t.max()) if goal < 0 else float(state.xi[-1, goal]), state))
+                return known[-1]
+        return None
+
+    known: list[tuple[float, State]] = []
+    high = 0.02
+    while (top := at_rate(high)) is None or top[0] < want:
+        high *= 2.0
+        if high > 1.0:
+            return None
+    low: tuple[float, State] | None = None
+    bottom = 0.0
+    for _ in range(30):
+        middle = 0.5 * (bottom + top[1].m)
+        state = at_rate(middle)
+        if state is None or state[0] < want:
+            bottom, low = middle, state or low
+        else:
+            top = state
+        if top[0] - want < (5.0 if goal < 0 else 0.02 * want):
+            state = (top[0], deepcopy(top[1]))
+            if _iterate(chem, w, state[1], want, goal, None, True):
+                return state[1]
+        if top[1].m - bottom < 1e-4 * top[1].m:
             break
-    state.iterations = spent
-    if not done:
-        what = "target, conversion" if fuel_rate is None else "fuel_rate"
-        raise ConvergenceError(
-            f"the kiln found no steady state in {spent} iterations: the largest heat residual is {state.residual:.3g} "
-            f"J/kg, fuel {state.m:.4g} kg/kg, bed at most {float(state.t.max()) - 273.15:.0f} degC. Check {what}, feed "
-            "and excess_air against the size of the kiln, or use more cells; a feed that burns "
-            "(carbon) may be hotter than "
-            "the target without any fuel."
-        )
+    if low is None:
+        return None
+    what = "its hottest bed" if goal < 0 else f"the extent of {chem.steps[goal].id}"
+    shown = [f"{v - 273.15:.0f} degC" if goal < 0 else f"{v / chem.steps[goal].total:.3f}" for v in (low[0], top[0])]
+    raise ConvergenceError(
+        f"no steady state has what is wanted: with {low[1].m:.5g} kg fuel per kg dry feed {what} is {shown[0]}, with "
+        f"{top[1].m:.5g} kg/kg it is {shown[1]}, because the bed lights up in between. Give fuel_rate, another target, "
+        "or change excess_air."
+    )
+
+
+def _filled(state: State) -> State:
     over = float(state.filling.max())
     if over > 0.5:
         raise ValidityError(
@@ -388,17 +501,20 @@ def solve(chem: BedChemistry, w: Layout, want: float, goal: int, fuel_rate: floa
 def _iterate(
     chem: BedChemistry, w: Layout, s: State, want: float, goal: int, fuel_rate: float | None, shrink: bool
 ) -> bool:
-    """Iterate a state; whether it converged."""
+    """Iterate a state; whether it converged, else why not in `State.failure`."""
     arrays = chem.kernel()
     d_tg, info = np.zeros_like(s.tg), np.zeros(2)
     ambient = w.k["ambient"]
+    base = w.feed_primary + w.feed_secondary
     limit, before, change = 150.0, np.inf, np.inf
     past: list[tuple[FloatArray, FloatArray]] = []
     for s.iterations in range(1, MAX_ITERATIONS[shrink] + 1):
         coefficients(chem, w, s)
-        if kernels.march(s.t, s.xi, s.n, s.tg, s.coef, w.tau, s.p, ambient, arrays, s.flux, s.rel):
+        cell = kernels.march(s.t, s.xi, s.n, s.tg, s.coef, w.tau, s.p, ambient, arrays, s.flux, s.rel)
+        if cell:
+            s.failure, s.residual = f"no bed temperature fits in cell {cell} of {len(w.tau)}", np.inf
             return False
-        kernels.gas_flows(s.m, w.gm, s.rel, s.g)
+        kernels.gas_flows(s.m, w.gm, base, s.rel, s.g)
         tg_in = inlet(chem, w, s)[1] - s.tg[-1]
         s.tg[-1] += tg_in
         border = -1
@@ -411,15 +527,17 @@ def _iterate(
         )  # fmt: skip
         s.residual = float(info[0])
         if not ok or not np.isfinite(d_tg).all():
+            s.failure, s.residual = "the equations of heat are singular", np.inf
             return False
+        share = abs(float(info[1])) / s.m if s.m > 0 else 0.0
         dm = float(np.clip(info[1], -0.2 * s.m, 0.2 * s.m))
-        change = max(float(np.abs(d_tg).max()), abs(tg_in), abs(float(info[1])) / s.m * 1000.0)
+        change = max(float(np.abs(d_tg).max()), abs(tg_in), share * 1000.0)
         if shrink:
             limit = max(0.5 * limit, 1e-3) if s.residual > 0.98 * before else min(1.7 * limit, 150.0)
             before = s.residual
         step = min(1.0, limit / max(float(np.abs(d_tg).max()), 1e-12))
         here = np.append(s.tg, s.m * 1e4)
-        move = np.append(step * d_tg, dm * (step if abs(info[1]) < 0.2 * s.m else 1.0) * 1e4)
+        move = np.append(step * d_tg, dm * (step if share < 0.2 else 1.0) * 1e4)
         move[-2] = 0.0
         past = [*past[-MEMORY:], (here, move)] if change < 100.0 else []
         new = _accelerated(past) if len(past) > 1 else here + move
@@ -427,5 +545,6 @@ def _iterate(
         s.m = float(np.clip(new[-1] / 1e4, 0.7 * s.m, 1.3 * s.m))
         if change < TOLERANCE_K:
             return True
+    s.failure = f"gas temperatures and fuel still change by {change:.2g} K a step, heat open by {s.residual:.2g} J/kg"
     # a jump of enthalpy (quartz at 574 degC) in one cell can keep the last digits going round
-    return change < ROUND_K and s.residual < ROUND_SHARE * s.m * w.fuel.lhv
+    return change < ROUND_K and s.residual < ROUND_SHARE * max(s.m * w.fuel.lhv, 1e5)

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ValidityError
-from .chemistry import GASES, T0, WATER, WATER_H, BedChemistry, at
+from .. import water
+from .chemistry import GASES, T0, WATER, BedChemistry, at
 from .combustion import ASH_CP
-from .result import attributes, closed, element_error, mass_fractions, visible
-from .rotary import GAS_MASS, Layout, State, inlet, temperature_of
+from .result import attributes, closed, element_error, mass_fractions, name_coordinates, notices, summed
+from .rotary import CLINKERING, GAS_MASS, LIMY, Layout, State, inlet, temperature_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FloatArray = NDArray[np.float64]
-CO2, O2 = GASES.index("CO2"), GASES.index("O2")
+CO2, O2, H2O = GASES.index("CO2"), GASES.index("O2"), GASES.index("H2O")
 #: What the heat-transfer correlation of gas in kilns was measured for.
 REYNOLDS = (1600.0, 7800.0)
 
@@ -39,15 +40,24 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             "with it). Raise excess_air."
         )
     product = float(s.n[-1] @ chem.mass)
+    names, weight = summed(chem)
     ash = s.m * w.fuel.parts.get("ash", 0.0)
     tonne = product + ash  # ash settles on the product
     exit_K, dust_heat = _with_dust(chem, w, s)
-    balance, reaction = heat_balance(chem, w, s, exit_K, dust_heat)
+    sec_K, _, gain = inlet(chem, w, s)
+    dew = _dew_point(float(s.g[0, H2O] / s.g[0].sum()))
+    if exit_K < dew:
+        raise ValidityError(
+            f"the exit gas would leave at {exit_K - 273.15:.0f} degC, below its dew point of {dew - 273.15:.0f} degC: "
+            "water would condense on the feed, which is not modelled. More fuel or less moisture, or a shorter kiln."
+        )
+    balance, reaction = heat_balance(chem, w, s, exit_K, dust_heat, gain)
     error = closed(balance, "rotary kiln")
     elements = element_error(chem, s.n[-1], s.rel.sum(axis=0))
-    process = float(s.rel[:, CO2].sum()) * GAS_MASS[CO2]
+    burnt = float(sum(x * step.gas.get("CO2", 0.0) for x, step in zip(s.xi[-1], chem.steps, strict=True)
+                      if step.kind == "oxygen")) * GAS_MASS[CO2]  # fmt: skip
+    process = float(s.rel[:, CO2].sum()) * GAS_MASS[CO2] - burnt
     from_fuel = s.m * w.fuel.co2
-    sec_K = inlet(chem, w, s)[0]
     gas = np.maximum(s.g, 0.0)
     share = gas / gas.sum(axis=1, keepdims=True)
     z = w.z
@@ -75,10 +85,14 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             "heat_gas_to_wall": profile(middle["gas_wall"] * per_m, "kW/m", "heat gas to wall"),
             "heat_wall_to_bed": profile(middle["wall_bed"] * per_m, "kW/m", "heat wall to bed"),
             "heat_loss": profile(middle["loss"] * per_m, "kW/m", "heat lost through the shell"),
-            "phase_fraction": (("z", "phase"), mass_fractions(chem, s.n[face]), {"units": "kg/kg"}),
+            "phase_fraction": (("z", "phase"), np.pad(mass_fractions(chem, s.n[face]), ((0, 0), (0, 1))),
+                               {"units": "kg/kg"}),
             "conversion": (("z", "reaction"), s.xi[face] / total, {"units": "1", "long_name": "conversion"}),
             "gas_fraction": (("z", "gas"), share[face], {"units": "mol/mol", "long_name": "gas by volume"}),
-            "product_fraction": ("phase", mass_fractions(chem, s.n[-1]), {"units": "kg/kg"}),
+            "product_fraction": (
+                "phase", np.append((s.n[-1] * chem.mass) @ weight, ash) / tonne,
+                {"units": "kg/kg", "long_name": "of the product with the ash of the fuel"},
+            ),
             "exit_gas_fraction": ("gas", share[0], {"units": "mol/mol", "long_name": "gas leaving the system"}),
             "heat_balance": (
                 "item", np.array(list(balance.values())) / tonne / 1e3,
@@ -86,7 +100,8 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             ),
         },
         coords={
-            "z": ("z", z, {"units": "m", "long_name": "from the feed end"}), "phase": visible(chem), "reaction": ids,
+            "z": ("z", z, {"units": "m", "long_name": "from the feed end"}), "phase": [*names, "fuel_ash"],
+            "reaction": ids,
             "gas": list(GASES), "item": list(balance),
         },
     )  # fmt: skip
@@ -100,7 +115,8 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
         "specific_heat": (s.m * w.fuel.lhv / tonne / 1e6, "GJ/t"), "product_per_feed": (tonne, "kg/kg dry feed"),
         "fuel_ash_in_product": (ash / tonne, "kg/kg"), "production": (tonne * feed * 3.6, "t/h"),
         "CO2_process": (1e3 * process / tonne, "kg/t"), "CO2_fuel": (1e3 * from_fuel / tonne, "kg/t"),
-        "CO2": (1e3 * (process + from_fuel) / tonne, "kg/t"),
+        "CO2_feed_carbon": (1e3 * burnt / tonne, "kg/t"),
+        "CO2": (1e3 * (process + burnt + from_fuel) / tonne, "kg/t"),
         "heat_of_formation": (reaction / tonne / 1e6, "GJ/t"),
         "shell_loss": (float(s.flux[a:, 3].sum()) / tonne / 1e6, "GJ/t"),
         "exit_gas_temperature": (exit_K - 273.15, "degC"), "exit_gas_mass": (float(s.g[0] @ GAS_MASS) / tonne, "kg/kg"),
@@ -117,9 +133,14 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             "bed and gas uniform over the cross-section; grey radiation; no coating, no melt; complete burn-out",
             "burn-out along the flame falls linearly from the burner to the flame's end",
             "fuel ash joins the product at the discharge and does not react",
-            "dust leaves as dry unreacted feed at the exit gas temperature and comes on top of the feed",
+            "dust leaves as dry unreacted feed at the exit gas temperature and comes on top of the feed: it cools the "
+            "exit gas and costs no fuel",
+            "CO2_process is that of the minerals; CO2 of carbon burnt in the feed is CO2_feed_carbon",
+            "oxygen reaches what burns in the bed through the film of gas above it, in series with the reaction; what "
+            "burns gets air with the same excess as the fuel",
         ]
     )
+    ds = name_coordinates(ds)
     ds.attrs = attributes(
         f"rotary kiln: {k.name}", chem, [*k.sources.values(), w.fuel.source], inputs, warnings_of(chem, w, s, ds, sec_K)
     )
@@ -136,19 +157,26 @@ def _with_dust(chem: BedChemistry, w: Layout, s: State) -> tuple[float, float]:
     return exit_K, chem.heat(dry, exit_K) - chem.heat(dry, T0)
 
 
+def _dew_point(share: float) -> float:
+    """Temperature at which water vapour of this share by volume condenses at 1 bar [K]."""
+    grid = np.linspace(230.0, 372.0, 143)
+    return float(np.interp(share, water.saturation_pressure(grid), grid))
+
+
 def heat_balance(
-    chem: BedChemistry, w: Layout, s: State, exit_K: float, dust_heat: float
+    chem: BedChemistry, w: Layout, s: State, exit_K: float, dust_heat: float, gain: float
 ) -> tuple[dict[str, float], float]:
     """Heat in (positive) and out (negative) over 298 K, per kg of dry feed [J/kg], and the heat of formation."""
     k, a = w.k, w.stages
     gas298, amb = at(chem.gas_enthalpy, T0), k["ambient"]
-    water = np.array([x == WATER for x in chem.species])
+    moist = np.array([x == WATER for x in chem.species])
     released = s.rel.sum(axis=0)
-    evaporation = float(chem.initial[water].sum()) * (float(gas298[GASES.index("H2O")]) - WATER_H)
+    evaporation = float(chem.initial[moist].sum()) * (float(gas298[H2O]) - water.ENTHALPY_OF_FORMATION)
     change = chem.heat(s.n[-1], T0) - chem.heat(chem.initial, T0) + float(released @ gas298)
     reaction = change - evaporation
-    air = s.m * (w.primary + w.secondary)
-    dry = np.where(water, 0.0, chem.initial) * k["dust_loss"]
+    first, second = w.air(s.m)
+    air = first + second
+    dry = np.where(moist, 0.0, chem.initial) * k["dust_loss"]
     product_heat = chem.heat(s.n[-1], float(s.t[-1])) - chem.heat(s.n[-1], T0)
     items = {
         "fuel": s.m * w.fuel.lhv,
@@ -164,7 +192,7 @@ def heat_balance(
         "dust": -dust_heat,
         "shell": -float(s.flux[a:, 3].sum()),
         "preheater loss": -float(s.flux[:a, 3].sum()),
-        "product and cooler": -(1.0 - k["cooler_efficiency"]) * product_heat,
+        "product and cooler": gain - product_heat,
         "fuel ash": -s.m * w.fuel.parts.get("ash", 0.0) * ASH_CP * (float(s.t[-1]) - T0),
     }
     return items, reaction
@@ -184,22 +212,34 @@ def warnings_of(chem: BedChemistry, w: Layout, s: State, ds: xr.Dataset, sec_K: 
         out.append(f"the bed fills up to {100 * fill.max():.0f} % of the kiln; 5 to 17 % is usual")
     if fill.max() < 0.02:
         out.append(f"the bed fills at most {100 * fill.max():.1f} % of the kiln: heat transfer to it is uncertain")
-    if sec_K > float(s.t[-1]):
-        out.append("secondary air would be hotter than the product: cooler_efficiency is too high for so little air")
+    if w.secondary.any() and sec_K > float(s.t[-1]) - 1.0:
+        out.append("secondary air as hot as the product: cooler_efficiency is more than so little air can bring back")
     if float(s.tg.max()) > 2400.0:
         out.append(f"gas reaches {s.tg.max() - 273.15:.0f} degC: dissociation, not modelled, would cool it")
     if chem.steps and float(s.t.max()) > 1600.0:
         out.append("above about 1330 degC part of the bed is molten; the melt is not modelled")
-    for r, step in enumerate(chem.steps):
-        x = float(s.xi[-1, r]) / step.total
-        if x < 0.98 and s.xi[-1, r] > 0:
-            out.append(f"{step.id} is incomplete at the discharge ({100 * x:.0f} %)")
-        tags = step.source
-        if str(tags.evidence) == "memory":
-            out.append(f"the rate of {step.id} is from memory")
+    peak = float(s.t.max())
+    if s.autothermal:
+        out.append(
+            f"the feed needs no fuel: by its own burning the bed reaches {peak - 273.15:.0f} degC; more air "
+            "(excess_air) or a leaner mix makes it colder"
+        )
+    if (
+        peak > CLINKERING
+        and not any(step.kind == "ramp" for step in chem.steps)
+        and any(x in LIMY for x in chem.phases)
+    ):
+        out.append("clinker=False: lime that would combine above about 900 degC stays free, and its heat is missing")
+    rise = np.diff(s.t[a:])
+    if rise.max() > 150.0:
+        out.append(
+            f"the bed rises by {rise.max():.0f} K within one cell of {w.z[1]:.2g} m at {w.z[int(rise.argmax())]:.3g} m: "
+            "use more cells to see how"
+        )
+    out.extend(notices(chem, s.xi[-1], s.n[-1], peak))
     weak = sorted({str(v.evidence) for v in w.k.sources.values()})
     if "memory" in weak:
         out.append(f"numbers of the equipment {w.k.id} are partly from memory")
-    if float(ds["exit_gas_temperature"]) < 90.0:
-        out.append("exit gas below 90 degC: water would condense")
+    if float(ds["exit_gas_temperature"]) < 100.0:
+        out.append("exit gas below 100 degC: water may condense on cold walls and dust")
     return out
