@@ -1,5 +1,6 @@
 """Fits of simulated runs return what they were made with, by every method."""
 
+import re
 import warnings
 
 import numpy as np
@@ -219,7 +220,14 @@ def test_tables_and_text(fits, tmp_path):
     text = fit.report()
     for word in ("Friedman", "R3", "Vyazovkin", "DTG peak", "Correlations", "agrees"):
         assert word in text
-    assert "动力学拟合" in fit.report("zh") and "一致" in fit.report("zh")
+    chinese = fit.report("zh")
+    assert "动力学拟合" in chinese and "一致" in chinese and "OFW(修正)" in chinese
+    assert "水平" in chinese and "[[机理函数]] R3" in fit.fit_report(lang="zh")
+    allowed = {"K", "min", "R", "F", "A", "D", "P", "n", "m", "Fn", "An", "SB", "Ea", "ln", "kJ", "mol", "C", "AICc",
+               "AIC", "DTG", "Friedman", "Ozawa", "Flynn", "Wall", "OFW", "KAS", "Starink", "Vyazovkin", "Kissinger",
+               "e", "mg", "c", "ln_A", "s", "t"}  # fmt: skip
+    words = set(re.findall(r"[A-Za-z_]+", re.sub(r"\[\w+\]$", "", chinese, flags=re.MULTILINE)))
+    assert words <= allowed | {"ΔAICc"}
     assert "C(Ea, ln_A)" in fit.fit_report()
     with pytest.raises(UnknownNameError, match="was not fitted"):
         fit.fit_of("A7")
@@ -275,6 +283,66 @@ def test_order_of_runs_does_not_matter(fits):
     turned = kf.fit_kinetics(data[::-1])
     for method in kf.METHODS:
         assert turned.energies[method].Ea == pytest.approx(fits["A2"].energies[method].Ea, rel=1e-7)
+
+
+@pytest.mark.parametrize(("model", "Ea", "ln_A"), [("R3", 150e3, 20.0), ("F1", 150e3, 23.0), ("D3", 250e3, 30.0)])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_more_exponents_do_not_win_by_errors_of_the_levels(model, Ea, ln_A, seed):
+    # made with one model; Sestak-Berggren bends with the errors of the levels of 0 and 1 and must not be preferred
+    fit = kf.fit_kinetics(runs([(1.0, model, Ea, ln_A)], noise=1e-3, seed=seed, rates=(5, 10, 20)), methods=("kas",))
+    assert fit.best.family == model
+    assert fit.best["Ea"].value == pytest.approx(Ea / 1e3, rel=0.01)
+    lowest = fit.models["delta_aicc"].min()
+    assert lowest == 0 and fit.models["delta_aicc"].iloc[0] < 10
+    alike = [w for w in fit.warnings if w.code == "models_alike"]
+    if model != "D3":  # D3 is no case of Sestak-Berggren
+        assert alike and model in alike[0].text and alike[0].text_zh
+
+
+def test_fitted_exponents_win_where_the_data_ask_for_them():
+    for model, family in (("SB(0.4,1.1,0)", "SB"), ("F1.5", "Fn")):
+        fit = kf.fit_kinetics(runs([(1.0, model, 180e3, 26.0)], noise=3e-3, seed=2), methods=("kas",))
+        assert fit.best.family == family
+
+
+def test_whitened_residuals_against_the_full_covariance():
+    # twin: generalised least squares with the covariance written out
+    from wastelab.simulate.kinetic_fit.model_fit import Problem, fit_model
+    from wastelab.simulate.kinetic_fit.selection import _weigh
+
+    made = kf.conversions(runs([(1.0, "F1", *SINGLE["F1"])], noise=2e-3, seed=5, rates=(5, 10, 20)))
+    problem = Problem(made, 0.05, 0.95)
+    fit = fit_model(problem, "F1")
+    rest = _weigh(problem, fit, [c.noise for c in made])
+    total = 0.0
+    blocks, scale = [], []
+    for part, c in zip(problem.slices, made, strict=True):
+        a = problem.measured[part]
+        shapes = np.column_stack([(1 - a) * c.end_se[0], a * c.end_se[1]])
+        blocks.append(np.linalg.inv(np.eye(a.size) + shapes @ shapes.T / c.noise**2))
+        scale.append(a.size)
+    weight = np.zeros((sum(scale), sum(scale)))
+    for part, block in zip(problem.slices, blocks, strict=True):
+        weight[part, part] = block
+    r, jac = np.concatenate(fit.residuals), fit.jacobian
+    step = np.linalg.solve(jac.T @ weight @ jac, jac.T @ weight @ r)
+    total = (r - jac @ step) @ weight @ (r - jac @ step)
+    assert rest @ rest == pytest.approx(total, rel=1e-8)
+
+
+def test_errors_that_noise_gives_the_energies_against_repeated_runs():
+    from wastelab.simulate.kinetic_fit.energy_checks import noise_errors
+
+    found, said = [], ()
+    for seed in range(20):
+        data = runs([(1.0, "F1", *SINGLE["F1"])], noise=3e-3, seed=seed)
+        fit = kf.fit_kinetics(data, models=None, methods=("vyazovkin", "friedman"))
+        found.append([fit.energies[m].Ea for m in ("vyazovkin", "friedman")])
+        said = noise_errors(fit.alpha, fit.temperature_K, fit.rate, 150e3, fit.conversions)
+    seen = np.std(found, axis=0, ddof=1)
+    # twenty draws give a standard deviation to 16 %
+    assert np.all(np.abs(np.log(seen / np.array(said))) < np.log(2.2))
+    assert np.abs(np.log(seen / np.array(said))).mean() < 0.25
 
 
 def test_noise_and_intervals():

@@ -31,6 +31,74 @@ def test_empty(curves):
         kf.fit_kinetics(curves)
 
 
+@pytest.mark.parametrize(
+    ("curves", "said"),
+    [
+        (None, "curves is None; give a list"),
+        (5, "curves is int 5; give a list"),
+        ("nowhere.txt", r"path 'nowhere\.txt', and there is no such file"),
+        (["a.txt", "b.txt", "c.txt"], r"Curve 1 is the path 'a\.txt'"),
+        ([None, None, None], "Curve 1 is a NoneType; expected"),
+        ([[1, 2], [3, 4]], "Curve 1 is a list; expected"),
+    ],
+)
+def test_what_is_no_curve_is_told(curves, said):
+    with pytest.raises(ValidityError, match=said):
+        kf.fit_kinetics(curves)
+    with pytest.raises(ValidityError, match=said):
+        kf.conversions(curves)
+
+
+def test_a_file_is_read_first(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("time_min,temperature_degC,mass_mg\n", encoding="utf-8")
+    with pytest.raises(ValidityError, match=r"read it first: wastelab\.read"):
+        kf.fit_kinetics([path])
+
+
+def test_heavy_noise_is_called_noise():
+    for seed in (0, 1, 3):
+        fit = kf.fit_kinetics(runs(ONE, noise=0.03, seed=seed))
+        assert "noisy" in codes(fit) and "ea_uncertain" in codes(fit)
+        assert not codes(fit) & {"several_steps", "poor_fit", "ea_varies"}
+        assert fit.best["Ea"].value == pytest.approx(150, rel=0.03)
+        assert all(20 < c.smoothing_K < 40 for c in fit.conversions)
+        assert seed == 3 or fit.best.family == "F1"
+
+
+def test_a_method_that_fails_leaves_the_others():
+    # two runs so near in rate that noise hides their shift
+    fit = kf.fit_kinetics(runs(ONE, noise=0.03, seed=4, rates=(9, 10, 11)), models=("F1", "R3"))
+    left_out = {w.text.split(" is left out")[0] for w in fit.warnings if w.code == "method_failed"}
+    assert "shift_in_noise" in codes(fit) or left_out
+    assert set(fit.energies) and fit.best["Ea"].value == pytest.approx(150, rel=0.25)
+    assert all(w.text_zh for w in fit.warnings)
+    report = fit.report("zh")
+    assert "噪声" in report
+
+
+def held(gas, rates=(2.5, 5, 10, 20)):
+    import wastelab as wl
+
+    made = [wl.calcine(None, f"from 400 degC, {r} K/min to 1200 degC", gas, phases={"calcite": 100}) for r in rates]
+    return [
+        {"name": f"{r} K/min", "time_s": d["time"].values, "temperature_degC": d["temperature"].values,
+         "mass_%": d["mass"].values, "initial_mass_mg": 5.0}
+        for r, d in zip(rates, made, strict=True)
+    ]  # fmt: skip
+
+
+def test_a_reaction_held_back_by_its_gas():
+    fit = kf.fit_kinetics(held("co2"))
+    assert {"held_by_gas", "method_failed"} <= codes(fit) and "ea_varies" not in codes(fit)
+    assert "vyazovkin" not in fit.energies and {"friedman", "kas"} <= set(fit.energies)
+    found = next(w for w in fit.warnings if w.code == "held_by_gas")
+    # the decomposition temperature of calcite at 1 bar CO2, 887-904 degC (see docs/thermochemistry.md)
+    assert found.severity == "severe" and 880 < float(found.text.split("near ")[1].split(" degC")[0]) < 910
+    assert fit.triplet().default is False and fit.audit().predicted_K is not None
+    assert "held_by_gas" not in codes(kf.fit_kinetics(held("nitrogen"), models=("R2", "F1")))
+
+
 def test_one_curve_is_refused_unless_forced():
     data = runs(ONE, rates=(10,))
     with pytest.raises(ValidityError, match=r"single rate cannot fix.*three or more") as error:
@@ -54,6 +122,15 @@ def test_two_rates_leave_no_error():
     assert "two_rates" in codes(fit)
     assert np.isinf(fit.energies["vyazovkin"].se).all() and np.isinf(fit.energies["friedman"].high).all()
     assert fit.energies["vyazovkin"].Ea == pytest.approx(150e3, rel=1e-6)
+
+
+def test_a_step_that_is_cut_off_is_remarked():
+    data = runs(ONE, rates=(2.5, 5, 10))
+    windows = [("100 degC", f"{c.peak_K - 263.15:.0f} degC") for c in kf.conversions(data)]
+    fit = kf.fit_kinetics(data, window=windows, models=("F1",), methods=("kas",))
+    found = [w for w in fit.warnings if w.code == "step_cut"]
+    assert len(found) == 3 and "2.5 K/min: the window ends" in found[0].text and found[0].value > 0.15
+    assert "step_cut" not in codes(kf.fit_kinetics(data, models=("F1",), methods=("kas",)))
 
 
 def test_narrow_rates_and_heavy_samples_are_remarked():

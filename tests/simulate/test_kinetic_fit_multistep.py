@@ -130,6 +130,8 @@ def test_single_rate_cannot_be_taken_apart_into_reactions():
 
 def test_figures_show_the_runs():
     from wastelab.plotting.kinetics import deconvolution_figure, kinetic_figure
+    from wastelab.plotting.style import can_draw
+    from wastelab.simulate.kinetic_fit.words import word
 
     fit = kf.fit_kinetics(runs([(1.0, "A2", *SINGLE["A2"])], noise=1e-3), models=("F1", "An", "SB"))
     figure = fit.plot()
@@ -141,6 +143,10 @@ def test_figures_show_the_runs():
         assert len(kinetic_figure(fit, kind, model="SB").axes) == 1
     with pytest.raises(UnknownNameError, match="energies"):
         fit.plot("energy")
+    axes = kinetic_figure(fit, lang="zh").axes
+    shown = "转化率" if can_draw("转化率") else "conversion"
+    assert axes[0].get_ylabel() == axes[1].get_xlabel() == shown
+    assert word("figure_residual", "zh", name="A2") == "实测 − A2"
     lone = kf.fit_kinetics(runs([(1.0, "A2", *SINGLE["A2"])], rates=(10,)), force=True, models=("F1", "A2"))
     assert "one heating rate" in lone.plot().axes[1].texts[0].get_text()
     apart = deconvolution_figure(kf.deconvolve(runs(TWO), 2))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..i18n import DEFAULT, tr
-from .style import PALETTE, can_draw, context, new_figure
+from .style import PALETTE, can_draw, context, drawn, new_figure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,11 +32,6 @@ def _word(key: str, lang: str) -> str:
     return tr(f"figure.{key}", lang)
 
 
-def _drawn(lang: str) -> str:
-    """The language if the installed fonts can draw it, else English."""
-    return lang if can_draw(tr("figure.temperature", lang)) else DEFAULT
-
-
 def assemblage_figure(data: xr.Dataset, *, lang: str = DEFAULT, title: str = "") -> Figure:
     """Minerals of the product, stacked over temperature, and the gas given off.
 
@@ -51,7 +46,7 @@ def assemblage_figure(data: xr.Dataset, *, lang: str = DEFAULT, title: str = "")
     -------
     matplotlib.figure.Figure
     """
-    lang = _drawn(lang)
+    lang = drawn(lang, _word("temperature", lang))
     t = data["temperature"].values
     share = 100.0 * data["mineral_fraction"].transpose("temperature", "mineral").values
     names = [str(m) for m in data["mineral"].values]
@@ -131,7 +126,7 @@ def tg_figure(
     -------
     matplotlib.figure.Figure
     """
-    lang = _drawn(lang)
+    lang = drawn(lang, _word("temperature", lang))
     clock = data["time"].values
     celsius = data["temperature"].values
     x = celsius if over == "temperature" else clock / 60.0
@@ -212,7 +207,7 @@ def furnace_figure(data: xr.Dataset, *, lang: str = DEFAULT, title: str = "") ->
     -------
     matplotlib.figure.Figure
     """
-    lang = _drawn(lang)
+    lang = drawn(lang, _word("temperature", lang))
     flight = "size" in data.dims
     x, label = data["time"].values, _word("flight" if flight else "time", lang)
     with context():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ..i18n import DEFAULT
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -36,6 +38,11 @@ def can_draw(text: str) -> bool:
 def pick(text: str, fallback: str) -> str:
     """The text if it can be drawn, else the fallback."""
     return text if text and can_draw(text) else fallback
+
+
+def drawn(lang: str, sample: str) -> str:
+    """The language if the installed fonts can draw a text of it, else English."""
+    return lang if can_draw(sample) else DEFAULT
 
 
 def new_figure(width: float, height: float) -> Figure:

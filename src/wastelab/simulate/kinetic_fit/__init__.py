@@ -7,7 +7,7 @@ from .checks import Finding
 from .conversion import Conversion, convert
 from .curves import Run, read_run
 from .deconvolution import Deconvolution, deconvolve
-from .fit import METHODS, conversions, fit_kinetics, steps
+from .fit import conversions, fit_kinetics, steps
 from .isoconversional import (
     friedman,
     kissinger,
@@ -17,6 +17,7 @@ from .isoconversional import (
     vyazovkin,
     vyazovkin_incremental,
 )
+from .methods import METHODS
 from .model_fit import ModelFit
 from .parallel import ParallelFit, fit_parallel
 from .predict import dtg_peak

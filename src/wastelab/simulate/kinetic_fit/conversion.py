@@ -176,9 +176,10 @@ def convert(
             notes.append("the mass at the start is unknown; the loss is not given as a fraction")
     else:
         alpha = _heat_conversion(run, t, temp, values, baseline, n_edge)
-    beta, beta_se, departure, drift = _rate(run.name, t, temp, alpha)
     sigma = noise(alpha) if run.kind != "dsc" else noise(values) / max(float(np.ptp(values)), 1e-300)
-    width = _width(t, alpha, beta) if smoothing_K is None else float(smoothing_K)
+    rough = _averaged(alpha, sigma if run.kind != "dsc" else 0.0)
+    beta, beta_se, departure, drift = _rate(run.name, t, temp, rough)
+    width = _width(t, rough, beta) if smoothing_K is None else float(smoothing_K)
     if smoothing_K is None and sigma < QUIET:
         width = 0.0
     smooth_t, smooth_temp, smooth, rate = _smooth(t, temp, alpha, width, beta)
@@ -350,6 +351,14 @@ def _share(run: Run, t: FloatArray, peak: FloatArray) -> FloatArray:
             "is more than one event or a wrong baseline. Narrow the window."
         )
     return np.asarray(area / area[-1])
+
+
+def _averaged(alpha: FloatArray, sigma: float) -> FloatArray:
+    """Conversion averaged over so many points that noise does not decide where it passes 5, 10 or 90 %."""
+    points = int(min((sigma / 0.005) ** 2, alpha.size / 30)) | 1
+    if points < 3:
+        return alpha
+    return np.convolve(np.pad(alpha, points // 2, mode="edge"), np.full(points, 1.0 / points), mode="valid")
 
 
 def _width(t: FloatArray, alpha: FloatArray, beta: float) -> float:

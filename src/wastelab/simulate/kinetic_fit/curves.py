@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +85,36 @@ class _Table:
     units: dict[str, str] = field(default_factory=dict)
     name: str = ""
     initial_mass_mg: float | None = None
+
+
+def as_list(curves: Any) -> list[Any]:
+    """The runs of `fit_kinetics` as a list; one curve counts as a list of one.
+
+    Raises
+    ------
+    ValidityError
+        For what holds no curves, and for paths: files are read first.
+    """
+    wanted = (
+        "give a list of runs at three or more heating rates: Datasets of wastelab.read, "
+        "DataFrames, mappings of columns or (time, temperature, mass) with units=."
+    )
+    lone = isinstance(curves, Mapping | str | Path | Run)
+    if lone or any(hasattr(curves, name) for name in ("data_vars", "columns", "raw_alpha")):
+        curves = [curves]
+    try:
+        found = list(curves)
+    except TypeError:
+        what = "None" if curves is None else f"{type(curves).__name__} {curves!r:.40}"
+        raise ValidityError(f"curves is {what}; {wanted}") from None
+    if not found:
+        raise ValidityError(f"There are no curves; {wanted}")
+    for number, curve in enumerate(found, 1):
+        if isinstance(curve, str | Path):
+            there = Path(curve).is_file()
+            advice = f"read it first: wastelab.read({str(curve)!r})" if there else "and there is no such file"
+            raise ValidityError(f"Curve {number} is the path {str(curve)!r}, {advice}; {wanted}")
+    return found
 
 
 def read_run(

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ValidityError
 from .conversion import heating_part
 from .curves import Run
-from .smoothing import savgol
+from .smoothing import ORDER, noise, savgol
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ def find_steps(run: Run, *, prominence: float = 0.08, smoothing_K: float = 15.0)
     run : Run
         Of mass or conversion.
     prominence : float
-        Of the highest DTG peak, that a peak must have to count [-].
+        Of the highest DTG peak, that a peak must have to count [-]; a peak must also stand out of the noise.
     smoothing_K : float
-        Width of the Savitzky-Golay window [K].
+        Width of the Savitzky-Golay window [K]; doubled up to twice where the noise asks for it.
 
     Returns
     -------
     list of Step
         In order of temperature. Outer bounds are where the DTG has fallen to 2 % of the neighbouring peak.
     """
-    from scipy.signal import find_peaks
+    from scipy.signal import find_peaks, savgol_coeffs
 
     if run.kind == "dsc":
         raise ValidityError(f"{run.name}: steps are found in the DTG; for heat flow give window=.")
@@ -59,11 +59,19 @@ def find_steps(run: Run, *, prominence: float = 0.08, smoothing_K: float = 15.0)
         return []
     grid = np.linspace(temperature[0], temperature[-1], 1200)
     step = float(grid[1] - grid[0])
-    dtg = np.abs(savgol(np.interp(grid, temperature[keep], values[keep]), round(smoothing_K / step), step, 1))
-    top = float(dtg.max())
+    even = np.interp(grid, temperature[keep], values[keep])
+    white = noise(values[keep])
+    for width in (smoothing_K, 2.0 * smoothing_K, 4.0 * smoothing_K):
+        points = max(round(width / step), 5) | 1
+        dtg = np.abs(savgol(even, points, step, 1))
+        top = float(dtg.max())
+        # six standard deviations of the derivative of white noise
+        least = 6.0 * white * float(np.linalg.norm(savgol_coeffs(points, ORDER, deriv=1, delta=step)))
+        if least < 0.3 * top:
+            break
     if top <= 0:
         return []
-    peaks, _ = find_peaks(dtg, prominence=prominence * top, height=0.05 * top)
+    peaks, _ = find_peaks(dtg, prominence=max(prominence * top, least), height=0.05 * top)
     bounds = [int(a + np.argmin(dtg[a:b])) for a, b in itertools.pairwise(peaks)]
     if len(peaks) == 0:
         return []

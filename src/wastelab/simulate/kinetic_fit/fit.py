@@ -11,19 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import UnknownNameError, ValidityError, suggest
 from ..heating import kelvin
 from . import isoconversional as iso
-from .checks import Finding, check_energies, check_order, check_rates, check_runs, distinct_rates
+from .checks import Finding, check_order, check_rates, check_runs, check_shift, distinct_rates
 from .conversion import Baseline, Conversion, convert
-from .curves import Run, read_run
+from .curves import Run, as_list, read_run
 from .dtg import Step, find_steps
-from .integrals import gauss_times
+from .energy_checks import check_energies, check_gas
 from .master_plots import compensation, master_plots
+from .methods import METHODS, all_energies, peak_energy
+from .model_checks import check_models
 from .model_fit import ALL, Interval, ModelFit, Problem, bootstrap_interval, fit_models, profile_interval
 from .result import KineticFit
+from .selection import rank
 
 FloatArray = NDArray[np.float64]
 
-#: Isoconversional methods by their keyword.
-METHODS = ("friedman", "ofw", "ofw_corrected", "kas", "kas_corrected", "starink", "vyazovkin", "vyazovkin_incremental")
 Window = tuple[str, str]
 
 
@@ -90,11 +91,7 @@ def fit_kinetics(
         For a single heating rate, runs of different reactions, isothermal runs, a window without a step.
     UnitError, MissingDataError, UnknownNameError
     """
-    if isinstance(curves, Mapping) or hasattr(curves, "data_vars") or hasattr(curves, "columns"):
-        curves = [curves]
-    curves = list(curves)
-    if not curves:
-        raise ValidityError("There are no curves; give a list of runs at three or more heating rates.")
+    curves = as_list(curves)
     for method in methods:
         if method not in METHODS:
             raise UnknownNameError(
@@ -115,20 +112,16 @@ def fit_kinetics(
     rate = np.column_stack([c.rate_at(times[:, j]) for j, c in enumerate(conversions)])
     beta = np.array([c.beta for c in conversions])
     several = distinct_rates(list(beta)) >= 2
+    energies: dict[str, iso.Energies] = {}
+    peak = None
     if several:
-        check_order(levels, temperature, conversions)
-        spread = float(np.ptp(temperature, axis=1).min())
-        if spread < 5.0:
-            findings.append(Finding(
-                "small_shift", "warning",
-                f"The runs reach a conversion within {spread:.1f} K of each other; an error of 1 K in "
-                f"temperature then counts "
-                "much. Spread the heating rates further.",
-                f"各次试验同一转化率的温度仅相差 {spread:.1f} K，1 K 的测温误差影响很大；宜加大升温速率差。"
-                f"", spread))  # fmt: skip
-    energies = _energies(methods, levels, times, temperature, rate, beta, conversions, confidence) if several else {}
-    findings += check_energies(levels, {m: e.Ea for m, e in energies.items()})
-    peak = iso.kissinger([c.peak_K for c in conversions], beta, confidence=confidence) if several else None
+        findings += [
+            *check_order(levels, temperature, rate, conversions), *check_shift(levels, temperature, conversions),
+        ]  # fmt: skip
+        energies, said = all_energies(methods, levels, temperature, rate, beta, conversions, confidence)
+        peak = peak_energy(conversions, confidence)
+        held = check_gas(levels, temperature, energies)
+        findings += [*said, *(held or check_energies(levels, temperature, rate, energies, conversions))]
     low, high = float(levels[0]), float(levels[-1])
     master = line = None
     main = next((m for m in METHODS if m in energies), None)
@@ -138,16 +131,13 @@ def fit_kinetics(
     fits: list[ModelFit] = []
     failed: dict[str, str] = {}
     if models is not None:
-        problem = Problem(conversions, low, high)
-        fits, failed = fit_models(problem, list(models), confidence=confidence)
-        if interval == "profile":
-            fits[0] = profile_interval(problem, fits[0], confidence=confidence)
-        elif interval == "bootstrap":
-            fits[0] = bootstrap_interval(problem, fits[0], confidence=confidence, draws=draws, seed=seed)
-        findings += _model_findings(fits)
+        fits, failed, said = _models(conversions, low, high, list(models), interval, confidence, draws, seed)
+        if not fits and not energies:
+            raise ValidityError(said[0].text)
+        findings += said
     settings = {
         "signal": conversions[0].kind, "baseline": conversions[0].baseline,
-        "alpha": f"{low:g} to {high:g}, {levels.size} values",
+        "alpha": f"{low:g}-{high:g} ({levels.size})",
         "smoothing_K": [round(c.smoothing_K, 2) for c in conversions], "confidence": confidence, "interval": interval,
         "seed": seed, "draws": draws if interval == "bootstrap" else 0, "force": force,
     }  # fmt: skip
@@ -155,6 +145,36 @@ def fit_kinetics(
         tuple(conversions), levels, temperature, rate, energies, peak, master, line, tuple(fits), failed,
         tuple(findings), settings, confidence,
     )  # fmt: skip
+
+
+def _models(
+    conversions: list[Conversion], low: float, high: float, families: list[str], interval: Interval, confidence: float,
+    draws: int, seed: int,
+) -> tuple[list[ModelFit], dict[str, str], list[Finding]]:  # fmt: skip
+    """Fits, preferred first, those that failed, and what is to be said of them."""
+    fits: list[ModelFit] = []
+    failed: dict[str, str] = {}
+    try:
+        problem = Problem(conversions, low, high)
+        fits, failed = fit_models(problem, families, confidence=confidence)
+    except ValidityError as error:
+        failed = dict.fromkeys(families, str(error))
+    if not fits:
+        why = "; ".join(dict.fromkeys(failed.values()))
+        return [], failed, [Finding("no_model", "severe", f"No model could be fitted: {why}",
+                                    f"没有机理函数可以拟合:{why}")]  # fmt: skip
+    fits = rank(problem, fits)
+    said = check_models(fits, conversions)
+    try:
+        if interval == "profile":
+            fits[0] = profile_interval(problem, fits[0], confidence=confidence)
+        elif interval == "bootstrap":
+            fits[0] = bootstrap_interval(problem, fits[0], confidence=confidence, draws=draws, seed=seed)
+    except ValidityError as error:
+        said.append(Finding(
+            "interval_failed", "warning", f"{error} The interval given is that of Student's t.",
+            f"{fits[0].model.name} 的 {interval} 区间未能求得,所给为 t 分布区间。"))  # fmt: skip
+    return fits, failed, said
 
 
 def steps(curve: Any, *, signal: str = "auto", units: Mapping[str, str] | None = None) -> list[Step]:
@@ -168,7 +188,7 @@ def conversions(
     baseline: Baseline = "auto", smoothing: str | None = None,
 ) -> list[Conversion]:  # fmt: skip
     """Conversion of each curve over time; parameters as `fit_kinetics`."""
-    return _convert_all(list(curves), signal, units, names, window, step, baseline, _smoothing(smoothing))[0]
+    return _convert_all(as_list(curves), signal, units, names, window, step, baseline, _smoothing(smoothing))[0]
 
 
 def _levels(alpha: Any) -> FloatArray:
@@ -278,90 +298,3 @@ def _named_apart(conversions: list[Conversion]) -> list[Conversion]:
     if len(set(names)) < len(names):
         names = [f"{n} ({k})" for k, n in enumerate(names, 1)]
     return [replace(c, name=n) for c, n in zip(conversions, names, strict=True)]
-
-
-def _energies(
-    methods: Sequence[str], levels: FloatArray, times: FloatArray, temperature: FloatArray, rate: FloatArray,
-    beta: FloatArray, conversions: Sequence[Conversion], confidence: float,
-) -> dict[str, iso.Energies]:  # fmt: skip
-    out: dict[str, iso.Energies] = {}
-    for method in methods:
-        if method == "friedman":
-            out[method] = iso.friedman(temperature, rate, confidence=confidence)
-        elif method.startswith("ofw"):
-            out[method] = iso.ozawa_flynn_wall(temperature, beta, correct="corrected" in method, confidence=confidence)
-        elif method.startswith("kas"):
-            out[method] = iso.kissinger_akahira_sunose(
-                temperature, beta, correct="corrected" in method, confidence=confidence
-            )
-        elif method == "starink":
-            out[method] = iso.starink(temperature, beta, confidence=confidence)
-        elif method == "vyazovkin":
-            out[method] = iso.vyazovkin(temperature, beta, confidence=confidence)
-        else:
-            nodes, weights = _increments(levels, conversions)
-            out[method] = iso.vyazovkin_incremental(nodes, weights, confidence=confidence)
-    return out
-
-
-def _increments(levels: FloatArray, conversions: Sequence[Conversion]) -> tuple[FloatArray, FloatArray]:
-    """Nodes of the time that each run takes over a step of conversion centred on each level."""
-    middle = 0.5 * (levels[1:] + levels[:-1])
-    first = max(1.5 * levels[0] - 0.5 * levels[1], 0.5 * levels[0])
-    last = min(1.5 * levels[-1] - 0.5 * levels[-2], 0.5 + 0.5 * levels[-1])
-    bounds = np.concatenate([[first], middle, [last]])
-    nodes, weights = [], []
-    for c in conversions:
-        t, w = gauss_times(c.times_at(bounds))
-        nodes.append(c.temperature_at(t))
-        weights.append(w)
-    return np.stack(nodes, axis=1), np.stack(weights, axis=1)
-
-
-def _model_findings(fits: Sequence[ModelFit]) -> list[Finding]:
-    out: list[Finding] = []
-    best = fits[0]
-    rivals = [f.family for f in fits[1:] if f.aicc - best.aicc < 4.0 and f.model.name.split(".")[0] != best.model.name]
-    if rivals:
-        out.append(Finding(
-            "models_alike", "note",
-            f"{', '.join(rivals)} describe the runs nearly as well as {best.family} (AICc within 4): these data "
-            f"do not choose "
-            "between them.",
-            f"{'、'.join(rivals)} 与 {best.family} 的拟合几乎同样好（AICc 相差小于 4）：数据不足以区分。"
-            f"", float(len(rivals))))  # fmt: skip
-    if best.rmse > 0.02:
-        out.append(Finding(
-            "poor_fit", "warning",
-            f"The best model ({best.model.name}) misses the conversion by {best.rmse:.3f} (root mean square); no "
-            f"single-step model "
-            "describes these runs.",
-            f"最佳机理函数（{best.model.name}）的转化率均方根偏差为 {best.rmse:.3f}；单步模型不适用。"
-            f"", best.rmse))  # fmt: skip
-    if best.effective_points < 0.5 * best.points and best.rmse > 1e-5:
-        out.append(Finding(
-            "residuals_correlated", "note",
-            f"Residuals of neighbouring points go together: {best.points} points count as "
-            f"{best.effective_points:.0f}, and the "
-            "intervals are widened accordingly. Look at the residual plot.",
-            f"相邻点残差相关：{best.points} 个点仅相当于 {best.effective_points:.0f} 个，置信区间已相应加宽。",
-            best.effective_points))  # fmt: skip
-    if best.at_bound:
-        listed = ", ".join(best.at_bound)
-        out.append(
-            Finding(
-                "at_bound",
-                "severe",
-                f"{listed} of {best.model.name} stopped at the edge of what is looked for; the value has no "
-                f"meaning, and the "
-                "model does not describe these runs.",
-                f"{best.model.name} 的 {listed} 停在搜索范围边界，其值无意义，该机理函数不适用。",
-                float(len(best.at_bound)),
-            )
-        )
-    if not best.converged:
-        out.append(Finding(
-            "not_converged", "severe", f"The fit of {best.model.name} did not converge.",
-            f"{best.model.name} "
-            f"拟合未收敛。"))  # fmt: skip
-    return out

@@ -215,6 +215,8 @@ def kissinger(peak_K: ArrayLike, beta: ArrayLike, *, confidence: float = 0.95) -
     t = np.asarray(peak_K, dtype=np.float64)[None, :]
     found = _integral(t, beta, 2.0, 1.0, False, confidence)
     Ea = float(found.Ea[0])
+    if Ea <= 0:
+        raise ValidityError("The peaks do not rise with the heating rate; Kissinger's line has no activation energy.")
     ln_A = float(found.intercept[0] + np.log(Ea / R))
     return Kissinger(
         Ea, float(found.se[0]), float(found.low[0]), float(found.high[0]), ln_A, tuple(map(float, t[0])),
@@ -318,10 +320,12 @@ def _minimise(log_j: Callable[[FloatArray], FloatArray], levels: int, n: int, co
         rising = (up * d).sum(axis=1) * down.sum(axis=1) > up.sum(axis=1) * (down * d).sum(axis=1)
         high, low = np.where(rising, middle, high), np.where(rising, low, middle)
     Ea = np.exp(0.5 * (low + high))
-    if bool((Ea < 1.01 * LOWEST_EA).any()) or bool((Ea > 0.99 * HIGHEST_EA).any()):
+    outside = (Ea < 1.01 * LOWEST_EA) | (Ea > 0.99 * HIGHEST_EA)
+    if bool(outside.any()):
         raise ValidityError(
             f"Vyazovkin's method finds no activation energy between {LOWEST_EA / 1e3:g} and {HIGHEST_EA / 1e3:g} "
-            "kJ/mol: the runs are not of one reaction, or the window is wrong."
+            f"kJ/mol at {int(outside.sum())} of {levels} conversions: there the runs lie as close together "
+            "as if the heating rate did not matter (noise, a reaction held back by its gas), or in the wrong order."
         )
     # Phi is the spread of ln J over the runs: linear in Ea near its minimum, which gives the standard error.
     rest, slope = slope_of(Ea)

@@ -1,15 +1,15 @@
-"""One triplet to several heating rates at once: every ICTAC model by least squares on alpha(t), ranked by AICc.
+"""One triplet to several heating rates at once: every ICTAC model by least squares on alpha(t).
 
 Temperatures are those measured, the integral over them is exact to rounding. Standard errors come from the Jacobian,
 widened where residuals of neighbouring points go together (effective number of points) and by the levels that stand for
-conversions of 0 and 1; intervals by Student's t, by
-profile or by a block bootstrap with a seed. AICc: Burnham & Anderson, Model Selection and Multimodel Inference (2002).
+conversions of 0 and 1; intervals by Student's t, by profile or by a block bootstrap with a seed. Which model to prefer:
+`selection`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ FITTED: dict[str, tuple[tuple[str, float, float, float], ...]] = {
 ALL = (*STANDARD, *FITTED)
 #: Points of each run that enter the fit, at most.
 POINTS = 150
+#: Misfit of the conversion below which models are not told apart [-].
+RESOLUTION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class ModelFit:
         Optimum as the fit holds it: ln k at the reference temperature, Ea/(R T_ref), exponents.
     at_bound : tuple of str
         Parameters that stopped at the edge of what is looked for.
+    jacobian : ndarray, shape (points, parameters)
+        Of the conversions by ln k, Ea/(R T_ref) and exponents, at the optimum.
     """
 
     family: str
@@ -136,6 +140,7 @@ class ModelFit:
     residuals: tuple[FloatArray, ...]
     starts: tuple[float, ...]
     at_bound: tuple[str, ...] = ()
+    jacobian: FloatArray = field(default_factory=lambda: np.empty((0, 0)), repr=False)
 
     def __getitem__(self, name: str) -> Parameter:
         for p in self.parameters:
@@ -226,7 +231,7 @@ class Problem:
         return np.array([float(level), reduced]), float(rest @ rest)
 
 
-def _effective(residuals: Sequence[FloatArray], n: int) -> float:
+def effective_points(residuals: Sequence[FloatArray], n: int) -> float:
     """Number of independent points, from the correlation of neighbouring residuals."""
     over = sum(float(r[1:] @ r[:-1]) for r in residuals)
     under = sum(float(r @ r) for r in residuals)
@@ -285,7 +290,7 @@ def _summary(
     n, k = rest.size, x.size
     rss = float(rest @ rest)
     parts = tuple(np.split(rest, problem.splits))
-    effective = _effective(parts, n)
+    effective = effective_points(parts, n)
     freedom = max(effective - k, 1.0)
     # widened as if `effective` points carried the information
     inverse = np.linalg.pinv(jac.T @ jac)
@@ -305,24 +310,23 @@ def _summary(
     safe = np.where(se > 0, se, 1.0)
     correlation = covariance / np.outer(safe, safe)
     return ModelFit(family, problem.model(family, x[2:]), parameters, correlation, rss, float(np.sqrt(rss / n)), n,
-                    effective, aicc(rss, n, n, k), ok, "t", parts, tuple(map(float, x)))  # fmt: skip
+                    effective, aicc(rss, n, n, k), ok, "t", parts, tuple(map(float, x)), jacobian=jac)  # fmt: skip
 
 
 def aicc(rss: float, n: int, effective: float, k: int) -> float:
-    """Corrected Akaike criterion of a least-squares fit with k parameters and the variance."""
+    """Corrected Akaike criterion of a least-squares fit with k parameters and the variance.
+
+    Residuals below `RESOLUTION` count as that: no balance tells them apart, and there the number of parameters decides.
+    """
     p = k + 1
-    # residuals below 1e-9 are rounding: there the number of parameters decides
-    return float(effective * np.log(max(rss / n, 1e-18)) + 2 * p + 2 * p * (p + 1) / max(effective - p - 1, 1.0))
+    level = max(rss / n, RESOLUTION**2)
+    return float(effective * np.log(level) + 2 * p + 2 * p * (p + 1) / max(effective - p - 1, 1.0))
 
 
 def fit_models(
     problem: Problem, families: Sequence[str] = ALL, *, confidence: float = 0.95
 ) -> tuple[list[ModelFit], dict[str, str]]:
-    """All families, best first by AICc, and why others could not be fitted.
-
-    The AICc of all is taken with the effective number of points of the best: one yardstick for one set of data, and
-    never below 50: where no model fits, residuals say nothing about the points.
-    """
+    """All families by least squares, in their order, and why others could not be fitted; see `selection.rank`."""
     done: list[ModelFit] = []
     failed: dict[str, str] = {}
     for family in families:
@@ -330,11 +334,7 @@ def fit_models(
             done.append(fit_model(problem, family, confidence=confidence))
         except (ValidityError, np.linalg.LinAlgError) as error:
             failed[family] = str(error)
-    if not done:
-        raise ValidityError(f"No model could be fitted: {failed}")
-    effective = max(min(done, key=lambda f: f.rss).effective_points, 50.0)
-    done = [replace(f, aicc=aicc(f.rss, f.points, effective, len(f.parameters))) for f in done]
-    return sorted(done, key=lambda f: (f.aicc, len(f.parameters))), failed
+    return done, failed
 
 
 def profile_interval(problem: Problem, fit: ModelFit, *, confidence: float = 0.95) -> ModelFit:

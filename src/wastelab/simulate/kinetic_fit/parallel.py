@@ -21,7 +21,7 @@ from .deconvolution import deconvolve, peak_energies
 from .fit import Window
 from .integrals import R, model_alpha
 from .isoconversional import student
-from .model_fit import FITTED, Parameter, Problem, _effective, aicc
+from .model_fit import FITTED, Parameter, Problem, aicc, effective_points
 from .predict import dtg_peak, program_conversion
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def fit_parallel(
     rest = -found.fun
     rss, size, count = float(rest @ rest), rest.size, len(start)
     split = tuple(np.split(rest, problem.splits))
-    effective = _effective(split, size)
+    effective = effective_points(split, size)
     inverse = np.linalg.pinv(found.jac.T @ found.jac)
     covariance = inverse * rss / max(size - count, 1) * size / effective + problem.end_covariance(found.jac, inverse)
     quantile = student(confidence, max(effective - count, 1.0))

@@ -70,7 +70,7 @@ def dtg_peak(A: float, Ea: float, model: ReactionModel, beta: float = AUDIT_RATE
         t = np.linspace(low, high, steps)
         g = np.exp(np.minimum(np.log(A / beta) + log_temperature_integral(Ea, t), 300.0))
         alpha = model_alpha(model, g, start)
-        rate = A / beta * np.exp(-Ea / (R * t)) * np.where(alpha < 1.0, model_f(model, alpha), 0.0)
+        rate = A / beta * np.exp(-Ea / (R * t)) * np.where(alpha < 1.0 - 1e-9, model_f(model, alpha), 0.0)
         k = int(np.argmax(rate))
         if low == 150.0 and (k == 0 or k == steps - 1 or rate[k] <= 0):
             raise ValidityError(f"A = {A:g} 1/s and Ea = {Ea / 1e3:g} kJ/mol give no peak between 150 and 3000 K.")

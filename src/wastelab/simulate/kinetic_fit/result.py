@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import MissingDataError, UnknownNameError, ValidityError, suggest
+from ...i18n import DEFAULT
 from ...provenance import Evidence, Source
 from ..heating import TemperatureProgram, as_program
 from .checks import Finding
@@ -19,6 +20,7 @@ from .isoconversional import Energies, Kissinger
 from .master_plots import Compensation, MasterPlots
 from .model_fit import ModelFit
 from .predict import AUDIT_RATE, dtg_peak, program_conversion
+from .words import word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +45,20 @@ class PeakAudit:
         said.
     agrees : bool or None
     how : str
+        Where the measured peak is from.
+    how_zh : str
+        The same in Chinese.
     """
 
     predicted_K: float | None
     measured_K: float | None
     agrees: bool | None
     how: str
+    how_zh: str = ""
+
+    def how_in(self, lang: str = DEFAULT) -> str:
+        """`how` in a language."""
+        return self.how_zh if lang == "zh" and self.how_zh else self.how
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class KineticFit:
     master : MasterPlots or None
     compensation : Compensation or None
     fits : tuple of ModelFit
-        Best first.
+        The preferred first, the others by AICc.
     failed : dict of str to str
         Models that could not be fitted, and why.
     warnings : tuple of Finding
@@ -92,9 +102,10 @@ class KineticFit:
 
     @property
     def best(self) -> ModelFit:
-        """The model with the lowest AICc."""
+        """The preferred model: lowest AICc, or fewer parameters where the data do not tell them apart."""
         if not self.fits:
-            raise MissingDataError("No model was fitted (models=None); fit again with models.")
+            why = "; ".join(dict.fromkeys(self.failed.values())) or "models=None; fit again with models"
+            raise MissingDataError(f"No model was fitted ({why}).")
         return self.fits[0]
 
     def fit_of(self, family: str | None = None) -> ModelFit:
@@ -113,7 +124,8 @@ class KineticFit:
         import xarray as xr
 
         if not self.energies:
-            raise MissingDataError("One heating rate gives no isoconversional energy; measure at three or more.")
+            why = "; ".join(w.text for w in self.warnings if w.code == "method_failed")
+            raise MissingDataError(why or "One heating rate gives no isoconversional energy; measure at three or more.")
         per_method = {
             name: np.array([getattr(e, attr) for e in self.energies.values()]) / 1e3
             for name, attr in (("Ea", "Ea"), ("Ea_se", "se"), ("Ea_low", "low"), ("Ea_high", "high"))
@@ -138,12 +150,13 @@ class KineticFit:
         import pandas as pd
 
         rows = []
-        weights = np.exp(-0.5 * np.array([f.aicc - self.best.aicc for f in self.fits])) if self.fits else np.array([])
+        lowest = min((f.aicc for f in self.fits), default=0.0)
+        weights = np.exp(-0.5 * np.array([f.aicc - lowest for f in self.fits]))
         for fit, weight in zip(self.fits, weights, strict=True):
             row: dict[str, Any] = {"model": fit.family, "fitted": fit.model.name}
             for p in fit.parameters:
                 row |= {p.name: p.value, f"{p.name}_se": p.se, f"{p.name}_low": p.low, f"{p.name}_high": p.high}
-            row |= {"rmse": fit.rmse, "aicc": fit.aicc, "delta_aicc": fit.aicc - self.best.aicc,
+            row |= {"rmse": fit.rmse, "aicc": fit.aicc, "delta_aicc": fit.aicc - lowest,
                     "weight": weight / weights.sum(), "converged": fit.converged}  # fmt: skip
             rows.append(row)
         return pd.DataFrame(rows)
@@ -167,17 +180,18 @@ class KineticFit:
         except ValidityError as error:
             return PeakAudit(None, None, False, str(error))
         near = min(self.conversions, key=lambda c: abs(np.log(c.beta / AUDIT_RATE)))
+        values: dict[str, object] = {}
         if self.kissinger is not None and self.kissinger.Ea > 0:
             measured = self.kissinger.peak_at(AUDIT_RATE)
             inside = min(self.kissinger.beta) <= 1.02 * AUDIT_RATE and max(self.kissinger.beta) >= 0.98 * AUDIT_RATE
-            how = "on the Kissinger line through the runs" + ("" if inside else ", extrapolated to 10 K/min")
+            key = "how_line" if inside else "how_beyond"
         elif abs(np.log(near.beta / AUDIT_RATE)) < 0.05:
-            measured, how = near.peak_K, f"peak of {near.name}"
+            measured, key, values = near.peak_K, "how_run", {"run": near.name}
         else:
             predicted = dtg_peak(fit.A, fit.Ea, fit.model, near.beta, start=start)
-            return PeakAudit(predicted, near.peak_K, abs(predicted - near.peak_K) <= PEAK_TOLERANCE_K,
-                             f"both at {60 * near.beta:.3g} K/min, the only rate measured")  # fmt: skip
-        return PeakAudit(predicted, measured, abs(predicted - measured) <= PEAK_TOLERANCE_K, how)
+            measured, key, values = near.peak_K, "how_only", {"rate": f"{60 * near.beta:.3g}"}
+        agrees = abs(predicted - measured) <= PEAK_TOLERANCE_K
+        return PeakAudit(predicted, measured, agrees, word(key, **values), word(key, "zh", **values))
 
     def triplet(
         self, family: str | None = None, *, id: str = "fitted", process: str = "", reaction: str = ""
@@ -305,17 +319,17 @@ class KineticFit:
                     alpha, k, done = float(bounds[k + 1]), k + 1, 0.0
         return np.interp(t, edges, out)
 
-    def report(self, lang: Literal["en", "zh"] = "en") -> str:
-        """All of it as text."""
+    def report(self, lang: str = DEFAULT) -> str:
+        """All of it as text, in the language ``"en"`` or ``"zh"``."""
         from .report import report
 
         return report(self, lang)
 
-    def fit_report(self, family: str | None = None) -> str:
+    def fit_report(self, family: str | None = None, lang: str = DEFAULT) -> str:
         """Parameters, errors, correlations and statistics of one model."""
         from .report import fit_report
 
-        return fit_report(self.fit_of(family), self.confidence)
+        return fit_report(self.fit_of(family), self.confidence, lang)
 
     def to_dataset(self) -> xr.Dataset:
         """Energies, curves at the conversions, and the ranked models, in one Dataset that netCDF can hold."""
@@ -335,7 +349,7 @@ class KineticFit:
     def plot(self, kind: str = "summary", **options: Any) -> Any:
         """A matplotlib figure: ``"summary"``, ``"energies"``, ``"curves"``, ``"residuals"`` or ``"master"``.
 
-        Drawn by `wastelab.plotting.kinetics`, which takes a fit as it is.
+        Drawn by `wastelab.plotting.kinetics.kinetic_figure`, which the options go to (``lang="zh"``, ``model="A2"``).
         """
         from ...plotting.kinetics import kinetic_figure  # the one arrow upward: a result draws itself
 
