@@ -86,7 +86,7 @@ def fit_kinetics(
     }  # fmt: skip
     if fit.energies:
         content["energies.csv"] = lambda: fit.ea[["Ea", "Ea_se", "Ea_low", "Ea_high"]].to_dataframe()
-    content |= {f"{kind}.png": lazily(fit.plot, kind) for kind in _plots(fit)}
+    content |= {f"{kind}.png": lazily(fit.plot, kind, lang=language) for kind in _plots(fit)}
     written = write_files(out, content)
     severe = [w for w in fit.warnings if w.severity == "severe"]
     if as_json:

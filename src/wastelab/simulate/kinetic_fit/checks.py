@@ -149,13 +149,15 @@ def check_runs(conversions: Sequence[Conversion]) -> list[Finding]:
                 "自热或扩散可能影响曲线，宜减半重测。", c.initial_mass_mg))  # fmt: skip
         going = _going(c)
         if max(going) > CUT:
-            where = "begins" if going[0] > CUT else "ends"
+            cut = [k for k in (0, 1) if going[k] > CUT]
+            where = " and ".join(("begins", "ends")[k] for k in cut)
+            where_zh = "和".join(("起点", "终点")[k] for k in cut)
             out.append(Finding(
                 "step_cut", "warning",
                 f"{c.name}: the window {where} while the reaction runs at {100 * max(going):.0f} % of its highest "
-                f"rate; the conversion of {0 if going[0] > CUT else 1} is not that of the reaction. "
+                f"rate; the conversion of {' and '.join(map(str, cut))} is not that of the reaction. "
                 "Widen the window, or measure on to the end of the step.",
-                f"{c.name}：窗口{'起点' if going[0] > CUT else '终点'}处反应速率仍为最大值的 {100 * max(going):.0f} %，"
+                f"{c.name}：窗口{where_zh}处反应速率仍为最大值的 {100 * max(going):.0f} %，"
                 "转化率的端点不真实；宜放宽窗口或测到该步结束。", max(going)))  # fmt: skip
         if c.noise > 5e-3:
             out.append(Finding(
