@@ -157,6 +157,17 @@ def test_report_shows_both_calculations_and_what_to_know(tmp_path):
     assert "矿物计算须知" in study.report(tmp_path / "zh", lang="zh")["html"].read_text(encoding="utf-8")
 
 
+def test_mixes_with_too_much_that_has_no_data_are_kept_out():
+    text = HEAD.replace('"raw/bauxite", max', '"raw/bauxite", override = { P2O5 = "20 %" }, max')
+    program = prepare(parse_recipe(text))
+    found = search(program)
+    row = [r.symbol for r in program.requirements].index("set_aside")
+    assert "5 wt% oxides without thermochemical data" in program.requirements[row].label
+    assert found.pruned_by[row] > 0 and found.feasible + found.pruned_by.sum() == found.total
+    mixes = program.mixes(found.blends / program.space.m, 0)
+    assert (mixes["P2O5"] + mixes["MnO"] <= 0.05 * mixes["mass"] + 1e-9).all()
+
+
 def test_a_tolerance_asks_for_the_same_hotter_and_colder():
     def feasible(temperature, extra=""):
         text = HEAD.replace('["1200 degC", "1275 degC"]', f'"{temperature} degC"').replace(

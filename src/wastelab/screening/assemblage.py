@@ -31,6 +31,8 @@ IntArray = NDArray[np.int64]
 OXIDES = ("CaO", "SiO2", "Al2O3", "Fe2O3", "MgO", "TiO2", "Na2O", "K2O", "SO3")
 #: Oxides that count if they are known.
 OPTIONAL = ("FeO",)
+#: Oxides without thermochemical data: inert mass of the product, and how much of it is still admitted [wt%].
+INERT, MOST_ASIDE = ("P2O5", "MnO", "Cr2O3", "V2O5", "SrO", "BaO", "ZnO", "ZrO2"), 5.0
 #: Candidates given their phases at a time.
 BLOCK = 16_384
 

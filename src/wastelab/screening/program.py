@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..chemistry.criterion import MASS, Condition, Criterion
 from ..chemistry.material import FED, PHASE
 from ..errors import RecipeError, UnitError, WastelabError, suggest
+from ..provenance import Evidence, Source
 from ..routes.base import EQUILIBRIUM, Route
 from ..units import parse
-from .assemblage import OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
+from .assemblage import INERT, MOST_ASIDE, OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
 from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
 
@@ -290,6 +291,8 @@ def compile_recipe(
                 relaxed.append((grade, limit, before, unit))
     plan = _plan(route, linear_windows, [c for c in objective_criteria if not is_phase(c)], linear_limits)
     plan += [item for item in _plan(route, {}, [], relaxed) if item.side == "high"]
+    if at_equilibrium:
+        plan += _without_data(point_components[0])
     exclusions = _exclusions(recipe, materials)
     resolution = _resolution(value_criteria, point_components)
 
@@ -555,6 +558,21 @@ def _plan(
     for grade, limit, criterion, factor in limits:
         window(f"{grade}: {criterion.symbol}", "standard", criterion, _window(limit, factor))
     return items
+
+
+def _without_data(components: Mapping[str, FloatArray]) -> list[_Item]:
+    """The row that keeps out mixes with more oxides without thermochemical data than an equilibrium can ignore."""
+    known = [o for o in INERT if o in components and not np.isnan(components[o]).any()]
+    reason = f"more than {MOST_ASIDE:g} wt% oxides without thermochemical data ({', '.join(known)})"
+    condition = Condition(
+        {MASS: MOST_ASIDE / 100.0, **dict.fromkeys(known, -1.0)}, reason, f"无热力学数据的氧化物超过 {MOST_ASIDE:g} wt%"
+    )
+    aside = Criterion(
+        "set_aside", reason, "wt%", {}, {MASS: 1.0}, Source("limit of this calculation", Evidence.COMPUTED)
+    )
+    label = f"valid: at most {MOST_ASIDE:g} wt% oxides without thermochemical data"
+    requirement = Requirement(label, "validity", "set_aside", label_zh=f"适用条件:{condition.reason_zh}者除外")
+    return [_Item(requirement, aside, "condition", condition=condition)] if known else []
 
 
 def _window(limit: Limit, factor: float) -> Window:
