@@ -15,6 +15,7 @@ from wastelab.provenance import Evidence
 from wastelab.reference.kinetics import (
     LIQUID,
     imbalance,
+    not_modelled,
     reaction,
     reactions,
     reported_energies,
@@ -278,6 +279,11 @@ def test_a_reaction_is_added_by_file(tmp_path: Path) -> None:
         ('name_zh = "沸石脱水"', "", "name_zh"),
         ('formula = "Na2Al2Si3O10"', 'formula = "Nope"', "formula"),
         ('reactant = "zeolite"', 'reactant = "zeolite"\nenthalpy_kJ_mol = 3', "enthalpy_source"),
+        ('reactant = "zeolite"', 'reactant = "zeolite"\nonset_K = 20', "onset_K: 20 K is outside"),
+        ('reactant = "zeolite"', 'reactant = "zeolite"\nprompt_above_K = 500', "prompt_source"),
+        ('reactant = "zeolite"', 'reactant = "zeolite"\nprompt_above_K = 500\ntriplet = "carbon/screening-memory"',
+         "one or the other"),
+        ('reactant = "zeolite"', 'reactant = "zeolite"\ncondition = { Ar = { from = 1 } }', "no gas 'Ar'"),
     ],
 )  # fmt: skip
 def test_bad_reactions_are_refused_by_place(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -286,6 +292,41 @@ def test_bad_reactions_are_refused_by_place(tmp_path: Path, old: str, new: str, 
     file.write_text(OWN.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DatasetError, match=words):
         reactions(file)
+
+
+NOT_MODELLED = """
+[[not_modelled]]
+phases = ["graphite"]
+condition = { SO2 = { from = 1e-2 } }
+above_K = 900
+text = "carbon reduces SO2"
+text_zh = "碳还原SO2"
+source = "mine"
+evidence = "memory"
+"""
+
+
+def test_what_is_not_modelled_is_read_and_refused_by_place(tmp_path: Path) -> None:
+    file = tmp_path / "reactions_own.toml"
+    file.write_text(NOT_MODELLED, encoding="utf-8")
+    first = not_modelled(file)[0]
+    assert first.text == "carbon reduces SO2" and first.happens({"SO2": 0.02}) and not first.happens({})
+    for i, (old, new, words) in enumerate([
+        ('["graphite"]', '["graphit"]', "no phase 'graphit'"), ('["graphite"]', '"graphite"', "list of phases"),
+        ("above_K = 900", "", "above_K"), ('evidence = "memory"', 'evidence = "hearsay"', "evidence"),
+    ]):  # fmt: skip
+        bad = tmp_path / f"bad_{i}.toml"
+        bad.write_text(NOT_MODELLED.replace(old, new), encoding="utf-8")
+        with pytest.raises(DatasetError, match=words):
+            not_modelled(bad)
+
+
+def test_a_step_law_has_its_peak_at_its_temperature() -> None:
+    t = reaction("anhydrite_III").triplet
+    assert t is not None
+    found = audit_triplet(t.A, t.Ea, t.model)
+    assert found.peak_K == pytest.approx(623.0, abs=0.2)
+    assert found.T10_K is not None and found.T90_K is not None and found.T90_K - found.T10_K < 15
 
 
 def test_unknown_names_suggest_near_ones() -> None:

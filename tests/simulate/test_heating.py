@@ -110,3 +110,14 @@ def test_atmospheres_that_are_refused(value, error, words):
         as_atmosphere(value)
     with pytest.raises(ValidityError, match="total"):
         Atmosphere({"N2": 1.0}, total=0.0)
+
+
+@pytest.mark.parametrize(
+    "bad, said",
+    [(None, "as measured"), (5, "as measured"), (([0, 60], [300]), "equally long"), ((["a"], [300]), "as measured")],
+)
+def test_what_is_no_program_is_refused_in_words(bad, said):
+    with pytest.raises(ValidityError, match=said):
+        as_program(bad)
+    with pytest.raises(ValidityError, match="as many temperatures as times"):
+        TemperatureProgram((0.0, 60.0), (300.0,))

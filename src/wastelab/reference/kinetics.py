@@ -438,6 +438,7 @@ def _files(files: tuple[str, ...]) -> list[tuple[Path, dict[str, Any]]]:
 
 @cache
 def _not_modelled(files: tuple[str, ...]) -> tuple[NotModelled, ...]:
+    known = {*thermochemistry(), *(p for r in _reactions(files).values() for p in r.formulas)}
     out = []
     for file, data in _files(files):
         for number, entry in enumerate(data.get("not_modelled", []), 1):
@@ -445,6 +446,9 @@ def _not_modelled(files: tuple[str, ...]) -> tuple[NotModelled, ...]:
             phases = entry.get("phases")
             if not isinstance(phases, list) or not phases or not all(isinstance(p, str) for p in phases):
                 raise DatasetError(f"{where}, phases: found {phases!r}, expected a list of phases.")
+            for phase in phases:
+                if phase not in known:
+                    raise DatasetError(f"{where}, phases: there is no phase {phase!r}.{suggest(phase, known)}")
             source = Source(_text(entry, "source", where), _evidence(entry, "evidence", where))
             out.append(
                 NotModelled(
