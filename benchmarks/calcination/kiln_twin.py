@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.integrate import solve_bvp
 
-from wastelab.simulate.kiln.chemistry import GASES, GRID, T0, T_STEP
 from wastelab.simulate.kiln.combustion import ASH_CP
 from wastelab.simulate.kiln.heat_transfer import (
     PRANDTL,
@@ -20,7 +19,8 @@ from wastelab.simulate.kiln.heat_transfer import (
     tscheng_watkinson_covered,
     tscheng_watkinson_gas,
 )
-from wastelab.simulate.kiln.rotary import CO2, GAS_MASS, H2O
+from wastelab.simulate.kiln.rotary_model import CO2, H2O
+from wastelab.simulate.kiln.tables import GAS_MASS, GASES, GRID, T0, T_STEP
 
 
 def _table(values, t):

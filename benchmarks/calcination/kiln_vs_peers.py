@@ -26,6 +26,7 @@ from wastelab.simulate.kiln.chemistry import build
 from wastelab.simulate.kiln.combustion import fuel
 from wastelab.simulate.kiln.equipment import preset
 from wastelab.simulate.kiln.result import minerals
+from wastelab.simulate.kiln.rotary_model import CO2
 
 RAW_MEAL = {"calcite": 77.0, "kaolinite": 9.0, "quartz": 9.5, "hematite": 2.5, "dolomite": 2.0}
 FIRST_CALL = """
@@ -62,7 +63,7 @@ def main() -> None:
     print("pilot kiln, calcite, fuel given: worst difference to solve_bvp in K over bed and gas")
     w = rk.lay_out(k, fuel("methane"), 240)
     s = rk.solve(chem, w, 0.0, -1, 0.03)
-    rest = np.append(np.cumsum(s.rel[::-1, rk.CO2])[::-1], 0.0)
+    rest = np.append(np.cumsum(s.rel[::-1, CO2])[::-1], 0.0)
     off = np.array([[1.02], [0.97], [0.97], [0.97]])
     guess = np.array([s.t, s.tg, s.xi[:, 0], rest])[:, ::4] * off
     peer, ref = best(

@@ -13,10 +13,11 @@ from wastelab.reference.thermochemistry import thermochemistry
 from wastelab.simulate.kiln import _kernels as kernels
 from wastelab.simulate.kiln import equipment
 from wastelab.simulate.kiln import heat_transfer as ht
-from wastelab.simulate.kiln.chemistry import GASES, GRID, INERT_CP, T0, at, build, gas_table
+from wastelab.simulate.kiln.chemistry import INERT_CP, build
 from wastelab.simulate.kiln.combustion import adiabatic_flame_temperature, air, fuel
 from wastelab.simulate.kiln.flash import size_classes
 from wastelab.simulate.kiln.result import minerals
+from wastelab.simulate.kiln.tables import GASES, GRID, T0, at, gas_table
 
 
 def chemistry(phases: dict[str, float], **options: object):
@@ -214,11 +215,12 @@ def test_size_classes():
 def test_stand_ins_have_the_composition_they_stand_for():
     from wastelab.chemistry.formulas import atoms
     from wastelab.reference.kinetics import reactions
-    from wastelab.simulate.kiln.chemistry import stand_ins
+    from wastelab.simulate.stand_ins import stand_ins
 
     formulas = {k: v for r in reactions().values() for k, v in r.formulas.items()}
     thermo = thermochemistry()
-    for name, (parts, _) in stand_ins().items():
+    for name, entry in stand_ins().items():
+        parts = entry.parts
         total: dict[str, float] = {}
         for p, n in parts.items():
             for e, k in thermo[p].elements.items():

@@ -21,7 +21,8 @@ from ...reference.files import find_files, read_toml
 from ...reference.phase_names import name_of
 from ...reference.thermochemistry import Thermochemistry
 from ..kinetics.models import reaction_model
-from .chemistry import WATER, Step
+from .steps import Step
+from .tables import WATER
 
 #: Names of the stages: to belite, ferrite and aluminate; to alite; to a clinker without alite.
 BELITE, ALITE, WHOLE = "clinker_below_alite", "clinker_burning", "clinker_forming"

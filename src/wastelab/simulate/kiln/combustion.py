@@ -20,7 +20,7 @@ from ...provenance import Evidence, Source, weakest
 from ...reference.files import find_files, read_toml
 from ...reference.lookup import find_factor
 from ...reference.thermochemistry import thermochemistry
-from .chemistry import GASES, T0, at, gas_table
+from .tables import GASES, T0, at, gas_table
 
 FloatArray = NDArray[np.float64]
 PARTS = ("C", "H", "O", "N", "S", "moisture", "ash")

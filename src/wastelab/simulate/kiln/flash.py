@@ -14,7 +14,7 @@ from ...units import parse
 from ..heating import kelvin
 from ..water import parse_moisture
 from . import _kernels as kernels
-from .chemistry import GASES, T0, BedChemistry, at, build
+from .chemistry import BedChemistry, build
 from .combustion import ASH_CP, Fuel, adiabatic_flame_temperature, air
 from .combustion import fuel as read_fuel
 from .equipment import Preset, preset
@@ -31,7 +31,7 @@ from .result import (
     summed,
     wanted,
 )
-from .rotary import GAS_MASS
+from .tables import GAS_MASS, GASES, T0, at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,7 +171,7 @@ def flash(
             f"{name} reaches at most {100 * reached:.1f} % with gas at {mid - 273.15:.0f} degC, not "
             f"{100 * share_wanted:g} %. Give it a longer residence_time, a lower load or finer grains."
         )
-    return name_coordinates(ds)
+    return ds
 
 
 def _excess(burnt: Fuel, gas_K: float, air_K: float) -> float:
@@ -313,4 +313,5 @@ def _fly(
         ds[name] = ((), value, {"units": units})
     ds.attrs = attributes(f"flash calciner: {k.name}", chem, [*k.sources.values(), burnt.source], inputs, warnings)
     ds.attrs["assumptions"] = "\n".join([ds.attrs["assumptions"], *assumptions])
-    return name_coordinates(ds)
+    name_coordinates(ds)
+    return ds

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingDataError, ValidityError
+from ...errors import ValidityError
 from ...reference.thermochemistry import Thermochemistry
 from ..atmosphere import Atmosphere, as_atmosphere
 from ..heating import TemperatureProgram, as_program
 from ..water import parse_moisture
 from . import _kernels as kernels
-from .chemistry import GASES, INERT, T0, at, build
+from .chemistry import build
 from .equipment import Preset, preset
 from .heat_transfer import STEFAN_BOLTZMANN, oxygen_diffusivity
 from .result import (
@@ -28,6 +28,7 @@ from .result import (
     summed,
     whole,
 )
+from .tables import GASES, INERT, T0, at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,55 +56,54 @@ def muffle(
 ) -> xr.Dataset:
     """A sample heated by a furnace that follows a temperature program.
 
-       Parameters
-       ----------
-       mix, phases
-           The sample and its minerals [wt% dry]; it is put in at the ambient temperature.
-       program : str or TemperatureProgram
-           Of the furnace: ``"10 K/min to 800 degC, hold 2 h"``.
-       atmosphere : Atmosphere, str or mapping, optional
-           Gas of the furnace; that of the preset by default.
-       equipment : str
-           ``"muffle_lab"``, ``"gypsum_kettle"`` or one of your own.
-       moisture : str, optional
-           Free water of the moist sample, ``"8 %"``.
-       steps : int
-           Of time.
-       **changes : str or number
-           Values of the preset changed: ``bed_depth="5 mm"``, ``crucible=0.5``.
+    Parameters
+    ----------
+    mix, phases
+        The sample and its minerals [wt% dry]; it is put in at the ambient temperature.
+    program : str or TemperatureProgram
+        Of the furnace: ``"10 K/min to 800 degC, hold 2 h"``.
+    atmosphere : Atmosphere, str or mapping, optional
+        Gas of the furnace; that of the preset by default.
+    equipment : str
+        ``"muffle_lab"``, ``"gypsum_kettle"`` or one of your own.
+    moisture : str, optional
+        Free water of the moist sample, ``"8 %"``.
+    steps : int
+        Of time.
+    **changes : str or number
+        Values of the preset changed: ``bed_depth="5 mm"``, ``crucible=0.5``.
 
-       Returns
-       -------
-       xarray.Dataset
-           Over time: furnace and sample temperature, mass, conversions, phases, heat taken up.
+    Returns
+    -------
+    xarray.Dataset
+        Over time: furnace and sample temperature, mass, conversions, phases, heat taken up.
 
-       Raises
-       ------
-       MissingDataError, UnknownNameError, ValidityError, UnitError, ConvergenceError, BalanceError
+    Raises
+    ------
+    MissingDataError, UnknownNameError, ValidityError, UnitError, ConvergenceError, BalanceError
 
-       Notes
-       -----
-       The sample is a layer heated on both faces through a coefficient U = 1/(1/(h + 4 e sigma T^3) + d/(3 k)): convection
-       and radiation at the furnace temperature, and the mean resistance of a layer of half depth d/2 heated from its faces
-       is taken as d/(3 k) of the whole. Gas leaves at the sample temperature.
+    Notes
+    -----
+    The sample is a layer heated on both faces through a coefficient U = 1/(1/(h + 4 e sigma T^3) + d/(3 k)): convection
+    and radiation at the furnace temperature, and the mean resistance of a layer of half depth d/2 heated from its faces
+    is taken as d/(3 k) of the whole. Gas leaves at the sample temperature. A deep or large sample has a spread of
+    temperature that one number cannot show: the result warns where the Biot number is above 0.5, and where burning
+    makes the sample hotter than the furnace.
 
-       Oxygen for what burns comes through the open face of the layer only: a film of coefficient h/(rho cp) (Lewis number
-       one), and diffusion in the pores with the mean resistance d/(3 D_eff), D_eff = D e^1.5 for a layer of porosity e
-       (Bruggeman); where the equipment has an ``air_flow``, fresh air mixed into the furnace stands in series. Reaction and
-       supply are in series, so a deep layer burns slowly. Water vapour and CO2 leave without resistance.
-    A deep or large sample has a spread of
-       temperature that one number cannot show: the result warns where the Biot number is above 0.5, and where burning
-       makes the sample hotter than the furnace.
+    Oxygen for what burns comes through the open face of the layer only: a film of coefficient h/(rho cp) (Lewis number
+    one), and diffusion in the pores with the mean resistance d/(3 D_eff), D_eff = D e^1.5 for a layer of porosity e
+    (Bruggeman); where the equipment has an ``air_flow``, fresh air mixed into the furnace stands in series. Reaction
+    and supply are in series, so a deep layer burns slowly. Water vapour and CO2 leave without resistance.
 
-       References
-       ----------
-       Bruggeman, D. A. G., Ann. Phys. 416 (1935) 636-664, doi:10.1002/andp.19354160705 [from memory].
+    References
+    ----------
+    Bruggeman, D. A. G., Ann. Phys. 416 (1935) 636-664, doi:10.1002/andp.19354160705 [from memory].
     """
     import xarray as xr
 
     k = preset(equipment, "muffle", **changes)
     if not isinstance(program, (str, TemperatureProgram)):
-        raise MissingDataError(
+        raise ValidityError(
             f"program = {program!r}; give that of the furnace as text, '10 K/min to 800 degC, hold 2 h', or as a "
             "TemperatureProgram."
         )
@@ -169,8 +169,8 @@ def muffle(
     hotter = t - np.maximum.accumulate(furnace)
     if hotter.max() > HOTTER_WARNED:
         warnings.append(
-            f"burning heats the sample up to {hotter.max():.0f} K above the furnace, to {peak - 273.15:.0f} degC: spread "
-            "it thinner, heat more slowly, or burn the carbon off first"
+            f"burning heats the sample up to {hotter.max():.0f} K above the furnace, to {peak - 273.15:.0f} degC: "
+            "spread it thinner, heat more slowly, or burn the carbon off first"
         )
     if behind > 10.0:
         warnings.append(
@@ -218,7 +218,8 @@ def muffle(
         "moisture": moisture, "steps": steps, "values": dict(k.values),
     }  # fmt: skip
     ds.attrs = attributes(f"batch furnace: {k.name}", chem, [*k.sources.values(), gas.source], inputs, warnings)
-    return name_coordinates(ds)
+    name_coordinates(ds)
+    return ds
 
 
 def _oxygen_resistance(k: Preset, furnace: FloatArray) -> FloatArray:

@@ -16,7 +16,8 @@ from ...errors import MissingDataError, UnknownNameError, ValidityError, Wastela
 from ...provenance import Evidence, Source, weakest
 from ...reference.phase_names import name_of
 from ..kinetics.mineralogy import Mineralogy, mineralogy_of
-from .chemistry import GASES, BedChemistry
+from .chemistry import BedChemistry
+from .tables import GASES
 
 FloatArray = NDArray[np.float64]
 #: Largest closure error of a heat balance [share of what comes in].
@@ -154,12 +155,15 @@ def notices(chem: BedChemistry, extent: FloatArray, final: FloatArray, peak_K: f
     out = []
     mass = dict(zip(chem.species, final * chem.mass, strict=True))
     for idle in chem.idle:
-        left = mass.get(idle.reactant, 0.0)
+        left = min(mass.get(x, 0.0) for x in idle.phases)
         if left > NOTICED and peak_K > idle.onset_K:
-            out.append(
-                f"{idle.reactant} stays as it is ({100 * left:.2g} kg per 100 kg of dry feed): reaction {idle.id} "
-                f"{idle.reason}; its mass loss, gas and heat are missing"
-            )
+            phases = " and ".join(idle.phases)
+            verb = "stays as it is" if len(idle.phases) == 1 else "stay as they are"
+            out.append(f"{phases} {verb} ({100 * left:.2g} kg per 100 kg of dry feed): {idle.reason}")
+    for name, reason in chem.stood.items():
+        initial = chem.initial[chem.species.index(name)] * chem.mass[chem.species.index(name)]
+        if max(mass[name], initial) > NOTICED:
+            out.append(f"enthalpy of {name}: {reason}")
     for step, x in zip(chem.steps, extent, strict=True):
         moved = sum(-v * chem.mass[chem.species.index(k)] for k, v in step.stoichiometry.items() if v < 0)
         share = float(x) / step.total if step.total > 0 else 1.0
@@ -178,12 +182,11 @@ def notices(chem: BedChemistry, extent: FloatArray, final: FloatArray, peak_K: f
     return out
 
 
-def name_coordinates(ds: Any) -> Any:
-    """The Dataset with a unit and a title on every coordinate of names."""
+def name_coordinates(ds: Any) -> None:
+    """Give every coordinate of names a unit (none) and a title."""
     for name, text in COORDINATES.items():
         if name in ds.coords:
             ds[name].attrs.update({"units": "", "long_name": text})
-    return ds
 
 
 def attributes(

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from ...errors import ValidityError
 from .. import water
-from .chemistry import GASES, T0, WATER, BedChemistry, at
+from .chemistry import BedChemistry
 from .combustion import ASH_CP
 from .result import attributes, closed, element_error, mass_fractions, name_coordinates, notices, summed
-from .rotary import CLINKERING, GAS_MASS, LIMY, Layout, State, inlet, temperature_of
+from .rotary import CLINKERING, LIMY
+from .rotary_model import Layout, State, inlet, temperature_of
+from .tables import GAS_MASS, GASES, T0, WATER, at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -140,7 +142,7 @@ def report(chem: BedChemistry, w: Layout, s: State, inputs: Mapping[str, Any]) -
             "burns gets air with the same excess as the fuel",
         ]
     )
-    ds = name_coordinates(ds)
+    name_coordinates(ds)
     ds.attrs = attributes(
         f"rotary kiln: {k.name}", chem, [*k.sources.values(), w.fuel.source], inputs, warnings_of(chem, w, s, ds, sec_K)
     )
@@ -233,8 +235,8 @@ def warnings_of(chem: BedChemistry, w: Layout, s: State, ds: xr.Dataset, sec_K: 
     rise = np.diff(s.t[a:])
     if rise.max() > 150.0:
         out.append(
-            f"the bed rises by {rise.max():.0f} K within one cell of {w.z[1]:.2g} m at {w.z[int(rise.argmax())]:.3g} m: "
-            "use more cells to see how"
+            f"the bed rises by {rise.max():.0f} K within one cell of {w.z[1]:.2g} m, {w.z[int(rise.argmax())]:.3g} m "
+            "from the feed end: use more cells to see how"
         )
     out.extend(notices(chem, s.xi[-1], s.n[-1], peak))
     weak = sorted({str(v.evidence) for v in w.k.sources.values()})
