@@ -129,7 +129,7 @@ def calcine(
         return 0
     view = console()
     _show(view, data, against, language)
-    notes(view, language, [*mix.notes, *lines(data.attrs, "warnings")], str(data.attrs["evidence"]), written)
+    notes(view, language, [*mix.notes, *lines(data.attrs, "warnings")], str(data.attrs["data_evidence"]), written)
     return 0
 
 
@@ -267,6 +267,7 @@ def _body(mix: Mix, data: xr.Dataset, against: xr.Dataset | None) -> dict[str, A
         "assumptions": lines(data.attrs, "assumptions"),
         "notes": mix.notes,
         "evidence": data.attrs["evidence"],
+        "data_evidence": data.attrs["data_evidence"],
     }
 
 
