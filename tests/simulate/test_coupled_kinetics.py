@@ -228,7 +228,36 @@ def test_separable_reactions_in_closed_form_equal_the_integrated_ones():
     packed = pack(net, {"H2O": 0.01})
     closed = solve_batch(packed, start, RAMP, t)[0]
     coupled = solve_batch(packed, start, RAMP, t, flow=1e9, tolerance=1e-8)[0]
-    assert np.allclose(closed, coupled, atol=1e-6)  # the corner where gypsum begins to go costs the integrator most
+    assert np.allclose(closed, coupled, atol=3e-7)
+
+
+@pytest.mark.parametrize("flow", [0.0, 5e-3])
+def test_default_tolerance_keeps_conversions_to_1e_5(flow):
+    """Six coupled reactions of many mixes, with the corners where equilibria are passed, against a tight run."""
+    pressures = {"CO2": 0.1, "H2O": 0.01}
+    packed = pack(build(["gypsum", "kaolinite", "calcite", "goethite"], pressures=pressures), pressures)
+    start = np.zeros((40, len(packed.network.phases)))
+    start[:, :4] = np.random.default_rng(5).uniform(0.1, 3.0, (40, 4))
+    t = np.linspace(0, RAMP.duration_s, 21)
+    got = solve_batch(packed, start, RAMP, t, flow=flow)
+    tight = solve_batch(packed, start, RAMP, t, flow=flow, tolerance=1e-9)
+    assert np.abs((got - tight) / tight.max(1, keepdims=True)).max() < 1.2e-5
+    assert np.all(np.diff(got, axis=1) >= 0)  # nothing runs backwards, between steps either
+
+
+def test_reactions_that_do_not_heed_the_gas_are_not_changed_by_it():
+    """Kaolinite, its over-calcination and goethite give water off that calcite notices; they notice nothing."""
+    pressures = {"CO2": 0.1, "H2O": 0.01}
+    net = build(["kaolinite", "calcite", "goethite"], pressures=pressures)
+    start = np.zeros(len(net.phases))
+    start[:3] = [1.0, 2.0, 1.5]
+    t = np.linspace(0, RAMP.duration_s, 30)
+    held, stream = (solve_batch(pack(net, pressures), start, RAMP, t, flow=q, tolerance=1e-7)[0] for q in (0.0, 1e-3))
+    free = [net.ids.index(i) for i in ("kaolinite", "goethite")]
+    assert np.array_equal(held[:, free], stream[:, free])
+    assert np.allclose(held[:, net.ids.index("metakaolinite")], stream[:, net.ids.index("metakaolinite")], atol=1e-6)
+    calcite = net.ids.index("calcite")
+    assert (held[:, calcite] - stream[:, calcite]).max() > 0.1  # its own CO2 holds it back
 
 
 def test_batch_equals_one_by_one_and_takes_own_laws():

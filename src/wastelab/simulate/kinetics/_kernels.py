@@ -29,10 +29,14 @@ def f_alpha(code, alpha, n, m, p):
             return 0.0
         a = max(a, 1e-12)  # nuclei are there: the law has a dead start at exactly zero
         left = 1.0 - a
+        if n == 2.0:
+            return 2.0 * left * math.sqrt(-math.log1p(-a))
         return n * left * (-math.log1p(-a)) ** (1.0 - 1.0 / n)
     if code == 2:
         if left <= 0.0:
             return 0.0
+        if n == 2.0:
+            return 2.0 * math.sqrt(left)
         return n * left ** (1.0 - 1.0 / n)
     if code == 3:
         if left <= 0.0:
