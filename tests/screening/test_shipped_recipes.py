@@ -14,7 +14,8 @@ import pytest
 from wastelab.errors import RecipeError
 from wastelab.screening import prepare, shipped_recipes
 from wastelab.screening.assemblage import inside_window, is_phase
-from wastelab.screening.program import _window, missing_inputs, unit_factor
+from wastelab.screening.limits import acceptance_window, unit_factor
+from wastelab.screening.program import missing_inputs
 from wastelab.screening.search import search
 from wastelab.screening.study import build_study, evaluate, mix_components
 from wastelab.standards import load_grade
@@ -71,7 +72,7 @@ def brute_force(program):
             criterion = route.criteria[symbol]
             lacking = missing_inputs(criterion.numerator, point.components, space.materials)
             if is_phase(criterion):
-                wanted = _window(*limits[symbol]) if isinstance(window, tuple) else window
+                wanted = acceptance_window(*limits[symbol]) if isinstance(window, tuple) else window
                 plain = mix_components(fractions, point.components)
                 for shift in {0.0, -program.phase_search.tolerance, program.phase_search.tolerance}:
                     moved = program.phase_search.phases.extend(plain, p, shift)

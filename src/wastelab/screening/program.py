@@ -22,6 +22,7 @@ from ..provenance import Evidence, Source
 from ..routes.base import EQUILIBRIUM, Route
 from ..units import parse
 from .assemblage import INERT, MOST_ASIDE, OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
+from .limits import acceptance_window, bounds_text, exclusions, standard_limits
 from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
 
@@ -277,7 +278,7 @@ def compile_recipe(
         value_criteria.append(objective_criteria[j])
         value_signs.append(directions[j])
 
-    limits, skipped = _standard_limits(recipe, route)
+    limits, skipped = standard_limits(recipe, route)
     on_phases = {s: w for s, w in windows.items() if is_phase(route.criteria[s])}
     linear_windows = {s: w for s, w in windows.items() if s not in on_phases}
     linear_limits = [entry for entry in limits if not is_phase(entry[2])]
@@ -293,7 +294,7 @@ def compile_recipe(
     plan += [item for item in _plan(route, {}, [], relaxed) if item.side == "high"]
     if at_equilibrium:
         plan += _without_data(point_components[0])
-    exclusions = _exclusions(recipe, materials)
+    excluded = [(Requirement(label, "exclusion", symbol), hit) for label, symbol, hit in exclusions(recipe, materials)]
     resolution = _resolution(value_criteria, point_components)
 
     programs = []
@@ -301,7 +302,7 @@ def compile_recipe(
     notes: list[str] = []
     for components in point_components:
         columns, thresholds, labels = [], [], []
-        for requirement, hit in exclusions:  # before any number
+        for requirement, hit in excluded:  # before any number
             g, threshold = _integer_row(hit, np.ones(len(keys)), space.m, strict=False)
             columns.append(g)
             thresholds.append(threshold)
@@ -360,10 +361,10 @@ def compile_recipe(
             if lacking:
                 skipped.append(f"{grade}: {criterion.symbol}: cannot be applied, not known for {'; '.join(lacking)}")
                 continue
-            w = _window(limit, unit)
+            w = acceptance_window(limit, unit)
             rows.append(PhaseWindow(criterion, w, len(requirements)))
             requirements.append(
-                Requirement(f"{grade}: {criterion.symbol} {_bounds(w)} (product)", "standard", criterion.symbol)
+                Requirement(f"{grade}: {criterion.symbol} {bounds_text(w)} (product)", "standard", criterion.symbol)
             )
         values = tuple(
             (c, sign, res) if is_phase(c) else None
@@ -556,7 +557,7 @@ def _plan(
         guard(criterion)
         valid(criterion)
     for grade, limit, criterion, factor in limits:
-        window(f"{grade}: {criterion.symbol}", "standard", criterion, _window(limit, factor))
+        window(f"{grade}: {criterion.symbol}", "standard", criterion, acceptance_window(limit, factor))
     return items
 
 
@@ -573,26 +574,6 @@ def _without_data(components: Mapping[str, FloatArray]) -> list[_Item]:
     label = f"valid: at most {MOST_ASIDE:g} wt% oxides without thermochemical data"
     requirement = Requirement(label, "validity", "set_aside", label_zh=f"适用条件:{condition.reason_zh}者除外")
     return [_Item(requirement, aside, "condition", condition=condition)] if known else []
-
-
-def _window(limit: Limit, factor: float) -> Window:
-    """What a standard accepts, in the unit of the criterion."""
-    acceptance = limit.acceptance()
-    return Window(
-        None if acceptance.low is None else float(acceptance.low) * factor,
-        None if acceptance.high is None else float(acceptance.high) * factor,
-        acceptance.low_inclusive,
-        acceptance.high_inclusive,
-    )
-
-
-def _bounds(w: Window) -> str:
-    parts = []
-    if w.low is not None:
-        parts.append(f"{'>=' if w.low_inclusive else '>'} {w.low:g}")
-    if w.high is not None:
-        parts.append(f"{'<=' if w.high_inclusive else '<'} {w.high:g}")
-    return " and ".join(parts)
 
 
 def _integer_row(vector: FloatArray, terms: FloatArray, m: int, strict: bool) -> tuple[IntArray, int]:
@@ -687,61 +668,3 @@ def _need(
             f"{' …' if len(lacking) > 6 else ''}. Measure it, choose another material, or state a value in the "
             "recipe, e.g. override = { TiO2 = '0.1 %' }.",
         )
-
-
-def _standard_limits(recipe: Recipe, route: Route) -> tuple[list[tuple[str, Limit, Criterion, float]], list[str]]:
-    """Limits of the required standards that the route can compute, and labels of those it cannot."""
-    from ..standards import load_grade
-
-    found: list[tuple[str, Limit, Criterion, float]] = []
-    skipped = []
-    for reference in recipe.standards:
-        try:
-            grade = load_grade(reference)
-        except WastelabError as exc:
-            raise recipe.error(("require", "standards"), str(exc)) from None
-        for limit in grade.limits:
-            criterion = route.criteria.get(limit.property)
-            if limit.op in ("forbidden", "excluded"):
-                continue  # a row of its own
-            if criterion is None or limit.property in route.potential or not limit.numeric:
-                skipped.append(f"{reference}: {limit.label}")
-                continue
-            if limit.when:
-                skipped.append(f"{reference}: {limit.label} (applies to {limit.when} only)")
-                continue
-            factor = unit_factor(limit.unit, criterion.unit)
-            if factor is None:
-                skipped.append(f"{reference}: {limit.label} (unit {limit.unit})")
-                continue
-            found.append((reference, limit, criterion, factor))
-    return found, skipped
-
-
-def _exclusions(recipe: Recipe, materials: tuple[Material, ...]) -> list[tuple[Requirement, FloatArray]]:
-    """Rows that keep out the materials a required standard forbids or excludes: their share must be zero."""
-    from ..standards import load_grade
-
-    rows = []
-    for reference in recipe.standards:
-        for limit in load_grade(reference).limits:
-            if limit.op not in ("forbidden", "excluded"):
-                continue
-            hit = np.array([float(any(m.id.startswith(p) for p in limit.materials)) for m in materials])
-            if hit.any():
-                names = ", ".join(k for k, h in zip(recipe.materials, hit, strict=True) if h)
-                label = f"{reference}: {limit.op} material ({names})"
-                rows.append((Requirement(label, "exclusion", limit.property), hit))
-    return rows
-
-
-def unit_factor(source: str, target: str) -> float | None:
-    """Factor that turns a value in `source` into `target`, or None if they are of different kinds."""
-    alias = {"wt%": "%", "mg/kg dry": "mg/kg", "": "1", None: "1"}
-    a, b = alias.get(source, source), alias.get(target, target)
-    if a == b:
-        return 1.0
-    try:
-        return parse(f"1 {a}" if a != "1" else 1, "" if b == "1" else b)
-    except UnitError:
-        return None
