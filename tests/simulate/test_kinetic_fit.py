@@ -58,6 +58,16 @@ def test_kissinger_within_its_known_bias(fits, model):
         assert found.ln_A == pytest.approx(ln_A, abs=3e-3)
 
 
+def test_peaks_of_noisy_runs_do_not_jump():
+    found = [
+        kf.fit_kinetics(
+            runs([(1.0, "A2", *SINGLE["A2"])], noise=1e-3, seed=s), models=None, methods=("kas",)
+        ).kissinger.Ea
+        for s in range(6)
+    ]
+    assert found == pytest.approx([150e3] * 6, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("family", "made", "expected"),
     [("Fn", "F1.5", {"n": 1.5}), ("An", "A1.6", {"n": 1.6}), ("SB", "SB(0.4,1.1,0)", {"m": 0.4, "n": 1.1})],

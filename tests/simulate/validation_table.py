@@ -266,7 +266,8 @@ def _ictac() -> list[Row]:
     ea = free.energies["friedman"].Ea / 1e3
     rise = float(ea[-1] - ea[0])
     out.append(Row("rise of Ea with conversion, Friedman", "the same runs as one step", rise, 0, "kJ/mol",
-                   "20 to 50 kJ/mol, and it must be remarked", 20.0 if said else np.inf, 50.0, source, "memory", "parallel"))  # fmt: skip
+                   "20 to 50 kJ/mol, and it must be remarked", 20.0 if said else np.inf, 50.0, source,
+                   "memory", "parallel"))  # fmt: skip
     return out
 
 

@@ -19,6 +19,9 @@ _CJK = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "Noto Sans SC", "Microsoft YaHei", "SimHei",
     "PingFang SC", "WenQuanYi Zen Hei", "Arial Unicode MS",
 )  # fmt: skip
+#: Parts of the names of their files.
+_FILES = ("notosanscjk-regular", "notosanssc-regular", "sourcehansanssc-regular", "msyh.", "simhei", "pingfang",
+          "wqy-zenhei", "arialuni")  # fmt: skip
 
 
 @cache
@@ -26,7 +29,12 @@ def cjk_font() -> str | None:
     """Name of an installed font that draws Chinese, or None."""
     from matplotlib import font_manager
 
-    names = {f.name for f in font_manager.fontManager.ttflist}
+    manager = font_manager.fontManager
+    if not {f.name for f in manager.ttflist} & set(_CJK):  # matplotlib's list may be older than the fonts
+        for path in font_manager.findSystemFonts():
+            if any(part in path.lower() for part in _FILES):
+                manager.addfont(path)
+    names = {f.name for f in manager.ttflist}
     return next((name for name in _CJK if name in names), None)
 
 

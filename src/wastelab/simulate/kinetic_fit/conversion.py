@@ -125,8 +125,17 @@ class Conversion:
 
     @property
     def peak_K(self) -> float:
-        """Temperature of the highest rate [K], by a parabola through its top."""
+        """Temperature of the highest rate [K], by a parabola through its top; of noisy runs through its upper tenth."""
         k = int(np.argmax(self.rate))
+        if self.smoothing_K > 0:
+            low = self.rate < 0.9 * self.rate[k]
+            first = int(np.flatnonzero(low[:k])[-1]) + 1 if low[:k].any() else 0
+            last = k + int(np.argmax(low[k:])) if low[k:].any() else self.rate.size
+            t = self.time_s[first:last] - self.time_s[k]
+            if t.size >= 7:
+                bend, slope, _ = np.polyfit(t, self.rate[first:last], 2)
+                if bend < 0 and t[0] <= -0.5 * slope / bend <= t[-1]:
+                    return float(self.temperature_at(self.time_s[k] - 0.5 * slope / bend))
         if not 0 < k < self.rate.size - 1:
             return float(self.temperature_K[k])
         y, t = self.rate[k - 1 : k + 2], self.time_s[k - 1 : k + 2]

@@ -16,10 +16,11 @@ from .conversion import Baseline, Conversion, convert
 from .curves import Run, as_list, read_run
 from .dtg import Step, find_steps
 from .energy_checks import check_energies, check_gas
+from .intervals import bootstrap_interval, profile_interval
 from .master_plots import compensation, master_plots
 from .methods import METHODS, all_energies, peak_energy
 from .model_checks import check_models
-from .model_fit import ALL, Interval, ModelFit, Problem, bootstrap_interval, fit_models, profile_interval
+from .model_fit import ALL, Interval, ModelFit, Problem, fit_models
 from .result import KineticFit
 from .selection import rank
 
