@@ -95,9 +95,8 @@ def test_more_false_air_costs_fuel_and_same_input_gives_same_result(dry):
 
 def test_fuel_given_returns_the_temperature_it_was_found_for(dry):
     ds = kiln(phases=RAW_MEAL, target="1450 degC", excess_air=0.3)
-    same = kiln(phases=RAW_MEAL, fuel_rate=float(ds["fuel_per_feed"]), excess_air=0.3)
-    # without clinker reactions the bed is colder; with the same network it would be the same state
-    assert float(same["peak_bed_temperature"]) < 1450.0
+    same = kiln(phases=RAW_MEAL, fuel_rate=float(ds["fuel_per_feed"]), excess_air=0.3, clinker="1450 degC")
+    assert float(same["peak_bed_temperature"]) == pytest.approx(1450.0, abs=0.1)
     pilot = kiln(equipment="rotary_lab", phases={"kaolinite": 60, "quartz": 40}, target="750 degC", fuel="natural gas")
     back = kiln(
         equipment="rotary_lab", phases={"kaolinite": 60, "quartz": 40}, fuel_rate=float(pilot["fuel_per_feed"]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ValidityError
 from .style import PALETTE, context, new_figure
 
 if TYPE_CHECKING:
@@ -25,7 +26,17 @@ def kiln_profile(data: xr.Dataset) -> Figure:
     ----------
     data : xarray.Dataset
         From `wastelab.simulate.kiln.kiln` with a rotary equipment.
+
+    Raises
+    ------
+    ValidityError
+        For the result of another equipment.
     """
+    if "bed_temperature" not in data:
+        raise ValidityError(
+            f"kiln_profile draws the result of a rotary kiln; this is {data.attrs.get('title', 'something else')!r}. "
+            "For furnaces and calciners use wastelab.plotting.calcination.furnace_figure."
+        )
     with context():
         figure = new_figure(10.0, 10.2)
         grid = figure.add_gridspec(4, 1, height_ratios=(1.25, 1.25, 0.7, 0.8))

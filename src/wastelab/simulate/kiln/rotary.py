@@ -142,11 +142,14 @@ def rotary(
     layout = lay_out(k, burnt, cells, chem.oxygen_need)
     if fuel_rate is not None:
         fuel_rate = _fuel_rate(fuel_rate, chem)
+        chem.assumptions.append(
+            "with fuel given a kiln may have a cold and a hot state; the hot one is looked for first"
+        )
     goal = -1
     if conversion is not None:
         goal, share = wanted(conversion, [s.id for s in chem.steps])
         want = share * chem.steps[goal].total
-    state = solve(chem, layout, want, goal, fuel_rate)
+    state = solve(chem, layout, burning if fuel_rate is not None else want, goal, fuel_rate)
     peak = float(state.t.max())
     if clinker is None and not forms and limy and peak > CLINKERING + 50.0:
         raise ValidityError(
@@ -199,7 +202,9 @@ def solve(chem: BedChemistry, w: Layout, want: float, goal: int, fuel_rate: floa
                     return _filled(state)
                 break
     spent, best = 0, None
-    for shrink, scale in ((False, 1.0), (True, 1.0), (False, 0.45), (True, 0.45), (True, 1.5)):
+    # with fuel given there may be a cold and a hot state: the hot one is looked for first
+    first = (0.45, 1.0) if fuel_rate is None else (1.0, 0.45)
+    for shrink, scale in ((False, first[0]), (False, first[1]), (True, 1.0), (True, 0.45), (True, 1.5)):
         state = start(chem, w, want if goal < 0 else 0.0, 0.12 * scale if fuel_rate is None else fuel_rate, scale)
         done = _iterate(chem, w, state, want, goal, fuel_rate, shrink)
         spent += state.iterations
@@ -263,14 +268,19 @@ def _bisect(chem: BedChemistry, w: Layout, want: float, goal: int) -> State | No
                 return state[1]
         if top[1].m - bottom < 1e-4 * top[1].m:
             break
+    what = "its hottest bed" if goal < 0 else f"the conversion of {chem.steps[goal].id}"
+
+    def shown(value: float) -> str:
+        return f"{value - 273.15:.0f} degC" if goal < 0 else f"{value / chem.steps[goal].total:.3f}"
+
+    seen = f"with {top[1].m:.5g} kg fuel per kg dry feed {what} is {shown(top[0])}"
     if low is None:
-        return None
-    what = "its hottest bed" if goal < 0 else f"the extent of {chem.steps[goal].id}"
-    shown = [f"{v - 273.15:.0f} degC" if goal < 0 else f"{v / chem.steps[goal].total:.3f}" for v in (low[0], top[0])]
+        reason = f"{seen}, and with less no steady state is found, because what burns in the bed lights up and goes out"
+    else:
+        reason = f"with {low[1].m:.5g} kg/kg it is {shown(low[0])}, {seen}: the bed lights up in between"
     raise ConvergenceError(
-        f"no steady state has what is wanted: with {low[1].m:.5g} kg fuel per kg dry feed {what} is {shown[0]}, with "
-        f"{top[1].m:.5g} kg/kg it is {shown[1]}, because the bed lights up in between. Give fuel_rate, another target, "
-        "or change excess_air."
+        f"no steady state has what is wanted: {reason}. Give fuel_rate, another target, or change excess_air. Check "
+        "feed and fuel against the size of the kiln."
     )
 
 
