@@ -82,8 +82,9 @@ def fit_kinetics(
     report = fit.report(lang="zh" if language == "zh" else "en")
     content: dict[str, Any] = {
         "report.txt": report, "kinetic_fit.nc": fit.to_dataset, "models.csv": lambda: fit.models,
-        "triplet.csv": lambda: _row(fit, reaction),
     }  # fmt: skip
+    if fit.fits:
+        content["triplet.csv"] = lambda: _row(fit, reaction)
     if fit.energies:
         content["energies.csv"] = lambda: fit.ea[["Ea", "Ea_se", "Ea_low", "Ea_high"]].to_dataframe()
     content |= {f"{kind}.png": lazily(fit.plot, kind, lang=language) for kind in _plots(fit)}
@@ -200,10 +201,6 @@ def _triplet(fit: KineticFit, reaction: str) -> Any:
 
 
 def _body(fit: KineticFit, reaction: str) -> dict[str, Any]:
-    t, audit = _triplet(fit, reaction), fit.audit()
-    from ..simulate.kinetics.audit import audit_triplet
-
-    known = audit_triplet(t.A, t.Ea, t.model, reaction or None)
     return {
         "runs": [
             {"name": c.name, "heating_rate_K_min": 60 * c.beta, "peak_degC": c.peak_K - 273.15,
@@ -215,13 +212,23 @@ def _body(fit: KineticFit, reaction: str) -> dict[str, Any]:
                                 "high": float(e.Ea.max()) / 1e3} for m, e in fit.energies.items()},
         "kissinger_kJ_mol": None if fit.kissinger is None else fit.kissinger.Ea / 1e3,
         "models": fit.models.to_dict("records"),
-        "triplet": {"A_1_s": t.A, "Ea_kJ_mol": t.Ea / 1e3, "model": t.model, "default": t.default, "note": t.note},
-        "audit": {"predicted_peak_degC": _celsius(audit.predicted_K), "measured_peak_degC": _celsius(audit.measured_K),
-                  "agrees": audit.agrees, "how": audit.how, "laboratories": known.verdict, "hint": known.hint},
+        **(_audited(fit, reaction) if fit.fits else {"triplet": None, "audit": None}),
         "findings": [{"code": w.code, "severity": w.severity, "text": w.text, "text_zh": w.text_zh}
                      for w in fit.warnings],
         "settings": fit.settings,
         "data_sha256": fit.input_sha256,
+    }  # fmt: skip
+
+
+def _audited(fit: KineticFit, reaction: str) -> dict[str, Any]:
+    from ..simulate.kinetics.audit import audit_triplet
+
+    t, audit = _triplet(fit, reaction), fit.audit()
+    known = audit_triplet(t.A, t.Ea, t.model, reaction or None)
+    return {
+        "triplet": {"A_1_s": t.A, "Ea_kJ_mol": t.Ea / 1e3, "model": t.model, "default": t.default, "note": t.note},
+        "audit": {"predicted_peak_degC": _celsius(audit.predicted_K), "measured_peak_degC": _celsius(audit.measured_K),
+                  "agrees": audit.agrees, "how": audit.how, "laboratories": known.verdict, "hint": known.hint},
     }  # fmt: skip
 
 
