@@ -96,11 +96,11 @@ class Program:
     notes: tuple[str, ...] = field(default=())
     phase_search: PhaseSearch | None = None
 
-    def mixes(self, fraction: FloatArray, p: int, components: Mapping[str, FloatArray] | None = None) -> Any:
+    def mixes(self, fraction: FloatArray, p: int) -> Any:
         """Components of blends (n, d) at process point `p`, phases included where the route calculates them."""
         from .study import mix_components
 
-        mixed = mix_components(fraction, self.points[p].components if components is None else components)
+        mixed = mix_components(fraction, self.points[p].components)
         return mixed if self.phase_search is None else self.phase_search.phases.extend(mixed, p)
 
     @property

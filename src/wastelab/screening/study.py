@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chemistry.criterion import Criterion, form_value
+from ..chemistry.criterion import MASS, Criterion, form_value
+from ..chemistry.material import PHASE
 from ..errors import StudyError
 from ..provenance import weakest
 from ..routes.base import POTENTIAL
-from .assemblage import is_phase
+from .assemblage import Phases, is_phase
 from .program import Program, material_components
 from .search import Result
 
@@ -261,6 +262,9 @@ def build_study(program: Program, result: Result) -> Study:
 
     from .. import __version__
 
+    if program.phase_search is not None:  # a cache of its own: the last digit must not depend on what was met before
+        fresh = Phases(program.phase_search.phases.assemblage, program.space.points)
+        program = replace(program, phase_search=replace(program.phase_search, phases=fresh))
     recipe, route, space = program.recipe, program.route, program.space
     keys = list(space.materials)
     variables = list(space.points[0]) if space.points else []
@@ -435,22 +439,36 @@ def propagate(
     """
     symbols = list(program.route.criteria)
     raw = material_components(program.recipe, program.materials)
-    sigma = {name: np.array([m.sigma().get(name, 0.0) for m in program.materials], dtype=np.float64) for name in raw}
+    known = [
+        {**m.sigma(), **{f"{PHASE}{k}": q.sigma for k, q in m.phases.items() if q.sigma}} for m in program.materials
+    ]
+    sigma = {name: np.array([k.get(name, 0.0) for k in known], dtype=np.float64) for name in raw}
     varied = [name for name, s in sigma.items() if np.any(s > 0)]
     rng = np.random.default_rng(seed)
     noise = {name: rng.standard_normal((draws, len(program.materials))) for name in varied}
     values = np.full((draws, len(fraction), len(symbols)), np.nan)
-    for i in range(draws):
-        drawn = dict(raw)
-        for name in varied:
-            moved = raw[name] + sigma[name] * noise[name][i]
-            drawn[name] = moved if name == "LOI" else np.where(raw[name] >= 0, np.maximum(moved, 0.0), moved)
-        for p in np.unique(point):
-            rows = point == p
-            components = program.route.product_components(drawn, program.space.points[p], program.space.parameters)
-            mixes = program.mixes(fraction[rows], int(p), components)
-            for j, symbol in enumerate(symbols):
-                values[i, rows, j] = program.route.criteria[symbol].evaluate(mixes)
+    drawn = {name: np.broadcast_to(value, (draws, len(value))) for name, value in raw.items()}
+    for name in varied:
+        moved = raw[name] + sigma[name] * noise[name]
+        drawn[name] = moved if name == "LOI" else np.where(raw[name] >= 0, np.maximum(moved, 0.0), moved)
+    flat = {
+        name: np.ascontiguousarray(value).ravel() for name, value in drawn.items()
+    }  # draws are materials of their own
+    for p in np.unique(point):
+        rows = point == p
+        product = program.route.product_components(flat, program.space.points[p], program.space.parameters)
+        mixes = {}
+        for name, value in product.items():
+            table = np.broadcast_to(value, (flat[MASS].size,)).reshape(draws, -1)
+            total = np.nan_to_num(table) @ fraction[rows].T
+            lacking = np.isnan(table[0])
+            if lacking.any():
+                total[:, (fraction[rows][:, lacking] > 0).any(axis=1)] = np.nan
+            mixes[name] = total
+        if program.phase_search is not None:
+            mixes = program.phase_search.phases.extend(mixes, int(p))
+        for j, symbol in enumerate(symbols):
+            values[:, rows, j] = program.route.criteria[symbol].evaluate(mixes)
     with np.errstate(invalid="ignore"):
         spread: FloatArray = values.std(axis=0, ddof=1)
         noise_floor = 1e-9 * np.abs(values).max(axis=0)
