@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Options that only one kind of equipment has.
 _OF_KIND = {
-    "rotary": ("target", "fuel_rate", "conversion", "fuel", "suppress", "cells"),
+    "rotary": ("target", "fuel_rate", "conversion", "fuel", "clinker", "suppress", "cells"),
     "flash": ("conversion", "fuel", "d50", "spread", "blaine", "size", "moisture"),
     "muffle": ("program", "gas", "moisture"),
 }
@@ -61,6 +61,8 @@ _GOALS = {
 @click.option("--fuel-rate", type=float, help="Rotary, instead: kg fuel per kg dry feed.")
 @click.option("--conversion", metavar="REACTION=SHARE", help="Rotary or flash, instead: e.g. calcite=95%.")
 @click.option("--fuel", help="Fuel of datasets/equipment/fuels.toml.")
+@click.option("--clinker", metavar="TEMPERATURE|no",
+              help="Rotary: 'no' leaves lime free; with --fuel-rate the burning temperature, '1450 degC'.")  # fmt: skip
 @click.option("--suppress", multiple=True, help="Rotary: phases that clinker shall not form (repeatable).")
 @click.option("--cells", type=click.IntRange(10, 5000), help="Rotary: cells along the kiln.")
 @click.option("--program", help="Muffle: '10 K/min to 800 degC, hold 2 h'.")
@@ -168,6 +170,8 @@ def _options(chosen: Preset, given: dict[str, Any]) -> dict[str, Any]:
             reaction,
             parse(share, "kg/kg", what="--conversion") if isinstance(share, str) else share,
         )
+    if typed.get("clinker") == "no":
+        typed["clinker"] = False
     if "gas" in typed:
         typed["atmosphere"] = gas_of(typed.pop("gas"))
     if "size" in typed:
