@@ -21,8 +21,6 @@ from ..kinetics._kernels import conversion, f_alpha, g_alpha
 
 R_GAS = 8.31446261815324
 NG = 8
-#: For kernels that only kernels call: without wrappers for Python they compile faster.
-inner = njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @njit(cache=True, error_model="numpy")
@@ -115,7 +113,7 @@ def advance(t, tau, xi_in, p, film, supply, n_init, nu_s, nu_g, rp, lnp, first, 
             gas[g] += d * nu_g[r, g]
 
 
-@inner
+@njit(cache=True, error_model="numpy")
 def wall_temperature(tg, tb, ambient, c, guess):
     """Temperature of the inner wall at which it gains nothing [K], by safeguarded Newton."""
     if c[2] == 0.0 and c[3] == 0.0 and c[4] == 0.0 and c[5] == 0.0:
@@ -133,7 +131,7 @@ def wall_temperature(tg, tb, ambient, c, guess):
     return t
 
 
-@inner
+@njit(cache=True, error_model="numpy")
 def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, chem, xi, n, gas, out):
     """Energy residual of the solid over one cell [J/kg]; fills xi, n, gas and
     out = (heat gas->solid, gas->wall, wall->solid, loss, wall temperature, enthalpy out, enthalpy of gas released).
@@ -154,7 +152,7 @@ def residual(t_out, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, ch
     return out[5] - h_in - out[0] - out[2] + out[6]
 
 
-@inner
+@njit(cache=True, error_model="numpy")
 def solve_cell(guess, t_in, h_in, xi_in, tg_left, tg_right, c, tau, p, ambient, chem, xi, n, gas, out):
     """Temperature of the solid leaving a cell [K]; NaN where none was found in 200 to 3200 K."""
     low, high = 200.0, 3200.0
@@ -363,7 +361,7 @@ def gas_flows(m, gm, base, rel, g):
             g[c, k] = m * gm[c, k] + total
 
 
-@inner
+@njit(cache=True, error_model="numpy")
 def _cell(
     c, t_out, t_in, xi_in, tg_l, tg_r, m, g_r, gm, burnt, h_fuel, coef, tau, p, ambient, chem, xi, n, rel, out, gl
 ):
