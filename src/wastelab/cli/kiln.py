@@ -131,7 +131,7 @@ def kiln(
         return 0
     view = console()
     _show(view, chosen, data, language)
-    notes(view, language, [*mix.notes, *lines(data.attrs, "warnings")], str(data.attrs["evidence"]), written)
+    notes(view, language, [*mix.notes, *lines(data.attrs, "warnings")], str(data.attrs["data_evidence"]), written)
     return 0
 
 
@@ -287,6 +287,7 @@ def _body(mix: Mix, chosen: Preset, data: xr.Dataset) -> dict[str, Any]:
         "assumptions": lines(data.attrs, "assumptions"),
         "notes": mix.notes,
         "evidence": data.attrs["evidence"],
+        "data_evidence": data.attrs["data_evidence"],
         "sources": lines(data.attrs, "sources"),
     }
 
