@@ -89,7 +89,6 @@ def phase_diagram_figure(
                 ha="center",
                 va="center",
                 fontsize=12,
-                weight="bold",
             )
         _compounds(ax, diagram)
         names_at = _label_points(diagram)

@@ -124,7 +124,6 @@ def ternary(
                 ha="center",
                 va="center",
                 fontsize=11,
-                weight="bold",
             )
         if ax.get_legend_handles_labels()[0]:
             ax.legend(loc="upper right", frameon=False, markerscale=2.5)
