@@ -247,3 +247,8 @@ def test_absent_phases_are_absent():
     for phase in absent:
         assert tuple(sorted(atoms(phase.formula).items())) not in known
         assert phase.T_low < phase.T_high and phase.name_zh
+
+
+def test_a_table_that_is_no_file():
+    with pytest.raises(DatasetError, match="5 is no file"):
+        thermochemistry(5)

@@ -21,6 +21,7 @@ from wastelab.errors import (
     UnitError,
     UnknownNameError,
     ValidityError,
+    WastelabError,
 )
 from wastelab.reference.melting import melting_points
 from wastelab.reference.thermochemistry import GAS_CONSTANT, thermochemistry
@@ -578,3 +579,12 @@ def test_an_element_without_phase_is_told():
     titanium = [p.name for p in thermo.values() if "Ti" in p.elements]
     with pytest.raises(MissingDataError, match="Ti"):
         equilibrium({"CaO": 60, "SiO2": 35, "TiO2": 5}, "1000 degC", suppress=titanium)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"suppress": 5}, "names no phase"), ({"allow": 5}, "names no phase"), ({"uncertainty": "x", "seed": 1}, "draws")],
+)
+def test_options_of_the_wrong_kind(options, words):
+    with pytest.raises(WastelabError, match=words):
+        equilibrium({"CaO": 66.0, "SiO2": 34.0}, "1450 degC", **options)

@@ -6,6 +6,7 @@ folders of ``WASTELAB_DATA`` may hold both. What a phase can do: `wastelab.refer
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -87,7 +88,10 @@ def thermochemistry(
         If `choose` names a set that has no such phase.
     """
     own = []
-    for path in map(Path, files):
+    for file in files:
+        if not isinstance(file, str | os.PathLike):
+            raise DatasetError(f"{file!r} is no file; give the path of a table of thermochemical data (CSV).")
+        path = Path(file)
         if not path.is_file():
             raise DatasetError(f"{path}: there is no such file; expected a table of thermochemical data (CSV).")
         own.append(path.resolve())

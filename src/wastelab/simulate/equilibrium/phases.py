@@ -69,6 +69,9 @@ def choose_suppressed(thermo: Thermochemistry, suppress: Iterable[str], allow: I
         suppress = (suppress,)
     if isinstance(allow, str):
         allow = (allow,)
+    for option, value in (("suppress", suppress), ("allow", allow)):
+        if not isinstance(value, Iterable):
+            raise UnknownNameError(f"{option} = {value!r} names no phase; give names, {option}=('C12A7',).")
     out = {n: why for n, why in METASTABLE.items() if n in thermo}
     for name in allow:
         if name not in known:
