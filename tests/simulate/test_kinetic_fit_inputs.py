@@ -1,5 +1,6 @@
 """What a fit refuses, what it remarks, and the forms of data it reads, real instrument files among them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from wastelab.errors import MissingDataError, UnitError, UnknownNameError, Valid
 from wastelab.simulate import kinetic_fit as kf
 
 ONE = [(1.0, "F1", *SINGLE["F1"])]
-FILES = Path(__file__).resolve().parents[3] / "shared" / "instrument_files"
+SHARED = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+FILES = SHARED / "instrument_files"
 
 
 def changed(index=0, rates=(2.5, 5, 10), **columns):

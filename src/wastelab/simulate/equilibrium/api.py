@@ -143,7 +143,7 @@ def equilibrium(
     if not allow_set_aside:
         _refuse_aside(charge)
     if uncertainty is not None and (
-        isinstance(uncertainty, bool) or not isinstance(uncertainty, int) or uncertainty < 2
+        isinstance(uncertainty, bool) or not isinstance(uncertainty, int | np.integer) or uncertainty < 2
     ):
         raise ValidityError(f"uncertainty = {uncertainty!r} is no number of draws; give 2 or more, for example 200.")
     if uncertainty is not None and closed:
