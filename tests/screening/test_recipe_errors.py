@@ -7,6 +7,7 @@ import pytest
 from wastelab.cli import main
 from wastelab.errors import RecipeError
 from wastelab.screening import prepare
+from wastelab.screening.recipe import parse_recipe
 
 GOOD = """\
 schema = 1
@@ -141,3 +142,16 @@ LOI = 42.0
     )
     with pytest.raises(RecipeError, match=r"limestone: SO3.*Measure it"):
         prepare(file)
+
+
+def test_a_denominator_that_vanishes_at_one_process_point_only():
+    """Anhydrite holds no silica: at modulus 0 nothing else does, at 1.2 the water glass brings some."""
+    program = prepare(
+        parse_recipe(
+            'schema = 1\nname = "t"\nroute = "geopolymer"\n[materials]\nmud = "red_mud/bayer-diasporic"\n'
+            'anhydrite = "raw/anhydrite"\nstep = "10 %"\n[process.activate]\nNa2O_dose = "3 %"\nmodulus = [0, 1.2]\n'
+            'water_binder = "0.35 kg/kg"\n[require]\nNa_Si = ">= 0.1"\n[objectives]\nwaste_fraction = "max"\n'
+        )
+    )
+    assert [p.g.shape for p in program.points] == [program.points[0].g.shape] * 2
+    assert any(r.kind == "denominator" for r in program.requirements)

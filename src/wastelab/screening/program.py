@@ -294,6 +294,7 @@ def compile_recipe(
     plan += [item for item in _plan(route, {}, [], relaxed) if item.side == "high"]
     if at_equilibrium:
         plan += _without_data(point_components[0])
+    plan = [item for item in plan if item.side != "denominator" or item.may_vanish(point_components)]
     excluded = [(Requirement(label, "exclusion", symbol), hit) for label, symbol, hit in exclusions(recipe, materials)]
     resolution = _resolution(value_criteria, point_components)
 
@@ -437,6 +438,11 @@ class _Item:
         lacking = missing_inputs(forms, components, keys)
         return f"{self.requirement.label}: cannot be applied, not known for {'; '.join(lacking)}"
 
+    def may_vanish(self, points: list[dict[str, FloatArray]]) -> bool:
+        """Whether the denominator is zero or less for a material at any process point."""
+        forms = (form_vector(self.criterion.denominator, c, len(next(iter(c.values())))) for c in points)
+        return any(not bool(np.all(den > 0)) for den in forms)
+
     def build(
         self, components: Mapping[str, FloatArray], keys: tuple[str, ...]
     ) -> tuple[FloatArray, FloatArray, bool, Requirement] | None:
@@ -450,7 +456,7 @@ class _Item:
             return vector, terms, self.strict, self.requirement
         den = form_vector(c.denominator, components, d)
         if self.side == "denominator":
-            if np.isnan(den).any() or bool(np.all(den > 0)):
+            if np.isnan(den).any():
                 return None
             return -den, _terms(c.denominator, components, d), True, self.requirement
         missing = missing_inputs(c.numerator, components, keys)
