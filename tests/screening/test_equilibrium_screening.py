@@ -19,6 +19,7 @@ from wastelab.screening.study import criterion_values, mix_components
 from wastelab.simulate.atmosphere import ATMOSPHERES
 from wastelab.simulate.charge import ELEMENTS
 from wastelab.simulate.equilibrium import System, equilibrium
+from wastelab.simulate.equilibrium._gather import weighted
 
 HEAD = """\
 schema = 1
@@ -247,7 +248,7 @@ def test_weigh_is_a_sum_over_the_assemblage():
     amount = rng.random((50, 9)) * (rng.random((50, 9)) > 0.3)
     weights = rng.random((20, 4))
     out = np.empty((50, 4))
-    _kernels.weigh(basis, amount, weights, out)
+    weighted(basis, amount, weights, out)
     assert out == pytest.approx(np.einsum("nr,nrk->nk", amount, weights[basis]))
 
 

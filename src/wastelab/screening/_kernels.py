@@ -527,21 +527,3 @@ def list_feasible(prefixes, lo, hi, m, g, thr, table, count, order, pruned, out)
             if level >= 0:
                 n[level] += 1
     return found
-
-
-@njit(cache=True, nogil=True)
-def weigh(basis, amount, weights, out):
-    """Sum of weights over an assemblage: out[i, k] = sum_r amount[i, r] * weights[basis[i, r], k].
-
-    basis : int32 (n, r) columns; amount : float64 (n, r) moles; weights : float64 (columns, k); out : float64 (n, k).
-    """
-    n, r = basis.shape
-    width = weights.shape[1]
-    for i in range(n):
-        for k in range(width):
-            out[i, k] = 0.0
-        for j in range(r):
-            a = amount[i, j]
-            if a > 0.0:
-                for k in range(width):
-                    out[i, k] += a * weights[basis[i, j], k]

@@ -18,7 +18,6 @@ from ..chemistry.criterion import MASS, Criterion
 from ..chemistry.formulas import atoms, molar_mass
 from ..errors import WastelabError
 from ..routes.base import EQUILIBRIUM, Assemblage
-from . import _kernels
 from .recipe import Window
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ IntArray = NDArray[np.int64]
 OXIDES = ("CaO", "SiO2", "Al2O3", "Fe2O3", "MgO", "TiO2", "Na2O", "K2O", "SO3")
 #: Oxides that count if they are known.
 OPTIONAL = ("FeO",)
-#: Oxides without thermochemical data: inert mass of the product, and how much of it is still admitted [wt%].
-INERT, MOST_ASIDE = ("P2O5", "MnO", "Cr2O3", "V2O5", "SrO", "BaO", "ZnO", "ZrO2"), 5.0
+#: Oxides without thermochemical data: inert mass of the product.
+INERT = ("P2O5", "MnO", "Cr2O3", "V2O5", "SrO", "BaO", "ZnO", "ZrO2")
 #: Candidates given their phases at a time.
 BLOCK = 16_384
 
@@ -49,7 +48,6 @@ class Phases:
     assemblage: Assemblage
     points: tuple[Mapping[str, float], ...]
     _tables: dict[tuple[float, ...], PhaseTable] = field(default_factory=dict)
-    _masses: dict[tuple[float, int], FloatArray] = field(default_factory=dict)
 
     def table(self, p: int, shift: float = 0.0) -> PhaseTable:
         """The cached assemblages of process point `p`, `shift` [K] hotter."""
@@ -65,13 +63,10 @@ class Phases:
             self._tables[key] = system.table(key[0] + 273.15)
         return self._tables[key]
 
-    def _weights(self, table: PhaseTable) -> FloatArray:
-        """Mass of each mineral, of all solids, and of SO3 in them, per mole of each usable column [kg/mol]."""
-        key = (table.temperature_K, id(table))
-        if key not in self._masses:
-            minerals = tuple(self.assemblage.minerals.values())
-            self._masses[key] = np.ascontiguousarray(table.mineral_weights(minerals)[table.usable])
-        return self._masses[key]
+    @property
+    def minerals(self) -> tuple[str, ...]:
+        """Minerals asked of the tables, in the order of the assemblage's components."""
+        return tuple(self.assemblage.minerals.values())
 
     def extend(self, mixes: Mapping[str, FloatArray], p: int, shift: float = 0.0) -> dict[str, FloatArray]:
         """Mixes with ``eq:<mineral>``, ``eq:mass``, ``eq:SO3``, ``eq:SO3_loss``, ``eq:SO3_fed`` [g per 100 g dry mix].
@@ -81,34 +76,18 @@ class Phases:
         """
         table = self.table(p, shift)
         known, oxides, amount = self._amounts(mixes, table)
-        weighed = np.empty((known.size, len(self.assemblage.minerals) + 2))
-        found = table.solve(amount)
-        _kernels.weigh(found.basis, found.amount, self._weights(table), weighed)  # kg per kg dry mix
-        return self._with_phases(mixes, known, oxides, weighed)
+        return self._with_phases(mixes, known, oxides, *table.mineral_mass(amount, self.minerals))
 
     def spread(self, mixes: Mapping[str, FloatArray], p: int, draws: int, seed: int) -> list[dict[str, FloatArray]]:
         """`extend` for each mix over draws of the thermochemical data: one mapping per mix, arrays (draws,)."""
         table = self.table(p)
         known, oxides, amount = self._amounts(mixes, table)
-        shift = table.draw_shift(draws, seed)
-        index = {name: i for i, name in enumerate(table.phases)}
-        weights = np.zeros((len(table.phases), len(self.assemblage.minerals) + 2))
-        for j, mineral in enumerate(self.assemblage.minerals.values()):
-            for member in table.system.minerals.get(mineral, (mineral,)):
-                if member in index:
-                    weights[index[member], j] = 1.0
-        weights[:, -2] = 1.0
-        for name, i in index.items():
-            if name in table.system.thermo:
-                phase = table.system.thermo[name]
-                weights[i, -1] = phase.elements.get("S", 0.0) * molar_mass("SO3") / phase.molar_mass
+        mass, solid, so3 = table.mineral_mass_draws(amount, self.minerals, draws=draws, seed=seed)
         out = []
         for i in range(known.size):
-            weighed = table.perturbed_mass(np.repeat(amount[i : i + 1], draws, axis=0), shift) @ weights
             one = {k: np.repeat(np.ravel(v)[i], draws) for k, v in mixes.items()}
-            out.append(
-                self._with_phases(one, np.repeat(known.ravel()[i], draws), np.repeat(oxides.ravel()[i], draws), weighed)
-            )
+            own, total = np.repeat(known.ravel()[i], draws), np.repeat(oxides.ravel()[i], draws)
+            out.append(self._with_phases(one, own, total, mass[:, i], solid[:, i], so3[:, i]))
         return out
 
     def warnings(self, mixes: Mapping[str, FloatArray], p: int) -> list[list[str]]:
@@ -139,11 +118,11 @@ class Phases:
         return known, oxides, amount.reshape(-1, len(table.elements))
 
     def _with_phases(
-        self, mixes: Mapping[str, FloatArray], known: NDArray[np.bool_], oxides: FloatArray, weighed: FloatArray
-    ) -> dict[str, FloatArray]:
+        self, mixes: Mapping[str, FloatArray], known: NDArray[np.bool_], oxides: FloatArray, mass: FloatArray,
+        solid: FloatArray, so3: FloatArray,
+    ) -> dict[str, FloatArray]:  # fmt: skip
         """Mixes with the components of the equilibrium, from masses of minerals, of all solids, of SO3 [kg/kg]."""
         shape = known.shape
-        mass, solid, so3 = weighed[:, :-2], weighed[:, -2], weighed[:, -1]
         out = dict(mixes)
         for j, name in enumerate(self.assemblage.minerals):
             out[f"{EQUILIBRIUM}{name}"] = np.where(known, 100.0 * mass[:, j].reshape(shape), np.nan)

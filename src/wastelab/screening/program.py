@@ -21,7 +21,7 @@ from ..errors import RecipeError, UnitError, WastelabError, suggest
 from ..provenance import Evidence, Source
 from ..routes.base import EQUILIBRIUM, Route
 from ..units import parse
-from .assemblage import INERT, MOST_ASIDE, OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
+from .assemblage import INERT, OPTIONAL, OXIDES, Phases, PhaseSearch, PhaseWindow, is_phase
 from .limits import acceptance_window, bounds_text, exclusions, standard_limits
 from .recipe import LAB, Recipe, Window, parse_window
 from .space import Space
@@ -569,6 +569,8 @@ def _plan(
 
 def _without_data(components: Mapping[str, FloatArray]) -> list[_Item]:
     """The row that keeps out mixes with more oxides without thermochemical data than an equilibrium can ignore."""
+    from ..simulate.equilibrium.notices import MOST_ASIDE
+
     known = [o for o in INERT if o in components and not np.isnan(components[o]).any()]
     reason = f"more than {MOST_ASIDE:g} wt% oxides without thermochemical data ({', '.join(known)})"
     condition = Condition(
