@@ -59,6 +59,10 @@ class StudyError(WastelabError, ValueError):
     """A study file that is damaged, incomplete or of an unknown version."""
 
 
+class ModelError(WastelabError, ValueError):
+    """Tests that no property model can be fitted to, a model that cannot predict what was asked, or a damaged model."""
+
+
 class InstrumentError(WastelabError, ValueError):
     """An instrument file that is damaged, truncated, or not what it claims; names the file and the place.
 

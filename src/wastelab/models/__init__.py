@@ -1,0 +1,23 @@
+"""Property models: strength, setting, absorption, shrinkage, leaching … from composition, process and age.
+
+Fitted to a laboratory's own tests or to public data, validated by mix and by source, with intervals that are
+calibrated the same way and a domain outside which a prediction says so.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_LAZY = {
+    "TrainingData": "table",
+    "read_table": "table",
+}
+
+__all__ = sorted(_LAZY)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

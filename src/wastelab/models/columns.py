@@ -1,0 +1,53 @@
+"""Names of table columns: what stands in front, and the unit at the end (``cement_kg_m3``, ``age_d``, ``LOI_pct``).
+
+A lab's own training table names units in its catalogue and carries none in its columns; those names are known here too.
+"""
+
+from __future__ import annotations
+
+from ..errors import UnitError
+from ..units import parse
+
+#: Endings of column names and the unit they stand for; longer ones first where one ends in another.
+UNIT_ENDINGS = {
+    "kgCO2e_m3": "kg/m3", "kgCO2e_t": "kg/t", "co2_kg_per_t": "kg/t", "kg_per_t": "kg/t", "kg_m3": "kg/m3",
+    "g_cm3": "g/cm3", "g_L": "g/L", "mg_kg": "mg/kg", "mg_L": "mg/L", "Bq_kg": "Bq/kg", "m2_kg": "m2/kg",
+    "m2_g": "m2/g", "W_mK": "W/(m*K)", "kJ_mol": "kJ/mol", "kJ_kg": "kJ/kg", "J_g": "J/g", "kg_kg": "kg/kg",
+    "mol_mol": "mol/mol", "MPa": "MPa", "GPa": "GPa", "kPa": "kPa", "kN": "kN", "degC": "degC", "wt_pct": "%",
+    "pct": "%", "percent": "%", "mm": "mm", "cm": "cm", "um": "um", "nm": "nm", "min": "min", "days": "d",
+    "hours": "h", "d": "d", "h": "h", "kg": "kg", "t": "t", "K": "K",
+}  # fmt: skip
+
+
+def split_unit(name: str) -> tuple[str, str]:
+    """A column name as what it names and the unit it ends in.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    stem, unit : str
+        ``("cement", "kg/m3")`` of ``"cement_kg_m3"``; the unit is empty where the name ends in none.
+    """
+    for ending, unit in UNIT_ENDINGS.items():
+        if name.endswith("_" + ending):
+            return name[: -len(ending) - 1], unit
+    return name, ""
+
+
+def factor(unit: str, wanted: str, *, what: str) -> float:
+    """What numbers in `unit` are multiplied by to be in `wanted` (units without offset).
+
+    Raises
+    ------
+    UnitError
+        If one is not convertible into the other; names the column.
+    """
+    if unit == wanted:
+        return 1.0
+    try:
+        return parse(f"1 {unit}", wanted, what=what)
+    except UnitError as exc:
+        raise UnitError(f"column '{what}' is in {unit}, which is not convertible to {wanted}: {exc}") from None
