@@ -244,7 +244,7 @@ def read_table(
         y_sd=_numbers(frame, sd_column, place) if sd_column else np.full(len(y), np.nan),
         y_n=np.nan_to_num(_numbers(frame, n_column, place), nan=1.0) if n_column else np.ones(len(y)),
         age=age_column, units=known, rows=labels, mix_from=mix_from, licence=licence or str(attrs.get("licence", "")),
-        origin=origin or str(attrs.get("lab", "")) or place, notices=tuple(notices),
+        origin=origin or str(attrs.get("origin") or attrs.get("lab") or place), notices=tuple(notices),
     )  # fmt: skip
 
 
