@@ -1,0 +1,465 @@
+"""From a table of mixes to a design: its columns, what is derived from them with source, the age, categories.
+
+Words and units of columns are those of ``datasets/vocabulary/mix_columns.toml``, formulas those of
+`wastelab.models.features`. What a table lacks is not made; what a row lacks is missing in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ..errors import ModelError, UnknownNameError, suggest
+from ..provenance import Evidence, Source
+from .design import Design, Feature, FloatArray, Ratio
+from .features import CATALOGUE, Offer
+from .features.age import FREIESLEBEN_HANSEN_PEDERSEN, MATURITY, SAUL, VALID, holds
+from .features.plan import Env, Step, run
+from .words import Meaning, grows_with_age, heading, meaning, vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MATURITY_SOURCES = {"freiesleben_hansen_pedersen": FREIESLEBEN_HANSEN_PEDERSEN, "nurse_saul": SAUL}
+#: Name of the column that holds the logarithm of the age, and of the equivalent age.
+AGE, EQUIVALENT_AGE = "ln age", "ln equivalent age"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A column of the design: from which column or step its numbers are, and of which level it is the indicator."""
+
+    feature: Feature
+    origin: str
+    level: str | None = None
+
+
+class MixFeatures:
+    """Builds the design of a table of mixes.
+
+    Parameters
+    ----------
+    maturity : {"auto", "freiesleben_hansen_pedersen", "nurse_saul", "none"}
+        Equivalent age at 20 degC where the table has a curing temperature; by default the first where there is a column
+        of cement and temperatures differ.
+    derived : bool
+        Whether features are derived, or the table's own columns taken as they are.
+
+    Attributes
+    ----------
+    features_ : tuple of Feature
+        Columns of the design: inputs, derived, the age, categories.
+    meanings_ : dict of str to str
+        Role of each column whose name says one: ``{"cement_kg_m3": "cement"}``.
+    constants_ : dict
+        Columns that were constant (their value), or empty in all rows (None): nothing can be learned of them.
+    levels_ : dict of str to list of str
+        Levels of each text column.
+    notices_ : tuple of str
+        What was left out and why, what was not understood.
+
+    Notes
+    -----
+    The estimator follows scikit-learn's conventions of parameters without importing it: predictions of a loaded model do
+    not need it.
+    """
+
+    def __init__(self, maturity: str = "auto", derived: bool = True) -> None:
+        self.maturity = maturity
+        self.derived = derived
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name."""
+        return {"maturity": self.maturity, "derived": self.derived}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name."""
+        for name, value in params.items():
+            if name not in self.get_params():
+                raise UnknownNameError(f"MixFeatures has no parameter '{name}'.{suggest(name, self.get_params())}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        return f"MixFeatures(maturity={self.maturity!r}, derived={self.derived!r})"
+
+    # -- learning what there is
+    def fit(
+        self, features: pd.DataFrame, *, age: str = "", units: Mapping[str, str] | None = None, property: str = ""
+    ) -> Self:
+        """Learn the columns of a table, and which derived features say something new in it.
+
+        Parameters
+        ----------
+        features : pandas.DataFrame
+            float64 columns, and text columns that are categories.
+        age : str
+            Column of the age [d], or empty.
+        units : mapping of str to str, optional
+            Of columns whose names do not end in one.
+        property : str
+            What is to be predicted: strengths do not fall with age.
+
+        Returns
+        -------
+        MixFeatures
+            Itself.
+
+        Raises
+        ------
+        UnitError
+            If a column cannot be what its name says in its unit, or amounts are in grams and tonnes.
+        ModelError
+            If nothing can be learned from the table.
+        """
+        if self.maturity not in ("auto", "none", *MATURITY):
+            raise UnknownNameError(
+                f"maturity = {self.maturity!r} is none of auto, none, {', '.join(MATURITY)}."
+                f"{suggest(self.maturity, ['auto', 'none', *MATURITY])}"
+            )
+        if age and age not in features.columns:
+            raise UnknownNameError(f"There is no column '{age}' for the age.{suggest(age, features.columns)}")
+        said = dict(units or {})
+        self.age_, self.property_ = age, property
+        self.columns_ = {str(c): bool(_is_text(features, c)) for c in features.columns}
+        env = self._env(features)
+        known = [m for c, text in self.columns_.items() if not text and c != age and (m := meaning(c, said.get(c)))]
+        self.units_ = {c: said.get(c) or heading(c)[1] for c in self.columns_} | {
+            m.column: m.unit for m in known if m.unit is not None
+        }
+        self.meanings_ = {m.column: m.role for m in known}
+        self.constants_: dict[str, float | str | None] = {}
+        self.levels_: dict[str, list[str]] = {}
+        notices: list[str] = []
+        made = [_Made(_input(c, self.units_[c]), c) for c in self._varying(env) if c != age]
+        kept: FloatArray = np.column_stack([env[m.origin] for m in made]) if made else np.empty((len(features), 0))
+        self.steps_: list[Step] = []
+        if self.derived:
+            made += self._derive(known, env, kept, made, notices)
+        if age:
+            made.append(self._age(known, env, notices))
+        for column, levels in self.levels_.items():
+            if column not in self.constants_:
+                made += [_Made(_level(column, level), column, level) for level in levels]
+        if not made:
+            raise ModelError("every column of the table is constant or empty: nothing can be learned from it.")
+        if self.constants_:
+            told = ", ".join(f"{c} ({'empty' if v is None else v})" for c, v in self.constants_.items())
+            notices.append(f"the same in all rows, so nothing is learned of: {told}")
+        self._made = made
+        self.features_ = tuple(m.feature for m in made)
+        self.notices_ = tuple(notices)
+        return self
+
+    def _varying(self, env: Env) -> list[str]:
+        """Numeric columns that are not constant; levels of the text columns; what is constant is remembered."""
+        out = []
+        for column, text in self.columns_.items():
+            values = env[column]
+            if text:
+                self.levels_[column] = sorted({str(v) for v in values} - {""})
+                if len(self.levels_[column]) < 2:
+                    self.constants_[column] = self.levels_[column][0] if self.levels_[column] else None
+                continue
+            there = values[~np.isnan(values)]
+            if not there.size:
+                self.constants_[column] = None
+            elif column != self.age_ and np.all(there == there[0]):
+                self.constants_[column] = float(there[0])
+            else:
+                out.append(column)
+        return out
+
+    def _derive(
+        self, known: list[Meaning], env: Env, kept: FloatArray, inputs: list[_Made], notices: list[str]
+    ) -> list[_Made]:
+        """Features whose inputs are columns, less what is constant or repeats a column."""
+        offer = Offer(known, self.levels_, tuple(self.columns_))
+        wanted = [(entry, step) for entry in CATALOGUE for step in entry.make(offer)]
+        wanted = [(e, replace(s, name=offer.key(s.name)) if s.name not in offer.helpers else s) for e, s in wanted]
+        notices += offer.notices
+        steps = list({s.name: s for s in [*offer.helpers.values(), *(s for _, s in wanted)]}.values())
+        values = run(_ordered(steps), env)
+        out: list[_Made] = []
+        names, same, constant = [m.feature.name for m in inputs], [], []
+        for entry, step in wanted:
+            column = values[step.name]
+            there = column[~np.isnan(column)]
+            if not there.size or np.ptp(there) <= max(1e-12 * np.abs(there).max(), entry.least):
+                constant.append(step.name)
+                continue
+            twin = _twin(column, kept)
+            if twin is not None:
+                same.append(f"{step.name} (says what {names[twin]} says)")
+                continue
+            unit = entry.unit or (offer.basis if entry.name == "binder" else "")
+            unit = unit or (_property_unit(step) if step.how == "blend" else "")
+            out.append(_Made(_derived(step, entry.formula, entry.source, unit, self.columns_, offer), step.name))
+            kept, names = np.column_stack([kept, column]), [*names, step.name]
+        if constant:
+            notices.append(f"derived features without information in these rows: {', '.join(constant)}")
+        if same:
+            notices.append(f"derived features that repeat a column: {', '.join(same)}")
+        self.steps_ = _needed(_ordered(steps), {m.origin for m in out})
+        return out
+
+    def _age(self, known: list[Meaning], env: Env, notices: list[str]) -> _Made:
+        """The column of the age: of the equivalent age where temperatures of curing differ."""
+        by_role = {m.role: m for m in reversed(known) if m.unit is not None}
+        heat, time = by_role.get("curing_temperature"), by_role.get("curing_time")
+        name = self.maturity
+        if name == "auto":
+            cement = any(m.role in ("cement", "clinker") for m in known)
+            name = "freiesleben_hansen_pedersen" if cement and heat and heat.column not in self.constants_ else "none"
+        monotone = int(grows_with_age(self.property_))
+        if name == "none" or heat is None:
+            if heat is None and self.maturity in MATURITY:
+                notices.append("no equivalent age: the table has no column of the curing temperature with a unit")
+            feature = Feature(
+                AGE, "ln d", "age", f"ln({self.age_})", None, (self.age_,), monotone, Ratio({self.age_: 1.0}), True
+            )
+            return _Made(feature, self.age_)
+        inputs = {"age": [self.age_, 1.0, 0.0], "temperature": [heat.column, heat.slope, heat.offset]}
+        if time is not None and time.column not in self.constants_:
+            inputs["duration"] = [time.column, time.slope, time.offset]
+        step = Step("equivalent age", "equivalent_age", {"inputs": inputs, "constants": {"maturity": name}})
+        self.steps_ = [*self.steps_, step]
+        degrees = heat.slope * env[heat.column] + heat.offset
+        outside = int((~np.isnan(degrees) & ~holds(degrees)).sum())
+        unknown = int(np.isnan(degrees).sum())
+        span = f"{VALID[0]:g} to {VALID[1]:g} degC"
+        if outside:
+            notices.append(
+                f"{outside} rows were cured outside {span}, where no equivalent age holds: theirs is the age"
+            )
+        if unknown:
+            notices.append(f"{unknown} rows tell no curing temperature: their equivalent age is the age, as at 20 degC")
+        text = f"ln(equivalent age of {', '.join(entry[0] for entry in inputs.values())} at 20 degC; the age itself "
+        text += f"where the temperature is not known or outside {span})"
+        feature = Feature(
+            EQUIVALENT_AGE, "ln d", "age", text, _MATURITY_SOURCES[name], tuple(e[0] for e in inputs.values()), monotone
+        )
+        return _Made(feature, step.name)
+
+    # -- using it
+    def design(self, features: pd.DataFrame) -> Design:
+        """The design of mixes.
+
+        Parameters
+        ----------
+        features : pandas.DataFrame
+            With the columns of the table that was fitted to, in its units; see `read_features`. Others are not looked at.
+
+        Returns
+        -------
+        Design
+            NaN where an input is missing, and in all columns of a category whose level was not seen.
+
+        Raises
+        ------
+        UnknownNameError
+            If a column is missing.
+        """
+        lacking = [c for c in self.columns_ if c not in features.columns]
+        if lacking:
+            raise UnknownNameError(
+                f"There is no column '{lacking[0]}', which the features need.{suggest(lacking[0], features.columns)}"
+            )
+        env = self._env(features)
+        values = run(self.steps_, env)
+        out = np.empty((len(features), len(self._made)))
+        codes: dict[str, np.ndarray[Any, Any]] = {}
+        for j, made in enumerate(self._made):
+            if made.level is not None:
+                if made.origin not in codes:
+                    codes[made.origin] = _codes(env[made.origin], self.levels_[made.origin])
+                code = codes[made.origin]
+                here = code == self.levels_[made.origin].index(made.level)
+                out[:, j] = np.where(code < 0, np.nan, here)
+            elif made.feature.kind == "age":
+                days = values[made.origin]
+                out[:, j] = np.log(np.where(days > 0.0, days, np.nan))
+            else:
+                out[:, j] = values[made.origin]
+        return Design(out, self.features_)
+
+    def transform(self, features: pd.DataFrame) -> pd.DataFrame:
+        """The design as a DataFrame; units of the columns are in ``attrs["units"]``."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.design(features).values, columns=self.get_feature_names_out(), index=features.index)
+        frame.attrs["units"] = {f.name: f.unit for f in self.features_}
+        return frame
+
+    def get_feature_names_out(self) -> list[str]:
+        """Names of the columns of the design."""
+        return [f.name for f in self.features_]
+
+    def _env(self, features: pd.DataFrame) -> Env:
+        env: Env = {}
+        for column, text in self.columns_.items():
+            if text:
+                cells = features[column].to_numpy(dtype=object, na_value="")
+                env[column] = np.array([str(c) for c in cells], dtype=object)
+            else:
+                env[column] = features[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return env
+
+    # -- as JSON
+    def to_dict(self) -> dict[str, Any]:
+        """All that rebuilds it, of JSON kind; see `from_dict`."""
+        return {
+            "schema": 1,
+            "maturity": self.maturity,
+            "derived": self.derived,
+            "age": self.age_,
+            "property": self.property_,
+            "columns": self.columns_,
+            "units": self.units_,
+            "meanings": self.meanings_,
+            "constants": self.constants_,
+            "levels": self.levels_,
+            "notices": list(self.notices_),
+            "steps": [step.to_dict() for step in self.steps_],
+            "features": [
+                {"origin": m.origin, "level": m.level, **feature_to_dict(m.feature)} for m in self._made
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MixFeatures:
+        """Rebuild what `to_dict` gave.
+
+        Raises
+        ------
+        ModelError
+            If something is missing or of a version that is not known.
+        """
+        if data.get("schema") != 1:
+            raise ModelError(f"features of a model: schema {data.get('schema')!r} is not known; expected 1.")
+        try:
+            self = cls(data["maturity"], data["derived"])
+            self.age_, self.property_ = str(data["age"]), str(data["property"])
+            self.columns_, self.units_ = dict(data["columns"]), dict(data["units"])
+            self.meanings_, self.constants_ = dict(data["meanings"]), dict(data["constants"])
+            self.levels_ = {c: list(v) for c, v in data["levels"].items()}
+            self.notices_ = tuple(data["notices"])
+            self.steps_ = [Step.from_dict(step) for step in data["steps"]]
+            self._made = [_Made(feature_from_dict(f), f["origin"], f["level"]) for f in data["features"]]
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise ModelError(f"features of a model: {exc} is missing or wrong; save the model again.") from None
+        self.features_ = tuple(m.feature for m in self._made)
+        return self
+
+
+def feature_to_dict(feature: Feature) -> dict[str, Any]:
+    """A feature as JSON."""
+    out = asdict(feature)
+    out["depends"] = list(feature.depends)
+    if feature.source is not None:
+        out["source"] = {k: str(v) for k, v in asdict(feature.source).items()}
+    return out
+
+
+def feature_from_dict(data: Mapping[str, Any]) -> Feature:
+    """A feature from JSON."""
+    source, program = data["source"], data["program"]
+    return Feature(
+        name=data["name"], unit=data["unit"], kind=data["kind"], formula=data["formula"],
+        source=None if source is None else Source(**{**source, "evidence": Evidence(source["evidence"])}),
+        depends=tuple(data["depends"]), monotone=int(data["monotone"]),
+        program=None if program is None else Ratio(**program), log=bool(data["log"]),
+    )  # fmt: skip
+
+
+# -- one feature
+def _input(column: str, unit: str) -> Feature:
+    return Feature(column, unit, "input", column, None, (column,), program=Ratio({column: 1.0}))
+
+
+def _level(column: str, level: str) -> Feature:
+    return Feature(f"{column}={level}", "", "category", f"1 where {column} is {level!r}, else 0", None, (column,))
+
+
+def _derived(step: Step, text: str, source: Source, unit: str, columns: Mapping[str, bool], offer: Offer) -> Feature:
+    program = Ratio(**step.args) if step.how == "ratio" and all(name in columns for name in step.inputs) else None
+    depends = tuple(dict.fromkeys(_columns_of(step, columns, offer.helpers)))
+    written = _written(Ratio(**step.args)) if step.how == "ratio" else ""
+    return Feature(step.name, unit, "derived", written or text, source, depends, program=program)
+
+
+def _columns_of(step: Step, columns: Mapping[str, bool], helpers: Mapping[str, Step]) -> list[str]:
+    out: list[str] = []
+    for name in step.inputs:
+        out += [name] if name in columns else _columns_of(helpers[name], columns, helpers)
+    return out
+
+
+def _property_unit(step: Step) -> str:
+    return vocabulary().properties[step.name.removeprefix("binder ").removesuffix(" (computed)")].units[0]
+
+
+def _written(program: Ratio) -> str:
+    """A ratio in names of columns, where all weights of a form are alike; else empty."""
+    sides, scale = [], program.scale
+    for form, power in ((program.numerator, 1), (program.denominator, -1)):
+        if not form:
+            continue
+        sizes = {float(f"{abs(w):.9g}") for w in form.values()}
+        if len(sizes) > 1:
+            return ""
+        scale *= sizes.pop() ** power
+        text = "".join(f" {'-' if w < 0 else '+'} {heading(c)[0]}" for c, w in form.items()).removeprefix(" + ")
+        sides.append(f"({text})" if len(form) > 1 and (program.denominator or abs(scale - 1.0) > 1e-9) else text)
+    return ("" if abs(scale - 1.0) < 1e-9 else f"{scale:g} * ") + " / ".join(sides)
+
+
+# -- helpers of the table
+def _is_text(features: pd.DataFrame, column: str) -> bool:
+    import pandas as pd
+
+    return not pd.api.types.is_numeric_dtype(features[column].dtype)
+
+
+def _codes(values: Any, levels: list[str]) -> np.ndarray[Any, Any]:
+    """Number of the level of each cell; -1 of what is empty or was not seen."""
+    number = {level: k for k, level in enumerate(levels)}
+    return np.fromiter((number.get(v, -1) for v in values), dtype=np.int64, count=len(values))
+
+
+def _twin(column: FloatArray, kept: FloatArray) -> int | None:
+    """An earlier column that says the same (correlation 1 or -1, missing in the same rows), or None."""
+    if not kept.shape[1]:
+        return None
+    there = ~np.isnan(column)
+    alike = np.flatnonzero((np.isnan(kept) == ~there[:, None]).all(axis=0))
+    if there.sum() < 3 or not alike.size:
+        return None
+    x, others = column[there] - column[there].mean(), kept[np.ix_(there, alike)]
+    others = others - others.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.abs(x @ others) / np.sqrt((x @ x) * np.einsum("ij,ij->j", others, others))
+    same = np.flatnonzero(r > 1.0 - 1e-9)
+    return int(alike[same[0]]) if same.size else None
+
+
+def _ordered(steps: list[Step]) -> list[Step]:
+    """Steps after those they look at."""
+    waiting, out = {s.name: s for s in steps}, list[Step]()
+    while waiting:
+        ready = [s for s in waiting.values() if not any(name in waiting and name != s.name for name in s.inputs)]
+        out += [waiting.pop(step.name) for step in ready]
+    return out
+
+
+def _needed(steps: list[Step], wanted: set[str]) -> list[Step]:
+    """Only the steps that these need."""
+    out: list[Step] = []
+    for step in reversed(steps):
+        if step.name in wanted:
+            out.insert(0, step)
+            wanted = wanted | set(step.inputs)
+    return out
