@@ -12,15 +12,14 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from .card import ModelCard, card_of, package_versions
 from .directory import SCHEMA, Files, from_json, read_folder, to_json, write_folder
 from .state import DTYPES, PARTS, Arrays, pack, part, unpack
 from .table import TrainingData
@@ -30,7 +29,6 @@ from .training_file import describe, read_training, write_training
 KINDS = ("PropertyModel",)
 #: What of a model repeats its tests row by row, and goes with them.
 _ROWS = ("oof_", "oof_source_")
-_PACKAGES = ("wastelab", "numpy", "scipy", "pandas", "scikit-learn", "numba", "crepes")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
@@ -205,8 +203,6 @@ def load_model(path: str | Path, *, fingerprint: str = "") -> Any:
         ) from exc
     if data is None:
         model.columns_ = stored["columns"]
-    from .card import ModelCard
-
     model.card_ = ModelCard.from_dict(from_json(files.content["card.json"], str(files.path / "card.json")))
     model.fingerprint_ = files.fingerprint
     return model
@@ -236,17 +232,6 @@ def verify_model(path: str | Path) -> ModelCheck:
         n_bytes=sum(map(len, files.content.values())), versions=body["versions"], created=body["created"],
         files=files.sha256,
     )  # fmt: skip
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a fit depends on; none of them is imported."""
-    found = {"python": python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
 
 
 def columns_only(data: TrainingData) -> TrainingData:

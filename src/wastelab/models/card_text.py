@@ -1,0 +1,257 @@
+"""A model card as a person reads it: the same blocks as text for a terminal and as Markdown, in English or Chinese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..i18n import tr
+
+#: ("title", text), ("loud", text), ("head", text), ("list", [text]), ("facts", [(name, value)]),
+#: ("table", (heads, rows)).
+Block = tuple[str, Any]
+_WORDS = re.compile(r"[A-Za-z][A-Za-z -]*[A-Za-z]")
+
+
+def said(notice: Mapping[str, Any], lang: str) -> str:
+    """A notice in a language; its English text where there is none in the locale files."""
+    values = {k: word(v, lang) if isinstance(v, str) else v for k, v in notice["values"].items()}
+    try:
+        return tr(str(notice["key"]), lang, **values) if values else tr(str(notice["key"]), lang)
+    except (KeyError, ValueError):
+        return str(notice.get("text") or notice["key"])
+
+
+def word(text: str, lang: str) -> str:
+    """A word that models use in their results, in a language, numbers after it kept; itself where it is a name."""
+    start = _WORDS.match(text)
+    for known in (text, start.group() if start else ""):
+        try:
+            return tr(f"model_word.{known}", lang) + text[len(known) :] if known else text
+        except KeyError:
+            continue
+    return text
+
+
+def number(value: Any, digits: int = 3, *, sign: bool = False) -> str:
+    """Digits that count; a dash for what is not known."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:+.{digits}g}" if sign else f"{value:.{digits}g}"
+
+
+def percent(value: Any) -> str:
+    """A share as percent."""
+    return "–" if value is None or value != value else f"{100 * value:.0f} %"
+
+
+def blocks(card: Mapping[str, Any], lang: str) -> list[Block]:
+    """What a card says, in order."""
+
+    def t(key: str, **values: object) -> str:
+        return tr(f"model_card.{key}", lang, **values)
+
+    unit = f" [{card['unit']}]" if card["unit"] else ""
+    out: list[Block] = [("title", t("title", target=word(card["target"], lang) + unit))]
+    out += [("loud", said(label, lang)) for label in card["labels"]]
+    out += _what(card, lang, t)
+    out += _scores(card, lang, t)
+    out += _intervals(card, lang, t)
+    out += _domain(card, lang, t)
+    out += _features(card, lang, t)
+    if card["audit"] is not None:
+        out.append(("head", t("audit")))
+        found = [
+            f"{t('severity_' + f['severity'])}: {said(f['message'], lang)} {said(f['advice'], lang)}"
+            for f in card["audit"]
+        ]
+        out.append(("list", found or [t("audit_clean")]))
+    out += [("head", t("limits")), ("list", [said(limit, lang) for limit in card["limits"]])]
+    out.append(("head", t("made")))
+    settings = ", ".join(f"{k}={v}" for k, v in card["parameters"].items() if v not in (None, ""))
+    versions = ", ".join(f"{k} {v}" for k, v in card["versions"].items())
+    out.append(("facts", [(t("versions"), versions), (t("settings"), settings)]))
+    return out
+
+
+def _what(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
+    data, stated = card["data"], card["stated"]
+    unit = f" {card['unit']}" if card["unit"] else ""
+    ages = data["ages_d"]
+    facts = [
+        (t("property"), word(card["target"], lang) + (f" [{card['unit']}]" if card["unit"] else "")),
+        (t("method"), stated["method"] or t("not_stated")),
+        (t("tests"), t("counts", rows=data["rows"], mixes=data["mixes"])
+         + (t("counts_sources", n=data["sources"]) if data["sources"] else t("sources_unknown"))),
+        (t("mixes_from"), word(data["mix_from"], lang) or t("not_stated")),
+        (t("values"), f"{number(data['target']['low'], 4)}–{number(data['target']['high'], 4)}{unit}"),
+        (t("ages"), t("no_age") if not ages else f"{ages[0]:g}–{ages[-1]:g} d ({t('n_ages', n=len(ages))})"),
+        (t("years"), stated["years"] or "–".join(dict.fromkeys(data["years"])) or t("not_stated")),
+        (t("origin"), data["origin"] or t("not_stated")),
+        (t("citation"), stated["citation"] or t("not_stated")),
+        (t("evidence"), t("level_" + stated["evidence"]) if stated["evidence"] else t("not_stated")),
+        (t("licence"), data["licence"] or t("no_licence")),
+        (t("hash"), data["sha256"]),
+    ]  # fmt: skip
+    if stated["note"]:
+        facts.append((t("note"), stated["note"]))
+    members = card["learner"]["members"]
+    facts.append((t("learner"), ", ".join(f"{word(m['name'], lang)} {percent(m['weight'])}" for m in members)))
+    out: list[Block] = [("head", t("what")), ("facts", facts)]
+    if data["notices"]:
+        out.append(("list", list(data["notices"])))
+    return out
+
+
+def _scores(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
+    scores = card["scores"]
+    if not scores:
+        return [("head", t("scores")), ("list", [t("never_validated")])]
+    unit = f" [{card['unit']}]" if card["unit"] else ""
+    heads = [
+        t("split"),
+        f"RMSE{unit}",
+        f"MAE{unit}",
+        t("bias"),
+        "R2",
+        t("covered"),
+        t("width"),
+        t("trivial"),
+        t("folds"),
+    ]
+    rows = []
+    for i, s in enumerate(scores["every"]):
+        e = s["errors"]
+        best = min(s["baselines"], key=lambda b: b["rmse"])
+        rows.append([
+            word(s["label"], lang) + (f" ({t('headline')})" if i == 0 else ""),
+            f"{number(e['rmse'])} ± {number(s['rmse_se'], 2)}", number(e["mae"]), number(e["bias"], 2, sign=True),
+            "–" if e["r2"] is None else f"{e['r2']:.3f}", percent(e["coverage"]), number(e["width"]),
+            f"{number(best['rmse'])} ({word(best['label'], lang)})", str(len(s["fold_rmse"])),
+        ])  # fmt: skip
+    out: list[Block] = [("head", t("scores")), ("table", (heads, rows))]
+    out.append(("list", [f"{word(s['label'], lang)}: {word(s['meaning'], lang)}" for s in scores["every"]]))
+    head = scores["every"][0]
+    parts = [*head["by_age"], *head["by_level"]]
+    if parts:
+        heads = [t("part", split=word(head["label"], lang)), t("n_tests"), f"RMSE{unit}", f"MAE{unit}", t("bias"),
+                 t("covered"), t("width")]  # fmt: skip
+        rows = [
+            [word(e["label"], lang), str(e["n_rows"]), number(e["rmse"]), number(e["mae"]),
+             number(e["bias"], 2, sign=True), percent(e["coverage"]), number(e["width"])]
+            for e in parts
+        ]  # fmt: skip
+        out.append(("table", (heads, rows)))
+    loud = {label["key"] for label in card["labels"]}
+    quiet = [said(n, lang) for n in scores["notices"] if n["key"] not in loud]
+    if quiet:
+        out.append(("list", quiet))
+    return out
+
+
+def _intervals(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
+    found = card["intervals"]
+    return [("head", t("intervals")), ("facts", _plainly(found, lang) if found else [(t("intervals"), t("none"))])]
+
+
+def _domain(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
+    rows = []
+    for name, column in card["data"]["columns"].items():
+        gaps = f"{column['missing']}" if column["missing"] else ""
+        if "levels" in column:
+            rows.append([name, "", ", ".join(column["levels"]), gaps])
+        else:
+            rows.append([name, column["unit"], f"{number(column['low'], 4)}–{number(column['high'], 4)}", gaps])
+    out: list[Block] = [("head", t("domain"))]
+    out.append(("table", ([t("column"), t("unit"), t("range"), t("gaps")], rows)))
+    if card["domain"]:
+        out.append(("facts", _plainly(card["domain"], lang)))
+    return out
+
+
+def _features(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
+    direction = {1: t("rises"), -1: t("falls"), 0: ""}
+    rows = []
+    for f in card["features"]:
+        if f["kind"] == "input":
+            continue
+        source = f["source"] + (f", doi:{f['doi']}" if f["doi"] else "")
+        level = f" [{t('level_' + f['evidence'])}]" if f["evidence"] else ""
+        rows.append([f["name"], f["unit"], direction.get(f["monotone"], ""), f["formula"], source + level])
+    taken = [f["name"] for f in card["features"] if f["kind"] == "input"]
+    out: list[Block] = [("head", t("features"))]
+    if rows:
+        out.append(("table", ([t(name) for name in ("feature", "unit", "monotone", "formula", "source")], rows)))
+    if taken:
+        out.append(("facts", [(t("as_in_table"), ", ".join(taken))]))
+    return out
+
+
+def _plainly(values: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
+    """Single values of a part that has no form of its own."""
+    return [
+        (word(str(k), lang), word(v, lang) if isinstance(v, str) else number(v, 4) if isinstance(v, float) else str(v))
+        for k, v in values.items()
+        if isinstance(v, str | int | float)
+    ]
+
+
+# -- as text and as Markdown
+def to_text(content: Sequence[Block]) -> str:
+    """For a terminal; a Chinese character is as wide as two letters."""
+    lines: list[str] = []
+    for kind, value in content:
+        if kind == "title":
+            lines += [value, "=" * min(_width(value), 100)]
+        elif kind == "loud":
+            lines.append(f"!!! {value}")
+        elif kind == "head":
+            lines += ["", value]
+        elif kind == "list":
+            lines += [f"  * {text}" for text in value]
+        elif kind == "facts":
+            wide = max((_width(name) for name, _ in value), default=0)
+            lines += [f"  {_padded(name, wide)}  {text}" for name, text in value]
+        else:
+            heads, rows = value
+            wide_of = [max(_width(str(r[j])) for r in [heads, *rows]) for j in range(len(heads))]
+            for row in [heads, *rows]:
+                lines.append("  " + "  ".join(_padded(str(c), w) for c, w in zip(row, wide_of, strict=True)).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def to_markdown(content: Sequence[Block]) -> str:
+    """As Markdown; nothing of the content is taken for markup."""
+    lines: list[str] = []
+    for kind, value in content:
+        if kind == "title":
+            lines += [f"# {_safe(value)}", ""]
+        elif kind == "loud":
+            lines += [f"> **{_safe(value)}**", ""]
+        elif kind == "head":
+            lines += [f"## {_safe(value)}", ""]
+        elif kind == "list":
+            lines += [*(f"- {_safe(text)}" for text in value), ""]
+        else:
+            heads, rows = (["", ""], value) if kind == "facts" else value
+            lines.append("| " + " | ".join(map(_safe, heads)) + " |")
+            lines.append("|" + "---|" * len(heads))
+            lines += ["| " + " | ".join(_safe(str(cell)) for cell in row) + " |" for row in rows]
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _safe(text: str) -> str:
+    for mark in "\\`*<>|":
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.replace("](", "]\\(").split())
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _padded(text: str, wide: int) -> str:
+    return text + " " * (wide - _width(text))
