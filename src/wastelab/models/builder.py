@@ -63,8 +63,8 @@ class MixFeatures:
 
     Notes
     -----
-    The estimator follows scikit-learn's conventions of parameters without importing it: predictions of a loaded model do
-    not need it.
+    The estimator follows scikit-learn's conventions of parameters without importing it: predictions of a loaded model
+    do not need it.
     """
 
     def __init__(self, maturity: str = "auto", derived: bool = True) -> None:
@@ -222,7 +222,10 @@ class MixFeatures:
                 AGE, "ln d", "age", f"ln({self.age_})", None, (self.age_,), monotone, Ratio({self.age_: 1.0}), True
             )
             return _Made(feature, self.age_)
-        inputs = {"age": [self.age_, 1.0, 0.0], "temperature": [heat.column, heat.slope, heat.offset]}
+        inputs: dict[str, list[Any]] = {
+            "age": [self.age_, 1.0, 0.0],
+            "temperature": [heat.column, heat.slope, heat.offset],
+        }
         if time is not None and time.column not in self.constants_:
             inputs["duration"] = [time.column, time.slope, time.offset]
         step = Step("equivalent age", "equivalent_age", {"inputs": inputs, "constants": {"maturity": name}})
@@ -251,7 +254,8 @@ class MixFeatures:
         Parameters
         ----------
         features : pandas.DataFrame
-            With the columns of the table that was fitted to, in its units; see `read_features`. Others are not looked at.
+            With the columns of the table that was fitted to, in its units; see `read_features`. Others are not looked
+            at.
 
         Returns
         -------

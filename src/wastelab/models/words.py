@@ -1,7 +1,7 @@
-"""What the columns of a table of mixes mean: cement, water, silica modulus, CaO of the fly ash … in English and Chinese.
+"""What the columns of a table of mixes mean: cement, water, silica modulus, CaO of the fly ash …, English and Chinese.
 
-Read from ``datasets/vocabulary/mix_columns.toml``; folders in ``WASTELAB_DATA`` add to it. A known column in a unit of the
-wrong kind is an error; a column of unknown name means nothing here and is left as it is.
+Read from ``datasets/vocabulary/mix_columns.toml``; folders in ``WASTELAB_DATA`` add to it. A known column in a unit of
+the wrong kind is an error; a column of unknown name means nothing here and is left as it is.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ _BRACKET = re.compile(r"^(?P<stem>.+?)\s*[\(\[](?P<unit>[^()\[\]]+)[\)\]]\s*(?P<
 _OF_BINDER = re.compile(r"^(?P<stem>.+?)_(?P<unit>pct|percent|wt_pct)_of_binder$")
 _NO_UNIT = ("", "-", "1")
 #: Units of headings in Chinese.
-_CHINESE_UNITS = {"天": "d", "日": "d", "小时": "h", "时": "h", "分钟": "min", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t",
-                  "度": "degC", "摄氏度": "degC", "公斤/立方米": "kg/m3", "千克/立方米": "kg/m3", "微米": "um"}  # fmt: skip
+_CHINESE_UNITS = {
+    "天": "d", "日": "d", "小时": "h", "时": "h", "分钟": "min", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t",
+    "度": "degC", "摄氏度": "degC", "公斤/立方米": "kg/m3", "千克/立方米": "kg/m3", "微米": "um",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ SAUL = Source(
     Evidence.MEMORY,
     doi="10.1680/macr.1951.2.6.127",
 )
-#: Temperatures [degC] between which an equivalent age is computed: cement hardly reacts below, ettringite is lost above.
+#: Temperatures [degC] where an equivalent age is computed: cement hardly reacts below, other phases form above.
 VALID = (-10.0, 80.0)
 _GAS_CONSTANT = 8.314462618e-3  # kJ/(mol K)
 

@@ -61,8 +61,8 @@ def k_binder_water(water: ArrayLike, **amounts: ArrayLike) -> FloatArray:
     ----------
     water : array_like
     **amounts : array_like
-        By role: ``cement=300, fly_ash=80``. The k-values are those of the vocabulary: cement and clinker 1, fly ash 0.4,
-        granulated slag 0.6, silica fume 2.0, others 0.
+        By role: ``cement=300, fly_ash=80``. The k-values are those of the vocabulary: cement and clinker 1, fly ash
+        0.4, granulated slag 0.6, silica fume 2.0, others 0.
 
     Notes
     -----
@@ -169,6 +169,6 @@ DERIVED = (
             "掺合料总比例"),
     Derived("clinker/binder", "kg/kg", "cement * share of clinker / binder, and over water", DEFINITION, clinker_binder,
             _clinker, "熟料比例"),
-    Derived("undeclared/binder", "kg/kg", "(stated total of binders - sum of the named ones) / stated total", DEFINITION,
+    Derived("undeclared/binder", "kg/kg", "(stated total - sum of the named binders) / stated total", DEFINITION,
             undeclared, _undeclared, "未列出的胶凝材料", 0.01),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Curing by heat, in an autoclave, or in CO2: how severe it was. Doses are products that do not hold for reaction rates.
+"""Curing by heat, in an autoclave, or in CO2: how severe it was. Doses are products, not reaction rates.
 
 Whether a specimen was cured so at all is a column of the table (0 or 1, or a word) and stays one.
 """

@@ -106,8 +106,8 @@ class Offer:
         large = next((m for m in batch if m.slope >= 1e3), None)
         if small and large:
             raise UnitError(
-                f"column '{small.column}' is in {small.unit} and column '{large.column}' in {large.unit}: amounts of one "
-                f"mix a million apart. Give all amounts in one unit, best kg/m3."
+                f"column '{small.column}' is in {small.unit} and column '{large.column}' in {large.unit}: amounts of "
+                f"one mix a million apart. Give all amounts in one unit, best kg/m3."
             )
 
     def _outside(self, group: str) -> list[Meaning]:

@@ -99,11 +99,12 @@ def ratio_step(name: str, program: Ratio) -> Step:
 
 
 def _ratio(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
-    over = linear(env, args["numerator"], n, args["offset"]) * args["scale"]
+    over: FloatArray = linear(env, args["numerator"], n, args["offset"]) * args["scale"]
     if not args["denominator"]:
         return over
     under = linear(env, args["denominator"], n)
-    return over / np.where(under == 0.0, np.nan, under)
+    out: FloatArray = over / np.where(under == 0.0, np.nan, under)
+    return out
 
 
 def _blend(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
@@ -115,7 +116,9 @@ def _blend(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
         share = mass / value if args["harmonic"] else mass * value
         over += np.where(mass == 0.0, 0.0, share)
         total += mass
-    return total / over if args["harmonic"] else over / np.where(total == 0.0, np.nan, total)
+    under, above = (over, total) if args["harmonic"] else (total, over)
+    out: FloatArray = above / np.where(under == 0.0, np.nan, under)
+    return out
 
 
 def _typed(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
