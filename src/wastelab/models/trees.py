@@ -7,8 +7,7 @@ that results do not depend on the order of evaluation; grids and lattices are ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,14 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
 from . import _tree_kernels as kernels
+from ._tree_tables import Masks, Packed, mask_table, pack
+from .tree_grid import TreeGrid, run_parts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 BoolArray = NDArray[np.bool_]
 
-#: Leaves a tree may have to be kept as a mask, and bytes the table of masks of an ensemble may take.
-MASK_LEAVES = 64
-MASK_BYTES = 1 << 26
 _FIELDS = ("feature", "threshold", "left", "right", "missing_left", "value", "roots", "base", "divisor", "n_features")
 
 
@@ -118,7 +116,7 @@ class Trees:
             nodes["missing_go_to_left"].astype(bool) & ~leaf,
             np.where(leaf, nodes["value"], 0.0),
             roots,
-            float(np.ravel(model._baseline_prediction)[0]),
+            float(np.asarray(model._baseline_prediction).ravel()[0]),
             1,
             int(model.n_features_in_),
         )
@@ -145,7 +143,7 @@ class Trees:
         """
         estimators = getattr(model, "estimators_", None)
         mean = estimators is not None
-        estimators = list(np.ravel(estimators)) if mean else [model]
+        estimators = list(np.asarray(estimators).ravel()) if mean else [model]
         if not all(hasattr(e, "tree_") for e in estimators):
             raise ModelError(f"{type(model).__name__}: not a fitted forest or tree of scikit-learn. Fit it first.")
         if getattr(model, "n_outputs_", 1) != 1 or hasattr(model, "classes_"):
@@ -237,20 +235,19 @@ class Trees:
         Trees
             Differs from this one by at most (n_trees + 1) / divisor times 2^-(bits + 1).
         """
-        unit = self._unit(bits)
+        unit = self.unit(bits)
         return Trees(
             self.feature, self.threshold, self.left, self.right, self.missing_left,
             np.round(self.value / unit) * unit, self.roots, round(self.base / unit) * unit, self.divisor,
             self.n_features,
         )  # fmt: skip
 
-    def _unit(self, bits: int = 30) -> float:
-        """Largest grid of at most 2^-bits on which no sum of leaves exceeds 52 bits."""
-        largest = (
-            float(np.sum(np.maximum.reduceat(np.abs(self.value), self.roots))) + abs(self.base) if len(self) else 0.0
-        )
-        room = 51 - int(np.ceil(np.log2(max(largest, 1e-300)))) if largest > 0 else bits
-        return float(2.0 ** -min(bits, room))
+    def unit(self, bits: int = 30) -> float:
+        """Grid on which `rounded` puts the leaf values: 2^-bits, or coarser where the sum would not fit 52 bits."""
+        largest = abs(self.base)
+        if len(self):
+            largest += float(np.sum(np.maximum.reduceat(np.abs(self.value), self.roots)))
+        return float(2.0 ** -min(bits, 51 - int(np.frexp(largest)[1])))
 
     # -- used --------------------------------------------------------------------------------------------------------
 
@@ -277,20 +274,36 @@ class Trees:
             If `X` is no table of `n_features` columns.
         """
         x = self._rows(X)
-        n = len(x)
-        out = np.empty(n)
         kernel, arguments = self._kernel
-        if threads <= 1 or n < 2 * kernels.CHUNK:
+        out = np.empty(len(x))
+        if threads <= 1:
             kernel(x, 0, *arguments, out)
-            return out
-        edges = np.linspace(0, n, threads + 1).astype(int)
-        with ThreadPoolExecutor(threads) as pool:
-            jobs = [
-                pool.submit(kernel, x, int(a), *arguments, out[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)
-            ]
-            for job in jobs:
-                job.result()
+        else:
+            run_parts(lambda a, b: kernel(x, a, *arguments, out[a:b]), len(x), threads)
         return out
+
+    def predict_grid(self, X: ArrayLike, axes: Mapping[int, ArrayLike], *, threads: int = 1) -> FloatArray:
+        """Predictions of mixes at all combinations of the values of some features.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_rows, n_features)
+            One row for each mix; what stands in the columns of the axes is not looked at.
+        axes : mapping of int to array_like
+            Values of each feature that is an axis, ascending. No other feature may depend on them.
+        threads : int, default 1
+
+        Returns
+        -------
+        ndarray, shape (n_rows, *lengths of the axes)
+            Bit for bit what ``self.rounded().predict`` gives on the combinations.
+        """
+        key = tuple((int(f), np.asarray(v, dtype=np.float64).tobytes()) for f, v in axes.items())
+        kept = self.__dict__.get("_grid")
+        if kept is None or kept[0] != key:
+            kept = self.__dict__["_grid"] = (key, TreeGrid(self, axes))
+        grid: TreeGrid = kept[1]
+        return grid.predict(X, threads=threads)
 
     def leaves(self, X: ArrayLike) -> IntArray:
         """Leaf in which each row ends, as the number of its node within its tree (as scikit-learn's ``apply``).
@@ -305,11 +318,57 @@ class Trees:
         """
         x = self._rows(X)
         packed = self._packed
-        rank = np.empty((len(x), self.n_features), dtype=np.int32)
-        kernels.rank_rows(x, 0, packed.thresholds, packed.start, rank)
-        at = np.empty((len(x), len(self)), dtype=np.int32)
-        kernels.walk_leaves(rank, packed.node, self.roots, packed.depth, at)
+        rank = self._ranks(x)
+        at = np.empty((len(x), len(self)), dtype=np.int64)
+        kernels.walk_leaves(rank.ravel(), rank.shape[1], packed.node, self.roots, packed.depth, at)
         return np.asarray(packed.old[at] - self.roots, dtype=np.int32)
+
+    def bounds(self, lower: ArrayLike, upper: ArrayLike) -> tuple[Any, Any]:
+        """Interval that holds every prediction in a box of features.
+
+        Parameters
+        ----------
+        lower, upper : array_like, shape (n_features,) or (n_boxes, n_features)
+            Corners, both included; infinite where a feature may be anything. NaN in both: the feature is missing.
+
+        Returns
+        -------
+        least, most : float or ndarray, shape (n_boxes,)
+            Each tree contributes the least and the greatest of its leaves that the box reaches, exactly; the sum holds
+            every prediction in the box, to the last bit, and is met if the trees agree on where they are extreme. The
+            smaller the box, the tighter; on a single point both are the prediction.
+
+        Raises
+        ------
+        ModelError
+            If a lower corner is above the upper one, or only one of them is NaN.
+        """
+        low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
+        single = low.ndim == 1
+        low, high = self._rows(np.atleast_2d(low)), self._rows(np.atleast_2d(high))
+        bad = ~((low <= high) | (np.isnan(low) & np.isnan(high))) if low.shape == high.shape else np.ones((1, 1), bool)
+        if bad.any():
+            i, f = (int(v[0]) for v in np.nonzero(bad))
+            raise ModelError(
+                f"box {i}, feature {f}: from {low[i, f]} to {high[i, f]}; expected a lower corner at most the upper "
+                f"one (both NaN where the feature is missing), and as many of one as of the other."
+            )
+        packed = self._packed
+        least, most = np.empty(len(low)), np.empty(len(low))
+        kernels.bounds(
+            self._ranks(low), self._ranks(high), packed.node, self.roots, packed.leaf, self.base, float(self.divisor),
+            least, most,
+        )  # fmt: skip
+        return (float(least[0]), float(most[0])) if single else (least, most)
+
+    @property
+    def kernel(self) -> tuple[Any, tuple[Any, ...]]:
+        """An `@njit` function and its arguments after the row: ``function(x, *arguments)``, x (n_features,), float out.
+
+        For use inside other kernels; `predict` runs the same code.
+        """
+        _, arguments = self._kernel
+        return (kernels.one_by_walk if self._masks is None else kernels.one_by_masks), arguments
 
     def _rows(self, X: ArrayLike) -> FloatArray:
         x = np.ascontiguousarray(X, dtype=np.float64)
@@ -320,158 +379,31 @@ class Trees:
             )
         return x
 
+    def _ranks(self, x: FloatArray) -> NDArray[np.uint32]:
+        packed = self._packed
+        rank = np.empty((len(x), 2 * len(packed.columns)), dtype=np.uint32)
+        kernels.walking_ranks(x, 0, packed.columns, packed.thresholds, packed.start, rank)
+        return rank
+
     # -- derived arrays, made at first use ---------------------------------------------------------------------------
 
     @cached_property
-    def _packed(self) -> _Packed:
-        return _pack(self)
+    def _packed(self) -> Packed:
+        return pack(self)
 
     @cached_property
-    def _masks(self) -> tuple[NDArray[Any], FloatArray] | None:
-        """Table of masks and leaf values by group, or None where the trees are too large for it."""
-        return _mask_table(self, self._packed)
+    def _masks(self) -> Masks | None:
+        return mask_table(self, self._packed)
 
     @cached_property
     def _kernel(self) -> tuple[Any, tuple[Any, ...]]:
         """Fastest kernel for these trees, with its arguments after the rows."""
-        packed = self._packed
-        masks = self._masks
+        packed, masks = self._packed, self._masks
+        before = (packed.columns, packed.thresholds, packed.start)
+        after = (self.base, float(self.divisor))
         if masks is not None:
-            return kernels.predict_masks, (
-                packed.thresholds, packed.start, masks[0], masks[1], self.base, float(self.divisor),
-            )  # fmt: skip
-        return kernels.predict_walk, (
-            packed.thresholds, packed.start, packed.node, self.roots, packed.depth, packed.leaf, self.base,
-            float(self.divisor),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Packed:
-    """Trees over ranks: see `_tree_kernels.rank_rows` and `walk_rows` for the arrays.
-
-    `new` and `old` number the nodes: new[node of Trees] is its place here, old[place] the way back.
-    """
-
-    thresholds: FloatArray
-    start: NDArray[np.int64]
-    node: NDArray[np.int32]
-    leaf: FloatArray
-    depth: IntArray
-    new: NDArray[np.int64]
-    old: NDArray[np.int64]
-
-
-def _pack(trees: Trees) -> _Packed:
-    inner = np.flatnonzero(trees.feature >= 0)
-    n = len(trees.feature)
-    sizes = np.diff(np.append(trees.roots, n))
-    tree = np.repeat(np.arange(len(trees)), sizes)
-    # The children of the k-th inner node of a tree stand at 1 + 2 k and 2 + 2 k behind its root.
-    of = tree[inner]
-    order = np.arange(len(inner)) - np.searchsorted(of, np.arange(len(trees)))[of] if len(inner) else inner
-    new = np.zeros(n, dtype=np.int64)
-    new[trees.roots] = trees.roots
-    new[trees.left[inner]] = trees.roots[of] + 1 + 2 * order
-    new[trees.right[inner]] = trees.roots[of] + 2 + 2 * order
-    old = np.empty(n, dtype=np.int64)
-    old[new] = np.arange(n)
-    start = np.zeros(trees.n_features + 1, dtype=np.int64)
-    lists = []
-    low = np.zeros(n, dtype=np.int64)
-    for f in range(trees.n_features):
-        mine = inner[trees.feature[inner] == f]
-        values, at = np.unique(trees.threshold[mine], return_inverse=True)
-        lists.append(values)
-        start[f + 1] = start[f] + len(values)
-        low[mine] = at + 1
-    feature = trees.feature[inner]
-    number = np.diff(start)[feature]
-    offset = start[feature] + 2 * feature
-    node = np.zeros((n, 4), dtype=np.int32)
-    node[:, 2] = np.arange(n)
-    at = new[inner]
-    node[at, 0] = offset + low[inner]
-    node[at, 1] = number + 2 - trees.missing_left[inner] - low[inner]
-    node[at, 2] = new[trees.left[inner]]
-    node[at, 3] = feature
-    leaf = np.empty(n)
-    leaf[new] = trees.value
-    depth = np.zeros(len(trees), dtype=np.int32)
-    level = 0
-    front = inner[np.isin(inner, trees.roots)]
-    while len(front):
-        level += 1
-        depth[tree[front]] = level
-        below = np.concatenate([trees.left[front], trees.right[front]])
-        front = below[trees.feature[below] >= 0]
-    thresholds = np.concatenate(lists) if lists else np.empty(0)
-    return _Packed(thresholds, start, node, leaf, depth, new, old)
-
-
-def _leaf_ranges(trees: Trees, packed: _Packed, features: Sequence[int]) -> tuple[Any, Any, Any]:
-    """Ranks that each node allows: first, end (both (n_nodes, n)), counted within the feature, and if missing too."""
-    n = len(trees.feature)
-    first = np.zeros((n, len(features)), dtype=np.int32)
-    end = np.zeros((n, len(features)), dtype=np.int32)
-    missing = np.ones((n, len(features)), dtype=np.bool_)
-    column = np.full(trees.n_features, -1)
-    column[list(features)] = np.arange(len(features))
-    end[trees.roots] = np.diff(packed.start)[list(features)] + 1
-    front = trees.roots[trees.feature[trees.roots] >= 0]
-    while len(front):
-        f = trees.feature[front]
-        low = packed.node[packed.new[front], 0] - (packed.start[f] + 2 * f)
-        for child, is_left in ((trees.left[front], True), (trees.right[front], False)):
-            first[child], end[child], missing[child] = first[front], end[front], missing[front]
-            mine = np.flatnonzero(column[f] >= 0)
-            c, k = child[mine], column[f][mine]
-            if is_left:
-                end[c, k] = np.minimum(end[c, k], low[mine])
-            else:
-                first[c, k] = np.maximum(first[c, k], low[mine])
-            missing[c, k] &= trees.missing_left[front[mine]] == is_left
-        below = np.concatenate([trees.left[front], trees.right[front]])
-        front = below[trees.feature[below] >= 0]
-    return first, end, missing
-
-
-def _mask_table(trees: Trees, packed: _Packed) -> tuple[NDArray[Any], FloatArray] | None:
-    n = len(trees.feature)
-    sizes = np.diff(np.append(trees.roots, n))
-    most = int(((sizes + 1) // 2).max()) if len(trees) else 1
-    if most > MASK_LEAVES:
-        return None
-    width: Any = np.uint16 if most <= 16 else np.uint32 if most <= 32 else np.uint64
-    n_groups = -(-len(trees) // kernels.GROUP)
-    n_ranks = int(packed.start[-1]) + 2 * trees.n_features
-    if n_groups * n_ranks * kernels.GROUP * np.dtype(width).itemsize > MASK_BYTES:
-        return None
-    slots = n_groups * kernels.GROUP
-    leaves = np.flatnonzero(trees.feature < 0)
-    tree = np.repeat(np.arange(len(trees)), sizes)[leaves]
-    bit = np.arange(len(leaves)) - np.searchsorted(tree, np.arange(len(trees)))[tree]
-    weight = np.left_shift(np.ones(len(leaves), dtype=width), bit.astype(width))
-    table = np.zeros((n_ranks, slots), dtype=width)
-    first, end, missing = _leaf_ranges(trees, packed, range(trees.n_features))
-    for f in range(trees.n_features):
-        offset = int(packed.start[f]) + 2 * f
-        number = int(packed.start[f + 1] - packed.start[f])
-        a, b = first[leaves, f], end[leaves, f]
-        some = np.flatnonzero(a < b)
-        part = np.zeros((number + 2, slots), dtype=width)
-        np.add.at(part, (a[some], tree[some]), weight[some])
-        np.subtract.at(part, (b[some], tree[some]), weight[some])
-        np.cumsum(part, axis=0, dtype=width, out=part)
-        part[number + 1] = 0
-        gone = np.flatnonzero(missing[leaves, f])
-        np.add.at(part[number + 1], tree[gone], weight[gone])
-        part[:, len(trees) :] = 1
-        table[offset : offset + number + 2] = part
-    grouped = np.ascontiguousarray(table.reshape(n_ranks, n_groups, kernels.GROUP).transpose(1, 0, 2))
-    value = np.zeros((slots, max(most, 1)))
-    value[tree, bit] = trees.value[leaves]
-    return grouped, value.reshape(n_groups, kernels.GROUP, -1)
+            return kernels.predict_masks, (*before, masks.table, masks.leaf, *after)
+        return kernels.predict_walk, (*before, packed.node, self.roots, packed.depth, packed.leaf, *after)
 
 
 def _double_threshold(threshold: ArrayLike) -> FloatArray:
@@ -488,8 +420,8 @@ def _double_threshold(threshold: ArrayLike) -> FloatArray:
 def _damaged(field: str, where: str, found: str, expected: str) -> ModelError:
     at = f", {where}" if where else ""
     return ModelError(
-        f"tree ensemble, field '{field}'{at}: {found}; expected {expected}. The file is damaged or was changed by hand; "
-        f"export it again from the fitted model."
+        f"tree ensemble, field '{field}'{at}: {found}; expected {expected}. The file is damaged or was changed by "
+        f"hand; export it again from the fitted model."
     )
 
 
@@ -499,8 +431,8 @@ def _check(t: Trees) -> None:
     for field in ("threshold", "left", "right", "missing_left", "value"):
         if getattr(t, field).shape != (n,):
             raise _damaged(field, "", f"shape {getattr(t, field).shape}", f"({n},), one for each node")
-    if t.n_features < 0 or t.divisor < 1 or not np.isfinite(t.base):
-        raise _damaged("base, divisor, n_features", "", f"{t.base}, {t.divisor}, {t.n_features}", "finite, >= 1, >= 0")
+    if t.n_features < 1 or t.divisor < 1 or not np.isfinite(t.base):
+        raise _damaged("base, divisor, n_features", "", f"{t.base}, {t.divisor}, {t.n_features}", "finite, >= 1, >= 1")
     roots = t.roots.astype(np.int64)
     if (len(roots) == 0) != (n == 0) or (n and (roots[0] != 0 or np.any(np.diff(roots) <= 0) or roots[-1] >= n)):
         raise _damaged("roots", "", "not ascending from 0 below the number of nodes", "the first node of each tree")

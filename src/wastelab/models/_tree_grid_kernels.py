@@ -1,0 +1,161 @@
+"""Kernels of mixes x process points: what does not depend on the process is looked up once for each mix.
+
+A leaf answers for a box of process points. Its value is added at one corner of that box and taken away at the others,
+so that running sums along the axes give all process points of a mix at once. Values are integers on a binary grid:
+sums are exact, and from one mix to the next only the leaves that changed are exchanged.
+"""
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ._tree_kernels import (
+    CHILD_MASK,
+    CHUNK,
+    COLUMN_MASK,
+    COLUMN_SHIFT,
+    GROUP,
+    RANK_SHIFT,
+    allowed_leaves,
+    lowest_bit,
+    rank_rows,
+    walking_ranks,
+)
+
+_ONE = np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
+def sum_up(corner, extent, place, unit, divisor, work, out):
+    """Running sums along all axes, read at the process points.
+
+    corner : int64 (n_padded,) what leaves have left there; extent : int64 (n_axes,) of the padded grid; place : int64
+    (n_points,) of the points in it; unit : float, of the integers; work : int64 (n_padded,); out : (n_points,)
+    """
+    size = corner.shape[0]
+    for i in range(size):
+        work[i] = corner[i]
+    inner = 1
+    for k in range(extent.shape[0] - 1, -1, -1):
+        line = extent[k] * inner
+        for begin in range(0, size, line):
+            if inner == 1:
+                total = np.int64(0)
+                for i in range(begin, begin + line):
+                    total += work[i]
+                    work[i] = total
+            else:
+                for i in range(begin + inner, begin + line):
+                    work[i] += work[i - inner]
+        inner = line
+    for i in range(place.shape[0]):
+        out[i] = np.float64(work[place[i]]) * unit / divisor
+
+
+@njit(cache=True, nogil=True)
+def grid_masks(
+    x, first, columns, threshold, start, table, live, value, corner, sign, base, extent, place, unit, divisor, out
+):
+    """Predictions of rows first to first + len(out) at all process points, by masks.
+
+    columns : int64 (k,) features that are no axes; live : unsigned (n_groups, GROUP) leaves that answer for a process
+    point at all; value : int64 (n_groups, GROUP, n_leaves); corner : int32 (n_groups, GROUP, n_leaves, n_corners)
+    places of the corners of a leaf's box; sign : int64 (n_corners,); base : int; out : (n, n_points). Other arguments
+    as of `predict_masks` and `sum_up`.
+    """
+    n = out.shape[0]
+    n_groups = table.shape[0]
+    n_corners = sign.shape[0]
+    size = 1
+    for k in range(extent.shape[0]):
+        size *= extent[k]
+    rank = np.empty((min(n, CHUNK), columns.shape[0]), dtype=np.uint32)
+    mask = np.empty(GROUP, dtype=table.dtype)
+    held = np.zeros((n_groups, GROUP), dtype=table.dtype)
+    left = np.zeros(size, dtype=np.int64)
+    work = np.empty(size, dtype=np.int64)
+    none = table.dtype.type(0)
+    left[0] = base
+    for i in range(0, n, CHUNK):
+        m = min(CHUNK, n - i)
+        rank_rows(x, first + i, columns, threshold, start, rank[:m])
+        for j in range(m):
+            for g in range(n_groups):
+                mask[:] = live[g]
+                allowed_leaves(rank, j, table, g, mask)
+                before = held[g]
+                for block in range(0, GROUP, 8):
+                    changed = none
+                    for t in range(block, block + 8):
+                        changed |= mask[t] ^ before[t]
+                    if changed == none:
+                        continue
+                    for t in range(block, block + 8):
+                        differ = mask[t] ^ before[t]
+                        now = mask[t]
+                        while differ != none:
+                            b = lowest_bit(differ)
+                            differ &= differ - table.dtype.type(1)
+                            v = (
+                                value[g, t, b]
+                                if (now >> table.dtype.type(b)) & table.dtype.type(1)
+                                else -value[g, t, b]
+                            )
+                            for c in range(n_corners):
+                                left[corner[g, t, b, c]] += sign[c] * v
+                        before[t] = now
+            sum_up(left, extent, place, unit, divisor, work, out[i + j])
+
+
+@njit(cache=True, nogil=True)
+def grid_walk(
+    x, first, columns, threshold, start, node, kind, root, value, corner, sign, base, extent, place, unit, divisor, out
+):
+    """Predictions of rows first to first + len(out) at all process points, by walking.
+
+    node : uint64 (n_nodes,), as of `walk_rows`; kind : uint8 (n_nodes,), 0: the node asks the mix, 1: process points go
+    both ways, 2: all go left, 3: all go right, 4: a leaf; value : int64 (n_nodes,); corner : int32 (n_nodes,
+    n_corners). Other arguments as of `grid_masks`.
+    """
+    n = out.shape[0]
+    size = 1
+    for k in range(extent.shape[0]):
+        size *= extent[k]
+    rank = np.empty((min(n, CHUNK), 2 * columns.shape[0]), dtype=np.uint32)
+    left = np.empty(size, dtype=np.int64)
+    work = np.empty(size, dtype=np.int64)
+    stack = np.empty(node.shape[0] + 1, dtype=np.uint64)
+    for i in range(0, n, CHUNK):
+        m = min(CHUNK, n - i)
+        walking_ranks(x, first + i, columns, threshold, start, rank[:m])
+        for j in range(m):
+            left[:] = 0
+            left[0] = base
+            for t in range(root.shape[0]):
+                r = np.uint64(root[t])
+                at = r
+                waiting = 0
+                while True:
+                    what = kind[at]
+                    word = node[at]
+                    if what == 4:
+                        for c in range(sign.shape[0]):
+                            left[corner[at, c]] += sign[c] * value[at]
+                        if waiting == 0:
+                            break
+                        waiting -= 1
+                        at = stack[waiting]
+                        continue
+                    child = r + (word & CHILD_MASK)
+                    if what == 0:
+                        here = np.uint64(rank[j, (word >> COLUMN_SHIFT) & COLUMN_MASK])
+                        at = child + np.uint64(here >= (word >> RANK_SHIFT))
+                    elif what == 1:
+                        stack[waiting] = child + _ONE
+                        waiting += 1
+                        at = child
+                    else:
+                        at = child + np.uint64(what == 3)
+            sum_up(left, extent, place, unit, divisor, work, out[i + j])

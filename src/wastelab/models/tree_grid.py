@@ -1,0 +1,137 @@
+"""Tree ensembles on mixes x process points (ages, temperatures, times), the mix looked up once for all points.
+
+Evaluated in the exact arithmetic of `Trees.rounded`, so that the result is bit for bit that of the rounded trees on
+every combination, whatever the order of the mixes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ModelError
+from . import _tree_grid_kernels as kernels
+from ._tree_tables import leaf_ranges
+
+if TYPE_CHECKING:
+    from .trees import Trees
+
+FloatArray = NDArray[np.float64]
+#: Axes a grid may have.
+MAX_AXES = 4
+
+
+class TreeGrid:
+    """An ensemble prepared for one grid of process points.
+
+    Parameters
+    ----------
+    trees : Trees
+    axes : mapping of int to array_like
+        Values of each feature that is an axis, ascending; the grid is their product, in this order.
+
+    Raises
+    ------
+    ModelError
+        If an axis is no feature, is empty, not finite or not ascending, or if there are none or too many.
+
+    Notes
+    -----
+    No other feature may depend on an axis: a derived column such as an equivalent age must be an axis itself. Mixes in
+    the order of a lattice are fastest, as only the leaves that change from one to the next are exchanged.
+    """
+
+    def __init__(self, trees: Trees, axes: Mapping[int, ArrayLike]) -> None:
+        if not 1 <= len(axes) <= MAX_AXES:
+            raise ModelError(f"grid of {len(axes)} axes; expected 1 to {MAX_AXES}.")
+        self.trees = trees
+        self.axes = {int(f): check_axis(f, values, trees.n_features) for f, values in axes.items()}
+        self.shape = tuple(len(v) for v in self.axes.values())
+        packed, masks = trees._packed, trees._masks
+        features = list(self.axes)
+        first, end, _ = leaf_ranges(trees, packed, features)
+        sides = []
+        for k, (f, values) in enumerate(self.axes.items()):
+            rank = np.searchsorted(packed.thresholds[packed.start[f] : packed.start[f + 1]], values, side="left")
+            sides.append((np.searchsorted(rank, first[:, k]), np.searchsorted(rank, end[:, k])))
+        answers = np.ones(len(trees.feature), dtype=np.bool_)
+        for a, b in sides:
+            answers &= a < b
+        extent = np.array([size + 1 for size in self.shape], dtype=np.int64)
+        step = np.append(np.cumprod(extent[::-1])[::-1][1:], 1)
+        corners = list(itertools.product((0, 1), repeat=len(sides)))
+        corner = np.stack(
+            [sum(side[c] * s for side, c, s in zip(sides, choice, step, strict=True)) for choice in corners], axis=1
+        ).astype(np.int32)
+        sign = np.array([(-1) ** sum(choice) for choice in corners], dtype=np.int64)
+        place = np.ravel_multi_index(tuple(np.indices(self.shape).reshape(len(self.shape), -1)), tuple(extent))
+        unit = trees.unit()
+        value = np.round(trees.value / unit).astype(np.int64)
+        columns = np.array([f for f in packed.columns if f not in self.axes], dtype=np.int64)
+        tail = (round(trees.base / unit), extent, place.astype(np.int64), unit, float(trees.divisor))
+        before = (columns, packed.thresholds, packed.start)
+        self._kernel: Any
+        self._arguments: tuple[Any, ...]
+        if masks is not None:
+            leaves = masks.leaves
+            self._kernel = kernels.grid_masks
+            self._arguments = (
+                *before, masks.table, masks.live(answers[leaves]), masks.spread(value[leaves]),
+                masks.spread(corner[leaves]), sign, *tail,
+            )  # fmt: skip
+            return
+        kind = np.where(trees.feature < 0, 4, 0).astype(np.uint8)
+        asked = np.flatnonzero(np.isin(trees.feature, features))
+        left, right = answers[trees.left[asked]], answers[trees.right[asked]]
+        kind[asked] = np.where(left & right, 1, np.where(left, 2, 3))
+        self._kernel = kernels.grid_walk
+        self._arguments = (
+            *before, packed.node_for(columns), kind[packed.old], trees.roots, value[packed.old],
+            np.ascontiguousarray(corner[packed.old]), sign, *tail,
+        )  # fmt: skip
+
+    def predict(self, X: ArrayLike, *, threads: int = 1) -> FloatArray:
+        """Predictions of mixes at all process points.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_rows, n_features)
+            One row for each mix; what stands in the columns of the axes is not looked at.
+        threads : int, default 1
+            The result is the same for any number.
+
+        Returns
+        -------
+        ndarray, shape (n_rows, *shape)
+        """
+        x = self.trees._rows(X)
+        out = np.empty((len(x), int(np.prod(self.shape))))
+        run_parts(lambda a, b: self._kernel(x, a, *self._arguments, out[a:b]), len(x), threads)
+        return out.reshape(len(x), *self.shape)
+
+
+def check_axis(feature: Any, values: ArrayLike, n_features: int) -> FloatArray:
+    """Values of an axis, or a `ModelError` that says what is wrong with them."""
+    if not 0 <= int(feature) < n_features:
+        raise ModelError(f"axis of feature {feature}: there are features 0 to {n_features - 1}.")
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    if array.ndim != 1 or not len(array) or not np.isfinite(array).all() or np.any(np.diff(array) <= 0):
+        raise ModelError(f"axis of feature {feature}: {array!r}; expected finite numbers, each above the one before.")
+    return array
+
+
+def run_parts(job: Any, n: int, threads: int) -> None:
+    """Run ``job(first, end)`` on parts of `n` rows, in threads where there is enough to do."""
+    parts = max(1, min(int(threads), n // 256))
+    if parts == 1:
+        job(0, n)
+        return
+    edges = np.linspace(0, n, parts + 1).astype(int).tolist()
+    with ThreadPoolExecutor(parts) as pool:
+        for done in [pool.submit(job, a, b) for a, b in itertools.pairwise(edges)]:
+            done.result()
