@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
@@ -53,7 +53,11 @@ class ModelCard:
     @property
     def labels(self) -> tuple[str, ...]:
         """What must be said first, loud, in English; empty for a model without any."""
-        return tuple(card_text.said(label, "en") for label in self.content["labels"])
+        return self.loud("en")
+
+    def loud(self, lang: str | None = None) -> tuple[str, ...]:
+        """The same in a language."""
+        return tuple(card_text.said(label, pick_language(lang)) for label in self.content["labels"])
 
     @property
     def do_not_use(self) -> bool:
@@ -64,6 +68,10 @@ class ModelCard:
         """As text for a terminal."""
         return card_text.to_text(card_text.blocks(self.content, pick_language(lang)))
 
+    def summary(self, lang: str | None = None) -> str:
+        """What it predicts and how well, without what it looks at."""
+        return card_text.to_text(card_text.blocks(self.content, pick_language(lang), short=True))
+
     def markdown(self, lang: str | None = None) -> str:
         """As Markdown."""
         return card_text.to_markdown(card_text.blocks(self.content, pick_language(lang)))
@@ -73,8 +81,20 @@ class ModelCard:
         return dict(self.content)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelCard:
-        """What `to_dict` gave."""
+    def from_dict(cls, values: Any, place: str = "card") -> ModelCard:
+        """What `to_dict` gave.
+
+        Raises
+        ------
+        ModelError
+            If it is no card, or one of another version.
+        """
+        if not isinstance(values, Mapping) or values.get("schema") != CARD_SCHEMA:
+            found = values.get("schema") if isinstance(values, Mapping) else None
+            raise ModelError(
+                f"{place}: a card of version {found!r}; this version of wastelab reads {CARD_SCHEMA}. Read it with the "
+                f"version of wastelab that saved it."
+            )
         return cls(dict(values))
 
     def __str__(self) -> str:
@@ -247,8 +267,7 @@ def _part(value: Any) -> Any:
 def _findings(audit: Any) -> list[dict[str, Any]] | None:
     if audit is None:
         return None
-    findings: Iterable[Any] = getattr(audit, "findings", audit)
-    return [f.to_dict() for f in findings]
+    return [f.to_dict() for f in getattr(audit, "found", audit)]
 
 
 def _labels(data: TrainingData, scores: Any, accepted: str) -> list[dict[str, Any]]:

@@ -47,8 +47,20 @@ def percent(value: Any) -> str:
     return "–" if value is None or value != value else f"{100 * value:.0f} %"
 
 
-def blocks(card: Mapping[str, Any], lang: str) -> list[Block]:
-    """What a card says, in order."""
+def findings(found: Sequence[Mapping[str, Any]], lang: str) -> str:
+    """What an audit found, severe ones first, as text for a terminal."""
+    lines = []
+    for f in found:
+        lines.append(f"- {tr('model_card.severity_' + f['severity'], lang)} [{f['check']}] {said(f['message'], lang)}")
+        if f["rows"]:
+            more = f" … ({len(f['rows'])})" if len(f["rows"]) > 8 else ""
+            lines.append(f"    {tr('model_card.rows', lang)}: {', '.join(f['rows'][:8])}{more}")
+        lines.append(f"    -> {said(f['advice'], lang)}")
+    return "\n".join(lines or [tr("model_card.audit_clean", lang)]) + "\n"
+
+
+def blocks(card: Mapping[str, Any], lang: str, *, short: bool = False) -> list[Block]:
+    """What a card says, in order; if short, only what it predicts and how well."""
 
     def t(key: str, **values: object) -> str:
         return tr(f"model_card.{key}", lang, **values)
@@ -58,6 +70,8 @@ def blocks(card: Mapping[str, Any], lang: str) -> list[Block]:
     out += [("loud", said(label, lang)) for label in card["labels"]]
     out += _what(card, lang, t)
     out += _scores(card, lang, t)
+    if short:
+        return out
     out += _intervals(card, lang, t)
     out += _domain(card, lang, t)
     out += _features(card, lang, t)

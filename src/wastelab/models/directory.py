@@ -117,7 +117,7 @@ def write_folder(path: Path, content: Mapping[str, bytes], *, overwrite: bool = 
                 f"{path}: {name} would have {len(data)} bytes, the most is {LIMITS[name]}. Fit to fewer rows or "
                 f"with smaller learners."
             )
-    _refuse_existing(path, overwrite)
+    check_place(path, overwrite)
     files = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in sorted(content.items())}
     fingerprint = _fingerprint(SCHEMA, files)
     manifest = to_json({"format": FORMAT, "schema": SCHEMA, "files": files, "fingerprint": fingerprint})
@@ -236,7 +236,14 @@ def _read(path: Path, size: int) -> bytes:
     return data
 
 
-def _refuse_existing(path: Path, overwrite: bool) -> None:
+def check_place(path: Path, overwrite: bool = False) -> None:
+    """Refuse a place that a model must not be written to; worth knowing before an hour of fitting.
+
+    Raises
+    ------
+    ModelError
+        If a model is there and is not to be replaced, or something that is none.
+    """
     if not path.name or path.name in (".", ".."):
         raise ModelError(f"{path}: give the model's folder a name of its own.")
     if not path.exists() and not path.is_symlink():
@@ -263,7 +270,7 @@ def _put(work: Path, path: Path, overwrite: bool) -> None:
         except OSError as exc:
             if exc.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES) or not path.exists():
                 raise
-        _refuse_existing(path, overwrite)
+        check_place(path, overwrite)
         old = path.parent / f"{work.name.removesuffix('.tmp')}.previous"
         with contextlib.suppress(FileNotFoundError):  # another process has just moved it away
             path.rename(old)

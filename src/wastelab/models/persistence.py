@@ -163,6 +163,7 @@ def load_model(path: str | Path, *, fingerprint: str = "") -> Any:
     Parameters
     ----------
     path : str or Path
+        Folder.
     fingerprint : str
         That the folder must have, as whoever saved it says; not compared where it is empty.
 
@@ -203,7 +204,7 @@ def load_model(path: str | Path, *, fingerprint: str = "") -> Any:
         ) from exc
     if data is None:
         model.columns_ = stored["columns"]
-    model.card_ = ModelCard.from_dict(from_json(files.content["card.json"], str(files.path / "card.json")))
+    model.card_ = _card(files)
     model.fingerprint_ = files.fingerprint
     return model
 
@@ -232,6 +233,25 @@ def verify_model(path: str | Path) -> ModelCheck:
         n_bytes=sum(map(len, files.content.values())), versions=body["versions"], created=body["created"],
         files=files.sha256,
     )  # fmt: skip
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """The card of a saved model, after every hash of its folder was checked.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ModelError
+        As `load_model`.
+    """
+    return _card(read_folder(Path(path)))
 
 
 def columns_only(data: TrainingData) -> TrainingData:
@@ -265,6 +285,11 @@ def columns_only(data: TrainingData) -> TrainingData:
 
 
 # -- reading and writing
+def _card(files: Files) -> ModelCard:
+    place = str(files.path / "card.json")
+    return ModelCard.from_dict(from_json(files.content["card.json"], place), place)
+
+
 def _contents(files: Files) -> tuple[dict[str, Any], Arrays, TrainingData | None]:
     """model.json, arrays and tests, each checked against what is declared."""
     place = str(files.path / "model.json")

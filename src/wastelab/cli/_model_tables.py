@@ -1,0 +1,165 @@
+"""Tables that the commands of property models read and write: tests, candidates, predictions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..i18n import tr
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..models import TrainingData
+
+F = TypeVar("F", bound=Callable[..., Any])
+Progress = Callable[[int, int, str], None]
+_WRITTEN = (".csv", ".xlsx")
+
+
+def tests_options(command: F) -> F:
+    """TABLE or ``--lab``, and what its columns are."""
+    for option in reversed(
+        (
+            click.argument("table", required=False),
+            click.option("--lab", "lab_dir", envvar="WASTELAB_LAB", metavar="DIR",
+                         help="Take the tests of this laboratory instead of TABLE."),
+            click.option("--target", required=True, help="Column of the property; in a laboratory its quantity."),
+            click.option("--unit", help="Of the property, where its column does not end in one."),
+            click.option("--mix", metavar="COLUMN", help="What is one mix."),
+            click.option("--source", metavar="COLUMN", help="Laboratory, study or heap."),
+            click.option("--time", metavar="COLUMN", help="When it was tested."),
+            click.option("--age", help="Column of the age; with --lab one age, e.g. '28 d'."),
+            click.option("--drop", multiple=True, metavar="COLUMN", help="No feature (repeatable)."),
+            click.option("--units", multiple=True, metavar="COLUMN=UNIT", help="Of a column whose name ends in none."),
+            click.option("--licence", default="", help="Licence of the tests, e.g. CC-BY-4.0, or 'own'."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def read_tests(
+    table: str | None,
+    lab_dir: str | None,
+    target: str,
+    *,
+    age: str | None,
+    drop: tuple[str, ...],
+    units: tuple[str, ...],
+    **options: Any,
+) -> TrainingData:
+    """The tests that a command is about.
+
+    Raises
+    ------
+    click.UsageError
+        Unless exactly one of TABLE and ``--lab`` is given.
+    """
+    from ..models import read_table
+    from ._lab import pairs
+
+    given = {k: v for k, v in options.items() if v} | {"drop": drop, "units": pairs(units)}
+    if table:
+        return read_table(table, target, age=age, **given)
+    if not lab_dir:
+        raise click.UsageError("give TABLE, or --lab DIR to take the tests of a laboratory.")
+    from ..lab import open_lab
+
+    with open_lab(lab_dir) as lab:
+        frame = lab.training_table(target, **({"age": age} if age else {}))
+    return read_table(frame, **given)
+
+
+def frame_of(path: str) -> pd.DataFrame:
+    """A table as it stands in its file."""
+    from ..models.table import _frame
+
+    return _frame(path)[0]
+
+
+def check_table(out: Path | None) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if out is None:
+        return
+    if out.suffix.lower() not in _WRITTEN:
+        raise click.UsageError(f"--out {out}: expected a .csv or .xlsx file.")
+    existing = next(p for p in (out.absolute().parent, *out.absolute().parents) if p.exists())
+    if out.is_dir() or not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise click.UsageError(f"--out {out}: cannot be written to; give another file.")
+
+
+def write_table(out: Path, frame: pd.DataFrame) -> None:
+    """Write a table; the file is whole or not there.
+
+    Raises
+    ------
+    click.UsageError
+        If it cannot be written.
+    """
+    work = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp{out.suffix}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix.lower() == ".xlsx":
+            frame.to_excel(work, index=False, engine="openpyxl")
+        else:
+            work.write_bytes(frame.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
+        with work.open("rb+") as file:
+            os.fsync(file.fileno())
+        work.replace(out)
+    except OSError as exc:
+        raise click.UsageError(f"--out {out}: cannot be written to ({exc.strerror or exc}).") from None
+    finally:
+        work.unlink(missing_ok=True)
+
+
+def named(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Predictions with their unit in the names of their columns, reasons as one text."""
+    ending = unit.replace("/", "_").replace("%", "pct").replace("*", "").replace(" ", "_")
+    out = frame.rename(columns={c: f"{c}_{ending}" for c in ("mean", "lower", "upper") if ending})
+    if "reasons" in out.columns:
+        out["reasons"] = [said(value) for value in out["reasons"]]
+    return out
+
+
+def beside(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """What was found of each row, after the columns that the table has; a name that is there twice is kept apart."""
+    import pandas as pd
+
+    own = table.reset_index(drop=True).rename(columns={c: f"{c} (table)" for c in found.columns if c in table.columns})
+    return pd.concat([own, found.reset_index(drop=True)], axis=1)
+
+
+def said(reasons: Any) -> str:
+    """Reasons as one text."""
+    if isinstance(reasons, str):
+        return reasons
+    if reasons is None or reasons != reasons:
+        return ""
+    return "; ".join(map(str, reasons))
+
+
+@contextlib.contextmanager
+def progress(language: str) -> Iterator[Progress]:
+    """A bar on stderr where somebody looks at it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    err = Console(stderr=True, highlight=False)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err,
+        transient=True, disable=not err.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(tr("model_cli.fitting", language), total=None)
+        yield lambda done, total, _: bar.update(task, completed=done, total=total)
