@@ -43,8 +43,8 @@ def rewrite_manifest(folder, change):
     body = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     change(body)
     listed = {"format": body["format"], "schema": body["schema"], "files": body["files"]}
-    body["fingerprint"] = hashlib.sha256(to_json(listed)).hexdigest()
-    (folder / MANIFEST).write_bytes(to_json(body))
+    body["fingerprint"] = hashlib.sha256(to_json(listed, sort=True)).hexdigest()
+    (folder / MANIFEST).write_bytes(to_json(body, sort=True))
 
 
 # -- the folder
@@ -345,6 +345,13 @@ def test_state_comes_back_as_it_was():
     assert back["texts"].tolist() == ["水", "b"]
     same = ("n", "yes", "i", "x", "t", "s", "d", "np", "nothing", "none")
     assert {k: back[k] for k in same} == {k: tree[k] for k in same}
+
+
+def test_order_is_kept_where_sums_depend_on_it():
+    tree = {"numerator": {"z": 0.1, "a": 0.2, "m": 0.3}}
+    json_tree, arrays = pack(tree)
+    back = unpack(from_json(to_json(json_tree), "here"), arrays)
+    assert list(back["numerator"]) == ["z", "a", "m"]
 
 
 def test_objects_kept_elsewhere_are_named_only():

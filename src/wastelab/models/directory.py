@@ -61,9 +61,9 @@ class Files:
     fingerprint: str
 
 
-def to_json(value: Any) -> bytes:
-    """JSON with sorted keys: the same value gives the same bytes."""
-    return (json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, indent=1) + "\n").encode()
+def to_json(value: Any, *, sort: bool = False) -> bytes:
+    """JSON as UTF-8. Keys stay in their order, which may matter (a sum over columns), unless they are sorted."""
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=sort, indent=1) + "\n").encode()
 
 
 def from_json(data: bytes, place: str) -> Any:
@@ -120,7 +120,7 @@ def write_folder(path: Path, content: Mapping[str, bytes], *, overwrite: bool = 
     check_place(path, overwrite)
     files = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in sorted(content.items())}
     fingerprint = _fingerprint(SCHEMA, files)
-    manifest = to_json({"format": FORMAT, "schema": SCHEMA, "files": files, "fingerprint": fingerprint})
+    manifest = to_json({"format": FORMAT, "schema": SCHEMA, "files": files, "fingerprint": fingerprint}, sort=True)
     work: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,13 +212,13 @@ def _manifest(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
     if missing := [n for n in REQUIRED if n not in files]:
         raise ModelError(f"{place}: {missing[0]} is not listed. {_AGAIN}")
     fingerprint = _fingerprint(SCHEMA, files)
-    if body.get("fingerprint") != fingerprint or to_json(body) != written:
+    if body.get("fingerprint") != fingerprint or to_json(body, sort=True) != written:
         raise ModelError(f"{place}: was changed after it was saved (its own hash differs). {_AGAIN}")
     return files, fingerprint
 
 
 def _fingerprint(schema: int, files: Mapping[str, Mapping[str, Any]]) -> str:
-    return hashlib.sha256(to_json({"format": FORMAT, "schema": schema, "files": files})).hexdigest()
+    return hashlib.sha256(to_json({"format": FORMAT, "schema": schema, "files": files}, sort=True)).hexdigest()
 
 
 def _read(path: Path, size: int) -> bytes:
