@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,13 @@ from sklearn.base import BaseEstimator
 
 from ..errors import ModelError
 from . import _gp_kernels as k
+from .course import Course
 from .design import Design, FloatArray, IntArray
 
 #: Rows from which lengths are first found, and rows on which they are then refined.
 FIRST_ROWS, SECOND_ROWS = 320, 1100
 #: Rows beyond which whole mixes are left out (cost grows with the third power).
 MAX_ROWS = 4000
-#: Ages (at most) at which the course of a mix is kept from falling.
-MAX_KNOTS = 16
 _FORMS = {"product-3/2": k.PRODUCT_32, "matern-3/2": k.JOINT_32, "matern-5/2": k.JOINT_52}
 _ROOT = {k.PRODUCT_32: np.sqrt(3.0), k.JOINT_32: np.sqrt(3.0), k.JOINT_52: np.sqrt(5.0)}
 #: Log-normal priors (mean and sd of the logarithm) of variances, lengths [standard deviations], mix, source and noise.
@@ -114,7 +114,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         same_mix: bool = True,
         same_source: bool = True,
         transform: str = "auto",
-        derived: tuple[str, ...] = ("water_binder", "binder"),
+        derived: tuple[str, ...] = ("water/binder", "binder"),
         priors: bool = True,
         refine: int = 30,
         random_state: int = 0,
@@ -155,6 +155,8 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         ModelError
             If the target is not above 0 and a scale needs it.
         """
+        from scipy.linalg import cho_solve
+
         target = np.ascontiguousarray(y, dtype=np.float64)
         n = len(target)
         if self.form not in _FORMS:
@@ -209,9 +211,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self._posterior(
             problem, x[rows], z[rows], groups[rows], None if sources is None else sources[rows], ratio[rows]
         )
-        ages = design.values[:, age] if age is not None else np.zeros(0)
-        monotone = age is not None and design.features[age].monotone > 0
-        self.knots_, self.knot_weights_ = _knots(ages) if monotone else (np.zeros(0), np.zeros(0))
+        self.course_ = Course.of(design)
         return self
 
     def _columns(self, design: Design) -> list[int]:
@@ -237,20 +237,30 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
                 ratio[ok] = np.clip(np.sqrt(known[ok] / np.median(known[ok])), 0.2, 5.0)
         return (z - self.y_mean_) / self.y_sd_, ratio
 
-    def _posterior(
-        self, problem: _Problem, x: FloatArray, z: FloatArray, mix: IntArray, source: IntArray | None, ratio: FloatArray
-    ) -> None:
-        from scipy.linalg import cho_solve
-
+    def _settle(self, problem: _Problem) -> None:
+        """Variances and lengths by name, from the logarithms they were found as."""
         parts, self.mix_variance_, self.source_variance_, self.noise_ = problem.unpack(self.theta_)
         self.components_ = [
             Component(tuple(c), v, inverse) for c, (v, inverse) in zip(problem.parts, parts, strict=True)
         ]
-        self.x_ = x
-        kernel, _ = problem.matrix(self.theta_, problem.coordinates(x), mix, source, ratio)
-        self.cholesky_ = problem.factor(kernel)
-        self.alpha_ = cho_solve((self.cholesky_, True), z)
-        self.z_ = z
+
+    def _factor(self, problem: _Problem) -> FloatArray:
+        kernel, _ = problem.matrix(
+            self.theta_,
+            problem.coordinates(self.x_),
+            self.mix_,
+            self.source_ if len(self.source_) else None,
+            self.ratio_,
+        )
+        return problem.factor(kernel)
+
+    @cached_property
+    def cholesky_(self) -> FloatArray:
+        """Lower Cholesky factor of the covariance of the tests (of a process that was loaded: made when asked for)."""
+        return self._factor(self._problem())
+
+    def _problem(self) -> _Problem:
+        return _Problem(self.parts_, _FORMS[self.form], self.repeated_, len(self.source_) > 0, self.priors)
 
     # -- predicting
     def predict(self, design: Design) -> FloatArray:
@@ -311,15 +321,16 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     def _centre(self, design: Design) -> FloatArray:
         """Standardised mean; along the knots of age it is kept from falling."""
         x = self._standard(design)
-        if not len(self.knots_) or self.age_ is None:
+        if not len(self.course_.knots) or self.age_ is None:
             out = np.empty(len(x))
             for lo in range(0, len(x), 2000):
                 out[lo : lo + 2000] = self._cross(x[lo : lo + 2000]) @ self.alpha_
             return out
-        knots = (self.knots_ - self.mean_[self.age_]) / self.sd_[self.age_]
-        return self._along(x, knots)
+        table = self._at_ages(x, (self.course_.knots - self.mean_[self.age_]) / self.sd_[self.age_])
+        return self.course_.along(table, x[:, self.age_] * self.sd_[self.age_] + self.mean_[self.age_])
 
-    def _along(self, x: FloatArray, knots: FloatArray) -> FloatArray:
+    def _at_ages(self, x: FloatArray, knots: FloatArray) -> FloatArray:
+        """Standardised mean of each row at each (standardised) age, shape (n_rows, n_knots)."""
         table = np.empty((len(x), len(knots)))
         form = _FORMS[self.form]
         for lo in range(0, len(x), 2000):
@@ -340,59 +351,35 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
                 course = (1.0 + near) * np.exp(-near) * self.alpha_
                 total += part.variance * (_between(block, self.x_, rest, form) @ course.T)
             table[lo : lo + 2000] = total
-        k.not_falling(table, self.knot_weights_)
-        return interpolate(table, knots, x[:, self.age_])
+        return table
 
     # -- keeping
-    def to_state(self) -> tuple[dict[str, Any], dict[str, FloatArray]]:
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What predictions need: plain values and named arrays."""
         meta = {
-            "parameters": self.get_params(), "columns": list(self.columns_), "gaps": list(self.gaps_),
-            "age": self.age_, "y_mean": self.y_mean_, "y_sd": self.y_sd_, "transform": self.transform_,
-            "mix_variance": self.mix_variance_, "source_variance": self.source_variance_, "noise": self.noise_,
-            "components": [{"columns": list(c.columns), "variance": c.variance} for c in self.components_],
+            "parameters": self.get_params(), "columns": self.columns_, "gaps": self.gaps_, "age": self.age_,
+            "y_mean": self.y_mean_, "y_sd": self.y_sd_, "transform": self.transform_, "parts": self.parts_,
+            "repeated": self.repeated_,
         }  # fmt: skip
         arrays = {
-            "x": self.x_, "z": self.z_, "alpha": self.alpha_, "cholesky": np.ascontiguousarray(np.tril(self.cholesky_)),
-            "mean": self.mean_, "sd": self.sd_, "median": self.median_, "theta": self.theta_, "knots": self.knots_,
-            "knot_weights": self.knot_weights_,
+            "x": self.x_, "z": self.z_, "ratio": self.ratio_, "mix": self.mix_, "source": self.source_,
+            "alpha": self.alpha_, "mean": self.mean_, "sd": self.sd_, "median": self.median_, "theta": self.theta_,
+            "knots": self.course_.knots, "knot_weights": self.course_.weights,
         }  # fmt: skip
-        for i, part in enumerate(self.components_):
-            arrays[f"inverse{i}"] = part.inverse
         return meta, arrays
 
     @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, FloatArray]) -> GaussianProcess:
+    def from_state(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> GaussianProcess:
         """The same process from what `to_state` gave."""
-        parameters = dict(meta["parameters"])
-        parameters["derived"] = tuple(parameters["derived"])
-        gp = cls(**parameters)
+        gp = cls(**meta["parameters"] | {"derived": tuple(meta["parameters"]["derived"])})
         gp.columns_, gp.gaps_, gp.age_ = list(meta["columns"]), list(meta["gaps"]), meta["age"]
         gp.y_mean_, gp.y_sd_, gp.transform_ = float(meta["y_mean"]), float(meta["y_sd"]), str(meta["transform"])
-        gp.mix_variance_, gp.source_variance_ = float(meta["mix_variance"]), float(meta["source_variance"])
-        gp.noise_ = float(meta["noise"])
-        gp.components_ = [
-            Component(tuple(c["columns"]), float(c["variance"]), arrays[f"inverse{i}"])
-            for i, c in enumerate(meta["components"])
-        ]
-        gp.parts_ = [list(c.columns) for c in gp.components_]
-        gp.x_, gp.z_, gp.alpha_ = arrays["x"], arrays["z"], arrays["alpha"]
-        gp.cholesky_ = np.asfortranarray(arrays["cholesky"])
-        gp.mean_, gp.sd_, gp.median_ = arrays["mean"], arrays["sd"], arrays["median"]
-        gp.theta_, gp.knots_, gp.knot_weights_ = arrays["theta"], arrays["knots"], arrays["knot_weights"]
+        gp.parts_, gp.repeated_ = [list(part) for part in meta["parts"]], bool(meta["repeated"])
+        for name in ("x", "z", "ratio", "mix", "source", "alpha", "mean", "sd", "median", "theta"):
+            setattr(gp, f"{name}_", arrays[name])
+        gp.course_ = Course(arrays["knots"], arrays["knot_weights"])
+        gp._settle(gp._problem())
         return gp
-
-
-def interpolate(table: FloatArray, knots: FloatArray, at: FloatArray) -> FloatArray:
-    """Linear between the knots, constant outside; table (n, k), knots (k,) rising, at (n,)."""
-    if len(knots) == 1:
-        return table[:, 0].copy()
-    place = np.clip(at, knots[0], knots[-1])
-    right = np.clip(np.searchsorted(knots, place, side="left"), 1, len(knots) - 1)
-    rows = np.arange(len(place))
-    low, high = table[rows, right - 1], table[rows, right]
-    share = (place - knots[right - 1]) / (knots[right] - knots[right - 1])
-    return np.where(share >= 1.0, high, low + share * (high - low))
 
 
 def _between(x: FloatArray, z: FloatArray, part: Component, form: int) -> FloatArray:
@@ -409,17 +396,6 @@ def _without(part: Component, column: int) -> tuple[Component, float]:
     at = part.columns.index(column)
     rest = Component(part.columns[:at] + part.columns[at + 1 :], 1.0, np.delete(part.inverse, at))
     return rest, float(part.inverse[at])
-
-
-def _knots(log_age: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ages between which courses are straight [ln d], rising, and the number of tests near each."""
-    ages, counts = np.unique(np.round(log_age[~np.isnan(log_age)], 9), return_counts=True)
-    if len(ages) > MAX_KNOTS:
-        wanted = np.quantile(np.repeat(ages, counts), np.linspace(0, 1, MAX_KNOTS - 2))
-        grid = np.unique(np.concatenate([wanted, ages[[0, -1]]]))
-        near = np.argmin(np.abs(ages[:, None] - grid), axis=1)
-        return grid, np.maximum(np.bincount(near, counts, len(grid)), 1.0)
-    return ages, counts.astype(np.float64)
 
 
 def _part(groups: IntArray, n_rows: int, seed: int) -> NDArray[np.int64]:
