@@ -101,7 +101,7 @@ def choose(
 
 def describe(x: FloatArray, given: FloatArray, order: list[int], coordinates: Coordinates, design: Design) -> list[str]:
     """Why each was chosen, in words: near the middle of the candidates, or where the tests before it say least."""
-    spread = np.where(x.std(axis=0) > 0, x.std(axis=0), np.inf)
+    spread = np.where(x.std(axis=0) > 1e-9, x.std(axis=0), np.inf)
     names = coordinates.names
     values = {name: design.values[:, j] for j, name in enumerate(design.names)}
     out = []

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import MissingDataError, ModelError
+from .course import Course
 from .design import Design, FloatArray
 from .first_tests import plan
 from .gp import TRANSFORMS, forward, log_jacobian
 from .local_effect import EffectModel, LocalEffect, condition
-from .source_covariance import DERIVED, Coordinates, SourceCovariance, age_knots, blocks_of
+from .source_covariance import DERIVED, Coordinates, SourceCovariance, blocks_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,9 +135,7 @@ class SourceEffect:
                 best = (self.log_density_[name], name, unit, theta)
         assert best is not None
         _, scale, unit, theta = best
-        rising = design.age is not None and design.features[design.age].monotone > 0
-        knots, weights = age_knots(part) if rising else (np.zeros(0), np.zeros(0))
-        self.model_ = EffectModel(coordinates, covariance.unpack(theta), scale, unit, float(y.min()), knots, weights)
+        self.model_ = EffectModel(coordinates, covariance.unpack(theta), scale, unit, float(y.min()), Course.of(part))
         self.n_sources_, self.n_rows_ = len(counts), len(y)
         return self
 
@@ -248,9 +247,9 @@ class SourceEffect:
         lines = [
             f"Effect of a source, learned from {self.n_rows_} tests of {self.n_sources_} sources that were left out "
             f"(scale: {self.model_.scale}).",
-            f"Of the squared error in an unseen source, {100 * own:.0f} % is shared by tests of the source and can be learned from local tests "
-            f"({100 * shares['constant']:.0f} % a constant, {100 * shares['slopes']:.0f} % slopes, "
-            f"{100 * shares['smooth']:.0f} % varies with the mix).",
+            f"Of the squared error in an unseen source, {100 * own:.0f} % is shared by tests of the source and can be "
+            f"learned from local tests ({100 * shares['constant']:.0f} % a constant, {100 * shares['slopes']:.0f} % "
+            f"slopes, {100 * shares['smooth']:.0f} % varies with the mix).",
         ]
         if self.n_sources_ < FEW_SOURCES:
             lines.append(f"Only {self.n_sources_} sources: how much sources differ is mostly assumed.")

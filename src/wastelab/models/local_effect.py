@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ModelError
-from . import _gp_kernels as k
+from .course import Course
 from .design import Design, FloatArray
 from .first_tests import plan
-from .gp import backward, forward, interpolate, slope
+from .gp import backward, forward, slope
 from .source_covariance import Components, Coordinates, effect, effect_variance, same_mix
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class EffectModel:
         Standard deviation that the shares refer to, on that scale.
     smallest : float
         Smallest target that was seen; predictions below a quarter of it are taken as that on scales that need it.
-    knots, weights : ndarray
-        Ages between which courses are straight [ln d] and tests near each; empty where nothing forbids a fall with age.
+    course : Course
+        Ages at which corrected courses are kept from falling, where the property may not fall.
     """
 
     coordinates: Coordinates
@@ -53,8 +53,7 @@ class EffectModel:
     scale: str
     unit: float
     smallest: float
-    knots: FloatArray
-    weights: FloatArray
+    course: Course
 
     def scaled(self, predicted: ArrayLike) -> FloatArray:
         """Predictions on the scale of the effect."""
@@ -69,8 +68,8 @@ class EffectModel:
         """Plain values."""
         return {
             "coordinates": self.coordinates.to_dict(), "components": self.components.to_dict(), "scale": self.scale,
-            "unit": self.unit, "smallest": self.smallest, "knots": self.knots.tolist(),
-            "weights": self.weights.tolist(),
+            "unit": self.unit, "smallest": self.smallest, "knots": self.course.knots.tolist(),
+            "weights": self.course.weights.tolist(),
         }  # fmt: skip
 
     @classmethod
@@ -79,7 +78,7 @@ class EffectModel:
         return cls(
             Coordinates.from_dict(values["coordinates"]), Components.from_dict(values["components"]),
             str(values["scale"]), float(values["unit"]), float(values["smallest"]),
-            np.asarray(values["knots"], dtype=np.float64), np.asarray(values["weights"], dtype=np.float64),
+            Course(np.asarray(values["knots"], dtype=np.float64), np.asarray(values["weights"], dtype=np.float64)),
         )  # fmt: skip
 
 
@@ -198,15 +197,15 @@ class LocalEffect:
             Standard deviation of the effect that is left [unit of the target].
         """
         centre = self._centre(design, predicted, mix)
-        if predict is not None and len(self.model.knots) and design.age is not None:
-            table = np.empty((len(design), len(self.model.knots)))
-            for j, knot in enumerate(self.model.knots):
+        if predict is not None and len(self.model.course.knots) and design.age is not None:
+            knots = self.model.course.knots
+            table = np.empty((len(design), len(knots)))
+            for j, knot in enumerate(knots):
                 at = design.at_age(knot)
                 table[:, j] = self._centre(at, predict(at), mix)
-            k.not_falling(table, self.model.weights)
             age = design.values[:, design.age]
             known = ~np.isnan(age)
-            centre = np.where(known, interpolate(table, self.model.knots, np.where(known, age, 0.0)), centre)
+            centre = np.where(known, self.model.course.along(table, np.where(known, age, knots[0])), centre)
         mean = backward(centre, self.model.scale)
         left, _ = self._left(design, mix)
         return mean, np.sqrt(left) * self.model.weight(mean)

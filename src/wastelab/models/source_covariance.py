@@ -291,17 +291,3 @@ def blocks_of(x: FloatArray, z: FloatArray, source: ArrayLike, mix: ArrayLike, *
             rows = np.sort(rng.permutation(rows)[:most])
         out.append(Block(np.ascontiguousarray(x[rows].T), z[rows], mixes[rows].astype(np.int64), np.ones(len(rows))))
     return out
-
-
-def age_knots(design: Design, most: int = 16) -> tuple[FloatArray, FloatArray]:
-    """Ages of a design [ln d], rising, at most so many of them by their frequency, and the number of rows near each."""
-    if design.age is None:
-        return np.zeros(0), np.zeros(0)
-    ages = design.values[:, design.age]
-    ages = np.round(ages[~np.isnan(ages)], 9)
-    knots = np.unique(ages)
-    if len(knots) > most:
-        inner = np.quantile(ages, np.linspace(0, 1, most), method="nearest")
-        knots = np.unique(np.concatenate([inner, knots[[0, -1]]]))
-    near = np.argmin(np.abs(ages[:, None] - knots), axis=1)
-    return knots, np.maximum(np.bincount(near, minlength=len(knots)), 1).astype(np.float64)
