@@ -174,6 +174,16 @@ def add_group(kernel, group, variance):
 
 
 @njit(cache=True, nogil=True)
+def keep_group(kernel, group):
+    """Set to 0 all pairs that are not of one group. kernel : (n, n) lower triangle; group : (n,) int"""
+    n = len(group)
+    for i in range(n):
+        for j in range(i):
+            if group[i] != group[j]:
+                kernel[i, j] = 0.0
+
+
+@njit(cache=True, nogil=True)
 def not_falling(values, weights):
     """Nearest values that do not fall along each row (pool adjacent violators), in place.
 

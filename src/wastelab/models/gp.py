@@ -12,8 +12,6 @@ C. E. Rasmussen, C. K. I. Williams, *Gaussian Processes for Machine Learning*, M
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,22 +23,14 @@ from ..errors import ModelError
 from . import _gp_kernels as k
 from .course import Course
 from .design import Design, FloatArray, IntArray
+from .gp_likelihood import FORMS, Component, Likelihood, Part, Tests
 
 #: Rows from which lengths are first found, and rows on which they are then refined.
 FIRST_ROWS, SECOND_ROWS = 320, 1100
 #: Rows beyond which whole mixes are left out (cost grows with the third power).
 MAX_ROWS = 4000
-_FORMS = {"product-3/2": k.PRODUCT_32, "matern-3/2": k.JOINT_32, "matern-5/2": k.JOINT_52}
-_ROOT = {k.PRODUCT_32: np.sqrt(3.0), k.JOINT_32: np.sqrt(3.0), k.JOINT_52: np.sqrt(5.0)}
-#: Log-normal priors (mean and sd of the logarithm) of variances, lengths [standard deviations], mix, source and noise.
-_PRIOR = {"variance": (0.0, 1.5), "length": (0.0, 1.2), "mix": (-3.0, 1.5), "source": (-2.0, 1.5), "noise": (-3.5, 1.5)}
-_BOUNDS = {
-    "variance": (-6.0, 6.0),
-    "length": (-3.5, 6.0),
-    "mix": (-9.0, 3.0),
-    "source": (-9.0, 3.0),
-    "noise": (-9.0, 1.0),
-}
+#: Sources from which on laboratories may differ in more than their level, and rows of each that lengths are found on.
+WITHIN_SOURCES, WITHIN_ROWS = 8, 14
 TRANSFORMS = ("identity", "sqrt", "log")
 
 
@@ -72,15 +62,6 @@ def log_jacobian(y: FloatArray, transform: str) -> float:
     return float(-np.sum(np.log(y))) if transform == "log" else 0.0
 
 
-@dataclass(frozen=True)
-class Component:
-    """A smooth part of the covariance: its columns, variance, and sqrt(3) (or 5) over the length of each."""
-
-    columns: tuple[int, ...]
-    variance: float
-    inverse: FloatArray
-
-
 class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     """Gaussian process over a `Design`.
 
@@ -105,6 +86,10 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     -----
     Lengths are found on a part of the mixes, refined on at most `SECOND_ROWS` rows, and the posterior is then that of
     all rows (at most `MAX_ROWS`). Missing numbers take the training median and switch a column of their own.
+
+    With eight sources or more, laboratories differ by a smooth function of their own, not only by a level: predictions
+    are of the part they have in common, which no large laboratory bends its way, and lengths are found on few rows of
+    each source.
     """
 
     def __init__(
@@ -158,9 +143,46 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         from scipy.linalg import cho_solve
 
         target = np.ascontiguousarray(y, dtype=np.float64)
-        n = len(target)
-        if self.form not in _FORMS:
-            raise ModelError(f"form = {self.form!r}: expected one of {', '.join(_FORMS)}.")
+        if self.form not in FORMS:
+            raise ModelError(f"form = {self.form!r}: expected one of {', '.join(FORMS)}.")
+        if self.transform not in ("auto", *TRANSFORMS):
+            raise ModelError(f"transform = {self.transform!r}: expected auto, {', '.join(TRANSFORMS)}.")
+        if target.min() <= 0 and self.transform in ("sqrt", "log"):
+            raise ModelError(f"transform = {self.transform!r}: the target has values of 0 or less; use 'identity'.")
+        x = self._standardise(design)
+        groups, sources = self._grouped(mix, source, len(target))
+        self.parts_ = self._parts(design, x.shape[1], sources)
+        self.repeated_ = self.same_mix and len(np.unique(groups)) < len(target)
+        rows = _part(groups, MAX_ROWS, self.random_state)
+        likelihood = self._likelihood(len(sources) > 0)
+        first, second = self._subsets(rows, groups, sources)
+        choices = [self.transform]
+        if self.transform == "auto":
+            choices = [t for t in TRANSFORMS if t == "identity" or target.min() > 0]
+        best: tuple[float, str, FloatArray] | None = None
+        for choice in choices:
+            z, ratio = self._scaled(target, choice, noise)
+            tests = Tests(x, z, groups, sources, ratio)
+            theta, value = likelihood.minimise(tests.take(first), likelihood.start(), 60)
+            size = float(np.std(forward(target, choice))) or 1.0
+            value -= log_jacobian(target[first], choice) - len(first) * np.log(size)
+            if best is None or value < best[0]:
+                best = (value, choice, theta)
+        assert best is not None
+        self.transform_, self.theta_ = best[1], best[2]
+        z, ratio = self._scaled(target, self.transform_, noise)
+        tests = Tests(x, z, groups, sources, ratio)
+        if len(second) > len(first) and self.refine:
+            self.theta_, _ = likelihood.minimise(tests.take(second), self.theta_, self.refine)
+        self.tests_ = tests.take(rows)
+        self._settle(likelihood)
+        self.__dict__["cholesky_"] = lower = likelihood.factor(self.theta_, self.tests_)
+        self.alpha_ = cho_solve((lower, True), self.tests_.z)
+        self.course_ = Course.of(design)
+        return self
+
+    def _standardise(self, design: Design) -> FloatArray:
+        """Choose columns, remember their medians, means and deviations; standardised coordinates."""
         self.columns_ = self._columns(design)
         raw = design.values[:, self.columns_]
         there = ~np.isnan(raw)
@@ -169,50 +191,37 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         values = self._filled(design)
         self.mean_, sd = values.mean(axis=0), values.std(axis=0)
         self.sd_ = np.where(sd > 0, sd, 1.0)
-        x = (values - self.mean_) / self.sd_
         age = design.age
         self.age_ = self.columns_.index(age) if age is not None and age in self.columns_ else None
-        groups = np.arange(n) if mix is None else np.unique(np.asarray(mix), return_inverse=True)[1]
-        repeated = self.same_mix and len(np.unique(groups)) < n
-        sources = None
-        if self.same_source and source is not None:
-            codes = np.unique(np.asarray(source), return_inverse=True)[1]
-            sources = codes if codes.max() > 0 and len(np.unique(codes)) < n else None
-        rows = _part(groups, MAX_ROWS, self.random_state)
-        order = list(range(x.shape[1]))
-        self.parts_ = [order]
-        if self.level and self.age_ is not None:
-            self.parts_.append([c for c in order if c != self.age_])
-        problem = _Problem(self.parts_, _FORMS[self.form], repeated, sources is not None, self.priors)
+        x: FloatArray = (values - self.mean_) / self.sd_
+        return x
 
-        choices = (
-            [self.transform]
-            if self.transform != "auto"
-            else [t for t in TRANSFORMS if t == "identity" or target.min() > 0]
-        )
-        if target.min() <= 0 and self.transform in ("sqrt", "log"):
-            raise ModelError(f"transform = {self.transform!r}: the target has values of 0 or less; use 'identity'.")
+    def _grouped(self, mix: ArrayLike | None, source: ArrayLike | None, n: int) -> tuple[IntArray, IntArray]:
+        """Numbers of mixes and of sources; no sources where there are fewer than two."""
+        groups = np.arange(n) if mix is None else np.unique(np.asarray(mix), return_inverse=True)[1]
+        nothing = np.zeros(0, dtype=np.int64)
+        if not self.same_source or source is None:
+            return groups, nothing
+        codes = np.unique(np.asarray(source), return_inverse=True)[1]
+        return groups, codes if 0 < codes.max() < n - 1 else nothing
+
+    def _parts(self, design: Design, n_columns: int, sources: IntArray) -> list[Part]:
+        every = tuple(range(n_columns))
+        if len(sources) and np.sum(np.bincount(sources) >= 4) >= WITHIN_SOURCES:
+            return [Part(every), Part(every, within=True)]
+        if self.level and self.age_ is not None:
+            return [Part(every), Part(tuple(c for c in every if c != self.age_))]
+        return [Part(every)]
+
+    def _subsets(
+        self, rows: NDArray[np.int64], groups: IntArray, sources: IntArray
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows that lengths are first found on, and those they are refined on."""
+        if any(part.within for part in self.parts_):  # variances among sources need many sources, few rows of each
+            few = rows[_each(sources[rows], WITHIN_ROWS // 3, FIRST_ROWS, self.random_state)]
+            return few, rows[_each(sources[rows], WITHIN_ROWS, SECOND_ROWS, self.random_state)]
         first = rows[_part(groups[rows], FIRST_ROWS, self.random_state)]
-        best: tuple[float, str, FloatArray] | None = None
-        for choice in choices:
-            z, ratio = self._scaled(target, choice, noise)
-            theta, value = problem.minimise(x, z, groups, sources, ratio, first, problem.start(), 60)
-            size = float(np.std(forward(target[first], choice))) or 1.0
-            value -= log_jacobian(target[first], choice) - len(first) * np.log(size)
-            if best is None or value < best[0]:
-                best = (value, choice, theta)
-        assert best is not None
-        self.transform_, theta = best[1], best[2]
-        z, ratio = self._scaled(target, self.transform_, noise)
-        second = rows[_part(groups[rows], SECOND_ROWS, self.random_state + 1)]
-        if len(second) > len(first) and self.refine:
-            theta, _ = problem.minimise(x, z, groups, sources, ratio, second, theta, self.refine)
-        self.theta_ = theta
-        self._posterior(
-            problem, x[rows], z[rows], groups[rows], None if sources is None else sources[rows], ratio[rows]
-        )
-        self.course_ = Course.of(design)
-        return self
+        return first, rows[_part(groups[rows], SECOND_ROWS, self.random_state + 1)]
 
     def _columns(self, design: Design) -> list[int]:
         wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name in self.derived]
@@ -237,30 +246,18 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
                 ratio[ok] = np.clip(np.sqrt(known[ok] / np.median(known[ok])), 0.2, 5.0)
         return (z - self.y_mean_) / self.y_sd_, ratio
 
-    def _settle(self, problem: _Problem) -> None:
-        """Variances and lengths by name, from the logarithms they were found as."""
-        parts, self.mix_variance_, self.source_variance_, self.noise_ = problem.unpack(self.theta_)
-        self.components_ = [
-            Component(tuple(c), v, inverse) for c, (v, inverse) in zip(problem.parts, parts, strict=True)
-        ]
+    def _likelihood(self, source: bool) -> Likelihood:
+        return Likelihood(self.parts_, self.form, self.repeated_, source, self.priors)
 
-    def _factor(self, problem: _Problem) -> FloatArray:
-        kernel, _ = problem.matrix(
-            self.theta_,
-            problem.coordinates(self.x_),
-            self.mix_,
-            self.source_ if len(self.source_) else None,
-            self.ratio_,
-        )
-        return problem.factor(kernel)
+    def _settle(self, likelihood: Likelihood) -> None:
+        """Variances and lengths by name, from the logarithms they were found as."""
+        self.components_, self.mix_variance_, self.source_variance_, self.noise_ = likelihood.unpack(self.theta_)
+        self.constant_ = likelihood.constant
 
     @cached_property
     def cholesky_(self) -> FloatArray:
         """Lower Cholesky factor of the covariance of the tests (of a process that was loaded: made when asked for)."""
-        return self._factor(self._problem())
-
-    def _problem(self) -> _Problem:
-        return _Problem(self.parts_, _FORMS[self.form], self.repeated_, len(self.source_) > 0, self.priors)
+        return self._likelihood(len(self.tests_.source) > 0).factor(self.theta_, self.tests_)
 
     # -- predicting
     def predict(self, design: Design) -> FloatArray:
@@ -270,7 +267,8 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     def spread(self, design: Design) -> FloatArray:
         """Standard deviation of a new test of a new mix [unit of the target], shape (n_rows,)."""
         centre, variance = self._latent(design)
-        total = variance + self.mix_variance_ + self.source_variance_ + self.noise_
+        within = sum(part.variance for part in self.components_ if part.within)
+        total = variance + within + self.mix_variance_ + self.source_variance_ + self.noise_
         return (
             np.sqrt(total) * self.y_sd_ * np.maximum(slope(centre * self.y_sd_ + self.y_mean_, self.transform_), 1e-9)
         )
@@ -282,35 +280,40 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         x = self._standard(design)
         cross = self._cross(x)
         half = solve_triangular(self.cholesky_, cross.T, lower=True)
-        own = np.zeros((len(x), len(x)))
-        for part in self.components_:
-            own += part.variance * _between(x, x, part, _FORMS[self.form])
+        own = np.full((len(x), len(x)), self.constant_)
+        for part in self._everywhere:
+            own += part.variance * _between(x, x, part, FORMS[self.form])
         covariance = (own - half.T @ half) * self.y_sd_**2
         return (cross @ self.alpha_) * self.y_sd_ + self.y_mean_, covariance
 
     def log_likelihood(self) -> float:
         """Log marginal likelihood of the standardised target."""
         return float(
-            -0.5 * self.z_ @ self.alpha_
+            -0.5 * self.tests_.z @ self.alpha_
             - np.log(np.diag(self.cholesky_)).sum()
-            - 0.5 * len(self.z_) * np.log(2 * np.pi)
+            - 0.5 * len(self.alpha_) * np.log(2 * np.pi)
         )
 
     def _standard(self, design: Design) -> FloatArray:
         return np.ascontiguousarray((self._filled(design) - self.mean_) / self.sd_)
 
     def _cross(self, x: FloatArray) -> FloatArray:
-        out = np.zeros((len(x), len(self.x_)))
-        for part in self.components_:
-            out += part.variance * _between(x, self.x_, part, _FORMS[self.form])
+        out = np.full((len(x), len(self.tests_.x)), self.constant_)
+        for part in self._everywhere:
+            out += part.variance * _between(x, self.tests_.x, part, FORMS[self.form])
         return out
+
+    @property
+    def _everywhere(self) -> list[Component]:
+        """Smooth parts that reach beyond one source: what is known of a new one."""
+        return [part for part in self.components_ if not part.within]
 
     def _latent(self, design: Design) -> tuple[FloatArray, FloatArray]:
         from scipy.linalg import solve_triangular
 
         x = self._standard(design)
         mean, variance = np.empty(len(x)), np.empty(len(x))
-        total = sum(part.variance for part in self.components_)
+        total = self.constant_ + sum(part.variance for part in self._everywhere)
         for lo in range(0, len(x), 2000):
             cross = self._cross(x[lo : lo + 2000])
             half = solve_triangular(self.cholesky_, cross.T, lower=True)
@@ -332,7 +335,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     def _at_ages(self, x: FloatArray, knots: FloatArray) -> FloatArray:
         """Standardised mean of each row at each (standardised) age, shape (n_rows, n_knots)."""
         table = np.empty((len(x), len(knots)))
-        form = _FORMS[self.form]
+        form = FORMS[self.form]
         for lo in range(0, len(x), 2000):
             block = x[lo : lo + 2000]
             if form != k.PRODUCT_32:
@@ -341,15 +344,15 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
                     at[:, self.age_] = knot
                     table[lo : lo + 2000, j] = self._cross(at) @ self.alpha_
                 continue
-            total = np.zeros((len(block), len(knots)))
-            for part in self.components_:
+            total = np.full((len(block), len(knots)), self.constant_ * float(self.alpha_.sum()))
+            for part in self._everywhere:
                 if self.age_ not in part.columns:
-                    total += ((part.variance * _between(block, self.x_, part, form)) @ self.alpha_)[:, None]
+                    total += ((part.variance * _between(block, self.tests_.x, part, form)) @ self.alpha_)[:, None]
                     continue
                 rest, age = _without(part, self.age_)
-                near = np.abs(knots[:, None] - self.x_[:, self.age_]) * age
+                near = np.abs(knots[:, None] - self.tests_.x[:, self.age_]) * age
                 course = (1.0 + near) * np.exp(-near) * self.alpha_
-                total += part.variance * (_between(block, self.x_, rest, form) @ course.T)
+                total += part.variance * (_between(block, self.tests_.x, rest, form) @ course.T)
             table[lo : lo + 2000] = total
         return table
 
@@ -358,11 +361,10 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         """What predictions need: plain values and named arrays."""
         meta = {
             "parameters": self.get_params(), "columns": self.columns_, "gaps": self.gaps_, "age": self.age_,
-            "y_mean": self.y_mean_, "y_sd": self.y_sd_, "transform": self.transform_, "parts": self.parts_,
-            "repeated": self.repeated_,
+            "y_mean": self.y_mean_, "y_sd": self.y_sd_, "transform": self.transform_, "repeated": self.repeated_,
+            "parts": [{"columns": list(part.columns), "within": part.within} for part in self.parts_],
         }  # fmt: skip
-        arrays = {
-            "x": self.x_, "z": self.z_, "ratio": self.ratio_, "mix": self.mix_, "source": self.source_,
+        arrays = {name: getattr(self.tests_, name) for name in ("x", "z", "mix", "source", "ratio")} | {
             "alpha": self.alpha_, "mean": self.mean_, "sd": self.sd_, "median": self.median_, "theta": self.theta_,
             "knots": self.course_.knots, "knot_weights": self.course_.weights,
         }  # fmt: skip
@@ -374,11 +376,13 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         gp = cls(**meta["parameters"] | {"derived": tuple(meta["parameters"]["derived"])})
         gp.columns_, gp.gaps_, gp.age_ = list(meta["columns"]), list(meta["gaps"]), meta["age"]
         gp.y_mean_, gp.y_sd_, gp.transform_ = float(meta["y_mean"]), float(meta["y_sd"]), str(meta["transform"])
-        gp.parts_, gp.repeated_ = [list(part) for part in meta["parts"]], bool(meta["repeated"])
-        for name in ("x", "z", "ratio", "mix", "source", "alpha", "mean", "sd", "median", "theta"):
+        gp.parts_ = [Part(tuple(part["columns"]), bool(part["within"])) for part in meta["parts"]]
+        gp.repeated_ = bool(meta["repeated"])
+        for name in ("alpha", "mean", "sd", "median", "theta"):
             setattr(gp, f"{name}_", arrays[name])
+        gp.tests_ = Tests(*(arrays[name] for name in ("x", "z", "mix", "source", "ratio")))
         gp.course_ = Course(arrays["knots"], arrays["knot_weights"])
-        gp._settle(gp._problem())
+        gp._settle(gp._likelihood(len(gp.tests_.source) > 0))
         return gp
 
 
@@ -408,137 +412,15 @@ def _part(groups: IntArray, n_rows: int, seed: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(codes, chosen))
 
 
-class _Problem:
-    """The likelihood and its gradient in the logarithms of variances and lengths."""
-
-    def __init__(self, parts: Sequence[list[int]], form: int, mix: bool, source: bool, priors: bool) -> None:
-        self.parts, self.form, self.mix, self.source, self.priors = list(parts), form, mix, source, priors
-        kinds = []
-        for part in self.parts:
-            kinds += ["variance", *["length"] * len(part)]
-        kinds += ["mix"] * mix + ["source"] * source + ["noise"]
-        self.centre = np.array([_PRIOR[kind][0] for kind in kinds])
-        self.width = np.array([_PRIOR[kind][1] for kind in kinds])
-        self.bounds = [_BOUNDS[kind] for kind in kinds]
-
-    def start(self) -> FloatArray:
-        """Where every search begins."""
-        return self.centre.copy()
-
-    def unpack(self, theta: FloatArray) -> tuple[list[tuple[float, FloatArray]], float, float, float]:
-        """(variance, inverse lengths) of each part; variances of mix and source; noise."""
-        out, at = [], 0
-        for part in self.parts:
-            inverse = _ROOT[self.form] * np.exp(-theta[at + 1 : at + 1 + len(part)])
-            out.append((float(np.exp(theta[at])), inverse))
-            at += 1 + len(part)
-        mix = source = 0.0
-        if self.mix:
-            mix, at = float(np.exp(theta[at])), at + 1
-        if self.source:
-            source, at = float(np.exp(theta[at])), at + 1
-        return out, mix, source, float(np.exp(theta[at]))
-
-    def coordinates(self, x: FloatArray) -> list[FloatArray]:
-        """Columns of each part as contiguous rows."""
-        return [np.ascontiguousarray(x[:, part].T) for part in self.parts]
-
-    def matrix(
-        self, theta: FloatArray, xt: Sequence[FloatArray], mix: IntArray, source: IntArray | None, ratio: FloatArray
-    ) -> tuple[FloatArray, list[FloatArray]]:
-        """Lower triangle of the covariance of the tests, and that of each smooth part."""
-        parts, of_mix, of_source, noise = self.unpack(theta)
-        n = len(ratio)
-        total, smooth = np.zeros((n, n)), []
-        for columns, (variance, inverse) in zip(xt, parts, strict=True):
-            own = np.zeros((n, n))
-            k.covariance(columns, inverse, self.form, own)
-            own *= variance
-            smooth.append(own)
-            total += own
-        if self.mix:
-            k.add_group(total, mix, of_mix)
-        if self.source and source is not None:
-            k.add_group(total, source, of_source)
-        total[np.diag_indices(n)] += noise * ratio + 1e-8
-        return total, smooth
-
-    @staticmethod
-    def factor(kernel: FloatArray) -> FloatArray:
-        """Lower Cholesky factor."""
-        from scipy.linalg import lapack
-
-        lower, info = lapack.dpotrf(kernel, lower=1, overwrite_a=0)
-        if info:
-            raise ModelError(
-                "the covariance of the tests is not positive definite: a column may hold numbers of wildly different "
-                "size. Check the table for wrong units."
-            )
-        factor: FloatArray = lower
-        return factor
-
-    def value(
-        self,
-        theta: FloatArray,
-        xt: Sequence[FloatArray],
-        z: FloatArray,
-        mix: IntArray,
-        source: IntArray | None,
-        ratio: FloatArray,
-    ) -> tuple[float, FloatArray]:
-        """Negative log posterior density (up to a constant) and its gradient."""
-        from scipy.linalg import lapack
-
-        kernel, smooth = self.matrix(theta, xt, mix, source, ratio)
-        lower, info = lapack.dpotrf(kernel, lower=1, overwrite_a=0)
-        if info:
-            return 1e10, np.zeros_like(theta)
-        half_log_det = float(np.log(np.diag(lower)).sum())
-        inverse, _ = lapack.dpotri(lower, lower=1, overwrite_c=1)
-        weighted = np.ascontiguousarray(inverse)
-        full = np.tril(weighted)
-        alpha = full @ z + np.tril(full, -1).T @ z
-        k.weights_of(weighted, alpha, weighted)
-        f = 0.5 * float(z @ alpha) + half_log_det
-        parts, of_mix, of_source, noise = self.unpack(theta)
-        gradient, at = np.empty_like(theta), 0
-        for columns, (_, lengths), own in zip(xt, parts, smooth, strict=True):
-            gradient[at] = k.triangle_product(weighted, own)
-            k.length_gradient(columns, lengths, self.form, weighted, own, gradient[at + 1 : at + 1 + len(lengths)])
-            at += 1 + len(lengths)
-        if self.mix:
-            gradient[at] = of_mix * k.group_product(weighted, mix)
-            at += 1
-        if self.source:
-            gradient[at] = of_source * k.group_product(weighted, source)
-            at += 1
-        gradient[at] = 0.5 * noise * float(np.diag(weighted) @ ratio)
-        if self.priors:
-            away = (theta - self.centre) / self.width
-            f += 0.5 * float(away @ away)
-            gradient += away / self.width
-        return f, gradient
-
-    def minimise(
-        self,
-        x: FloatArray,
-        z: FloatArray,
-        mix: IntArray,
-        source: IntArray | None,
-        ratio: FloatArray,
-        rows: NDArray[np.int64],
-        start: FloatArray,
-        steps: int,
-    ) -> tuple[FloatArray, float]:
-        """Lengths and variances at the optimum on some rows, and the negative log density there."""
-        from scipy.optimize import minimize
-
-        xt = self.coordinates(x[rows])
-        mixes = np.ascontiguousarray(mix[rows])
-        sources = None if source is None else np.ascontiguousarray(source[rows])
-        found = minimize(
-            self.value, start, args=(xt, z[rows], mixes, sources, ratio[rows]), jac=True, method="L-BFGS-B",
-            bounds=self.bounds, options={"maxiter": steps, "maxfun": 2 * steps},
-        )  # fmt: skip
-        theta: FloatArray = found.x
-        return theta, float(found.fun)
+def _each(groups: IntArray, n_each: int, n_rows: int, seed: int) -> NDArray[np.int64]:
+    """At most `n_each` random rows of every group, and about `n_rows` in all."""
+    order = np.random.default_rng(seed).permutation(len(groups))
+    _, codes = np.unique(groups, return_inverse=True)
+    place = np.empty(len(groups), dtype=np.int64)
+    seen = np.zeros(codes.max() + 1, dtype=np.int64)
+    for row in order:
+        place[row] = seen[codes[row]]
+        seen[codes[row]] += 1
+    while n_each > 2 and int(np.sum(place < n_each)) > n_rows:
+        n_each -= 1
+    return np.flatnonzero(place < n_each)
