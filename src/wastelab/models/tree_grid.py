@@ -115,6 +115,23 @@ class TreeGrid:
         return out.reshape(len(x), *self.shape)
 
 
+def check_rows(X: ArrayLike, n_features: int) -> FloatArray:
+    """A table of features as kernels want it, or a `ModelError` that says what is wrong with it."""
+    try:
+        x = np.ascontiguousarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ModelError(
+            f"features are a {type(X).__name__} that does not read as numbers; expected an array of numbers of shape "
+            f"(rows, {n_features}), NaN where something is missing."
+        ) from None
+    if x.ndim != 2 or x.shape[1] != n_features:
+        raise ModelError(
+            f"features of shape {x.shape}; expected (rows, {n_features}): one column for each feature the model was "
+            f"fitted to, in the same order."
+        )
+    return x
+
+
 def check_axis(feature: Any, values: ArrayLike, n_features: int) -> FloatArray:
     """Values of an axis, or a `ModelError` that says what is wrong with them."""
     if not 0 <= int(feature) < n_features:

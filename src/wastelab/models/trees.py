@@ -7,7 +7,7 @@ that results do not depend on the order of evaluation; grids and lattices are ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ModelError
 from . import _tree_kernels as kernels
 from ._tree_tables import Masks, Packed, mask_table, pack
-from .tree_grid import TreeGrid, run_parts
+from .tree_grid import TreeGrid, check_rows, run_parts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -242,6 +242,42 @@ class Trees:
             self.n_features,
         )  # fmt: skip
 
+    def filled(self, median: ArrayLike, gaps: Sequence[int]) -> Trees:
+        """The same trees for features with gaps, where these were fitted to filled ones.
+
+        Parameters
+        ----------
+        median : array_like, shape (n,)
+            What took the place of a missing number in each of the first n features.
+        gaps : sequence of int
+            Features whose gaps are told by a column of 0 and 1 each, in this order behind the first n.
+
+        Returns
+        -------
+        Trees
+            Over n features; its prediction with gaps is, bit for bit, that of these trees with gaps filled.
+
+        Raises
+        ------
+        ModelError
+            If the trees have another number of features.
+        """
+        middle = np.asarray(median, dtype=np.float64)
+        n = len(middle)
+        if self.n_features != n + len(gaps):
+            raise ModelError(f"trees over {self.n_features} features, but {n} medians and {len(gaps)} columns of gaps.")
+        source = np.append(np.arange(n), np.asarray(gaps, dtype=np.int64)).astype(np.int32)
+        inner = self.feature >= 0
+        column, at = self.feature[inner], self.threshold[inner]
+        tells = column >= n
+        feature, threshold, missing_left = self.feature.copy(), self.threshold.copy(), self.missing_left.copy()
+        feature[inner] = source[column]
+        threshold[inner] = np.where(tells, np.where(at >= 0.0, np.inf, -np.inf), at)
+        missing_left[inner] = np.where(tells, at >= 1.0, middle[np.minimum(column, n - 1)] <= at)
+        return Trees(
+            feature, threshold, self.left, self.right, missing_left, self.value, self.roots, self.base, self.divisor, n
+        )
+
     def unit(self, bits: int = 30) -> float:
         """Grid on which `rounded` puts the leaf values: 2^-bits, or coarser where the sum would not fit 52 bits."""
         largest = abs(self.base)
@@ -371,13 +407,7 @@ class Trees:
         return (kernels.one_by_walk if self._masks is None else kernels.one_by_masks), arguments
 
     def _rows(self, X: ArrayLike) -> FloatArray:
-        x = np.ascontiguousarray(X, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.n_features:
-            raise ModelError(
-                f"features of shape {x.shape}; expected (rows, {self.n_features}): one column for each feature the "
-                f"trees were fitted to, in the same order."
-            )
-        return x
+        return check_rows(X, self.n_features)
 
     def _ranks(self, x: FloatArray) -> NDArray[np.uint32]:
         packed = self._packed

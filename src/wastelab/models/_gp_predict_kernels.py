@@ -1,0 +1,300 @@
+"""Kernels of the mean of a Gaussian process whose covariance is a sum of products of functions of single columns.
+
+Of a mix at many ages, what depends on the mix is computed once: the course over ages is then a few sums of products
+with vectors that are kept. Arrays in, arrays out; no Python objects.
+"""
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+#: As in `_gp_kernels`: a product of Matern-3/2 functions of single columns; Matern-3/2 or -5/2 of the joint distance.
+PRODUCT_32, JOINT_32, JOINT_52 = 0, 1, 2
+#: Scale on which the process was fitted.
+IDENTITY, SQRT, LOG = 0, 1, 2
+_SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer that stands in the low bits
+_LOG2E = 1.4426950408889634
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+
+
+@intrinsic
+def _times_two_to(context, value, shifted):
+    """value * 2^k where `shifted` is k + 1.5 * 2^52."""
+    if value != types.float64 or shifted != types.float64:
+        return None
+
+    def code(context, builder, signature, arguments):
+        word = ir.IntType(64)
+        bits = builder.shl(builder.bitcast(arguments[1], word), ir.Constant(word, 52))
+        return builder.bitcast(builder.add(builder.bitcast(arguments[0], word), bits), ir.DoubleType())
+
+    return types.float64(value, shifted), code
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
+def exp_minus(a):
+    """exp(-a) for a >= 0, relative error below 1e-15 up to a = 700, and exp(-700) beyond; vectorises."""
+    x = -min(a, 700.0)
+    shifted = x * _LOG2E + _SHIFT
+    k = shifted - _SHIFT
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    p = 2.08767569878681e-09
+    p = p * r + 2.505210838544172e-08
+    p = p * r + 2.755731922398589e-07
+    p = p * r + 2.7557319223985893e-06
+    p = p * r + 2.48015873015873e-05
+    p = p * r + 1.984126984126984e-04
+    p = p * r + 1.388888888888889e-03
+    p = p * r + 8.333333333333333e-03
+    p = p * r + 4.1666666666666664e-02
+    p = p * r + 1.6666666666666666e-01
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    return _times_two_to(p, shifted)
+
+
+@njit(cache=True, nogil=True)
+def standardise(x, i, skip, columns, median, gaps, mean, sd, out):
+    """Row i of a design as the process sees it: gaps filled, indicators of gaps behind, on its own scale.
+
+    x : (n, d); skip : bool (d,) features whose gaps do not count (axes of a grid); columns : int64 (k,) features used;
+    median : (k,); gaps : int64 (g,) columns with an indicator; mean, sd : (k + g,); out : (k + g,)
+    """
+    k = columns.shape[0]
+    for c in range(k):
+        value = x[i, columns[c]]
+        out[c] = ((median[c] if value != value else value) - mean[c]) / sd[c]
+    for g in range(gaps.shape[0]):
+        value = x[i, columns[gaps[g]]]
+        empty = 1.0 if value != value and not skip[columns[gaps[g]]] else 0.0
+        out[k + g] = (empty - mean[k + g]) / sd[k + g]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def distances(x, column, inverse, z, first, end, total, factor):
+    """Sum of the scaled distances to all tests, and product of 1 + distance, over the columns first to end.
+
+    x : (k,) standardised; column : int64, inverse : (m,) of the rows of z; z : (m, n) scaled tests; total, factor :
+    (n,), out
+    """
+    n = total.shape[0]
+    for j in range(n):
+        total[j] = 0.0
+        factor[j] = 1.0
+    r = first
+    while r + 2 < end:  # three at a time: with more, pointers are too many for the compiler to tell them apart
+        u, v, w = x[column[r]] * inverse[r], x[column[r + 1]] * inverse[r + 1], x[column[r + 2]] * inverse[r + 2]
+        p, q, s = z[r], z[r + 1], z[r + 2]
+        for j in range(n):
+            a, b, c = abs(p[j] - u), abs(q[j] - v), abs(s[j] - w)
+            total[j] += a + b + c
+            f = factor[j]
+            f = f * a + f
+            f = f * b + f
+            factor[j] = f * c + f
+        r += 3
+    while r < end:
+        u = x[column[r]] * inverse[r]
+        p = z[r]
+        for j in range(n):
+            a = abs(p[j] - u)
+            total[j] += a
+            factor[j] = factor[j] * a + factor[j]
+        r += 1
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def squares(x, column, inverse, z, first, end, total):
+    """Sum of the squared scaled distances to all tests. Arguments as of `distances`."""
+    n = total.shape[0]
+    for j in range(n):
+        total[j] = 0.0
+    for r in range(first, end):
+        v = x[column[r]] * inverse[r]
+        p = z[r]
+        for j in range(n):
+            a = p[j] - v
+            total[j] += a * a
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def finish_product(total, factor):
+    """factor * exp(-total), in place."""
+    for j in range(total.shape[0]):
+        factor[j] *= exp_minus(total[j])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def finish_joint(total, more, five_halves, factor):
+    """Matern function of the joint distance. total, more : (n,) squares of distance to add up; factor : (n,), out."""
+    third = 1.0 / 3.0 if five_halves else 0.0
+    for j in range(total.shape[0]):
+        s = total[j] + more[j]
+        r = math.sqrt(s)
+        factor[j] = (1.0 + r + s * third) * exp_minus(r)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def dot(a, b):
+    """Sum of products."""
+    total = 0.0
+    for j in range(a.shape[0]):
+        total += a[j] * b[j]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def add_products(factor, weight, first, scale, out):
+    """out[g] += scale * (weight[first + g] . factor), four at a time. weight : (m, n); out : (n_points,)"""
+    n = factor.shape[0]
+    n_points = out.shape[0]
+    g = 0
+    while g + 3 < n_points:
+        p, q, r, s = weight[first + g], weight[first + g + 1], weight[first + g + 2], weight[first + g + 3]
+        a = b = c = d = 0.0
+        for j in range(n):
+            f = factor[j]
+            a += f * p[j]
+            b += f * q[j]
+            c += f * r[j]
+            d += f * s[j]
+        out[g] += scale * a
+        out[g + 1] += scale * b
+        out[g + 2] += scale * c
+        out[g + 3] += scale * d
+        g += 4
+    while g < n_points:
+        out[g] += scale * dot(factor, weight[first + g])
+        g += 1
+
+
+@njit(cache=True, nogil=True)
+def points(x, form, column, inverse, start, z, weight, begin, variance, alpha, total, factor, out):
+    """Standardised mean of one mix at all points that are kept.
+
+    x : (k,) standardised; form : code; column : int64, inverse : (m,), z : (m, n) columns of all parts that are no
+    axis; start : int64 (n_parts + 1,) where those of a part begin; weight : (w, n) of a product: covariance over the
+    axes times alpha, of a joint form: squared distance over the axes; begin : int64 (n_parts + 1,) its rows of each
+    part: one for each point, or a single one where the part has no axis; variance : (n_parts,); alpha : (n,); total,
+    factor : (n,), work; out : (n_points,)
+    """
+    out[:] = 0.0
+    for part in range(variance.shape[0]):
+        single = begin[part + 1] - begin[part] == 1
+        if form == PRODUCT_32:
+            distances(x, column, inverse, z, start[part], start[part + 1], total, factor)
+            finish_product(total, factor)
+            if single:
+                value = variance[part] * dot(factor, weight[begin[part]])
+                for g in range(out.shape[0]):
+                    out[g] += value
+            else:
+                add_products(factor, weight, begin[part], variance[part], out)
+        else:
+            squares(x, column, inverse, z, start[part], start[part + 1], total)
+            for g in range(1 if single else out.shape[0]):
+                finish_joint(total, weight[begin[part] + g], form == JOINT_52, factor)
+                value = variance[part] * dot(factor, alpha)
+                if single:
+                    for other in range(out.shape[0]):
+                        out[other] += value
+                else:
+                    out[g] += value
+
+
+@njit(cache=True, nogil=True)
+def not_falling(values, weights, level, mass, count):
+    """Nearest values that do not fall (pool adjacent violators), in place; all (k,), the last three for work."""
+    blocks = 0
+    for j in range(values.shape[0]):
+        level[blocks] = values[j]
+        mass[blocks] = weights[j]
+        count[blocks] = 1
+        blocks += 1
+        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
+            both = mass[blocks - 2] + mass[blocks - 1]
+            level[blocks - 2] = (mass[blocks - 2] * level[blocks - 2] + mass[blocks - 1] * level[blocks - 1]) / both
+            mass[blocks - 2] = both
+            count[blocks - 2] += count[blocks - 1]
+            blocks -= 1
+    at = 0
+    for b in range(blocks):
+        for _ in range(count[b]):
+            values[at] = level[b]
+            at += 1
+
+
+@njit(cache=True, nogil=True)
+def interpolate(values, knots, at, right):
+    """Linear between the knots, constant outside; and the knot behind `at`, where the next search may begin.
+
+    values, knots : (k,); at : float; right : int, a knot from 1 on of which the one before is at most `at`.
+    """
+    last = knots.shape[0] - 1
+    if at <= knots[0] or last == 0:
+        return values[0], right
+    if at >= knots[last]:
+        return values[last], right
+    while knots[right] < at:
+        right += 1
+    share = (at - knots[right - 1]) / (knots[right] - knots[right - 1])
+    return (values[right] if share >= 1.0 else values[right - 1] + share * (values[right] - values[right - 1])), right
+
+
+@njit(cache=True, nogil=True)
+def back(z, transform):
+    """The target from the scale that was fitted."""
+    if transform == SQRT:
+        return max(z, 0.0) ** 2
+    return math.exp(z) if transform == LOG else z
+
+
+@njit(cache=True, nogil=True)
+def predict_gp(x, first, seen, shape, kept, course, target, out):
+    """Predictions of rows first to first + len(out) at all points of a grid (one point where there is none).
+
+    x : (n, d)
+    seen : (skip, columns, median, gaps, mean, sd) of `standardise`
+    shape : (form, column, inverse, start) and kept : (z, weight, begin, variance, alpha) of `points`
+    course : (knots, knot weights, age, ages); where there are knots [ln d], the points of `points` are (n_other,
+        n_knots); ages : (n_ages,) ln d, ascending, at which the course is read; empty: at that of the row, which is
+        number `age` of `columns`
+    target : (mean, sd, transform code)
+    out : (n, n_points)
+    """
+    skip, columns, median, gaps, mean, sd = seen
+    form, column, inverse, start = shape
+    z, weight, begin, variance, alpha = kept
+    knots, knot_weights, age, ages = course
+    y_mean, y_sd, transform = target
+    n_knots = knots.shape[0]
+    row = np.empty(mean.shape[0])
+    total, factor = np.empty(alpha.shape[0]), np.empty(alpha.shape[0])
+    level, mass, count = np.empty(n_knots), np.empty(n_knots), np.empty(n_knots, dtype=np.int64)
+    n_ages = max(ages.shape[0], 1)
+    n_other = out.shape[1] // n_ages if n_knots else out.shape[1]
+    values = np.empty(n_other * max(n_knots, 1))
+    for i in range(out.shape[0]):
+        standardise(x, first + i, skip, columns, median, gaps, mean, sd, row)
+        points(row, form, column, inverse, start, z, weight, begin, variance, alpha, total, factor, values)
+        if n_knots == 0:
+            for g in range(n_other):
+                out[i, g] = back(values[g] * y_sd + y_mean, transform)
+            continue
+        own = x[first + i, columns[age]]
+        if own != own:
+            own = median[age]
+        for g in range(n_other):
+            line = values[g * n_knots : (g + 1) * n_knots]
+            not_falling(line, knot_weights, level, mass, count)
+            right = 1
+            for k in range(n_ages):
+                value, right = interpolate(line, knots, ages[k] if ages.shape[0] else own, right)
+                out[i, g * n_ages + k] = back(value * y_sd + y_mean, transform)
