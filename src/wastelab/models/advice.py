@@ -19,12 +19,15 @@ from .columns import split_unit
 from .refits import Inside, Predictor, Refits, checked_columns, numeric, predicted, records, seen_region
 from .replicates import pure_error
 from .table import TrainingData, read_features
+from .words import meaning
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Steps a column is moved by, and their size as a share of what 90 % of the mixes span.
 STEPS, STEP_SHARE = 10, 0.05
+#: Groups of the vocabulary of mixes whose members replace each other.
+_EXCHANGED = {"binder": "binder", "aggregate": "aggregate", "coarse": "aggregate", "fine": "aggregate"}
 #: (1.645 + 0.842)^2: a difference of one-sided 5 % is seen with 80 % probability.
 _SEEN = 6.18
 
@@ -36,7 +39,8 @@ class Advice:
     Attributes
     ----------
     table : pandas.DataFrame
-        Largest gain first: ``change`` (text), ``kind`` ("single", "exchange", "category"), ``columns`` (tuple),
+        Largest gain first: ``change`` (text), ``kind`` ("single", "exchange", "pair": less
+        water with more of an admixture, "category"), ``columns`` (tuple),
         ``values`` (tuple, after the change), ``prediction``, ``gain`` (in the direction asked for), ``lower`` and
         ``upper`` of the gain (NaN without refits) [unit of the target], ``sure`` (the interval is above 0),
         ``visible`` (two single tests would show it), ``tests`` (tests of either mix that show it, 80 % power),
@@ -135,13 +139,15 @@ def advise(
     data : TrainingData
     direction : {"raise", "lower"}
     changes : {"all", "single", "exchange"}
-        One column alone; or one column at the cost of another in equal amount ("replace").
+        One column alone; or one column at the cost of another in equal amount (also "replace"); or both, and less
+        water with more of an admixture.
     fixed : sequence of str
         Columns that may not change. Age never does: it belongs to the test, not to the mix.
     bounds : mapping of str to (float, float), optional
         Closed limits of columns, beside the domain.
     exchange : sequence of sequences of str, optional
-        Columns that replace each other, e.g. the binders; by default all numbers of one unit.
+        Columns that replace each other; by default binders among each other and aggregates among each other as their
+        names say, each in one unit, or all numbers of one unit where no name says anything.
     refits : Refits, optional
         For the interval of the difference.
     noise : float, optional
@@ -173,8 +179,10 @@ def advise(
 
     if direction not in ("raise", "lower"):
         raise UnknownNameError(f"There is no direction {direction!r}; expected 'raise' or 'lower'.")
-    kinds = {"all": ("single", "exchange", "category"), "single": ("single", "category"), "exchange": ("exchange",),
-             "replace": ("exchange",)}  # fmt: skip
+    kinds: dict[str, tuple[str, ...]] = {
+        "all": ("single", "exchange", "pair", "category"), "single": ("single", "category"),
+        "exchange": ("exchange",), "replace": ("exchange",),
+    }  # fmt: skip
     if changes not in kinds:
         raise UnknownNameError(
             f"There are no changes {changes!r}.{suggest(changes, kinds)} Expected {', '.join(kinds)}."
@@ -277,6 +285,17 @@ def _trials(
                         text = (f"{_name(take)} {_signed(-k * size)}{_unit(data, take)} -> "
                                 f"{_name(give)} {_signed(k * size)}{_unit(data, give)}")  # fmt: skip
                         out.append(_Trial("exchange", ((take, less), (give, more)), text, f"{take}>{give}", k))
+    if "pair" in kinds:
+        of = {c: meaning(c, data.units.get(c)) for c in numbers}
+        for water in (c for c, m in of.items() if m is not None and m.group == "water"):
+            for admixture in (c for c, m in of.items() if m is not None and m.group == "admixture"):
+                for k in range(1, STEPS + 1):
+                    less, more = at[water] - k * step[water], at[admixture] + k * step[admixture]
+                    if less < floor[water] or not step[water] * step[admixture] > 0:
+                        break
+                    text = (f"{_name(water)} {_signed(-k * step[water])}{_unit(data, water)}, "
+                            f"{_name(admixture)} {_signed(k * step[admixture])}{_unit(data, admixture)}")  # fmt: skip
+                    out.append(_Trial("pair", ((water, less), (admixture, more)), text, f"{water},{admixture}", k))
     if "category" in kinds:
         for c in free:
             if c in numeric(data):
@@ -289,11 +308,14 @@ def _trials(
 
 def _groups(data: TrainingData, numbers: Sequence[str], exchange: Any) -> list[list[str]]:
     if exchange is None:
-        by_unit: dict[str, list[str]] = {}
-        for c in numbers:
-            if data.units.get(c):
-                by_unit.setdefault(data.units[c], []).append(c)
-        return [g for g in by_unit.values() if len(g) > 1]
+        known = {c: meaning(c, data.units.get(c)) for c in numbers if data.units.get(c)}
+        some = any(m is not None for m in known.values())
+        found: dict[tuple[str, str], list[str]] = {}
+        for c, m in known.items():
+            kind = _EXCHANGED.get(m.group, "") if m is not None else ""
+            if kind or not some:
+                found.setdefault((kind, data.units[c]), []).append(c)
+        return [g for g in found.values() if len(g) > 1]
     groups = []
     for group in exchange:
         members = checked_columns(data, list(group), "exchange")

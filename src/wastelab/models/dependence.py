@@ -107,7 +107,7 @@ def partial_dependence(
     grid: ArrayLike | Sequence[ArrayLike] | None = None,
     n_points: int | None = None,
     max_mixes: int = 200,
-    min_mixes: int = 5,
+    min_mixes: int | None = None,
     refits: Refits | None = None,
     band: Band | None = None,
     inside: Inside | None = None,
@@ -134,8 +134,8 @@ def partial_dependence(
         Grid points a number column: 25 of one column, 12 of each of two.
     max_mixes : int
         Random choice of that many mixes where there are more.
-    min_mixes : int
-        A grid point that fewer mixes can reach is left out.
+    min_mixes : int, optional
+        A grid point that fewer mixes can reach is left out; 5 and 5 % of the mixes moved by default.
     refits : Refits, optional
         For the interval of the mean effect (grouped jackknife).
     band : callable, optional
@@ -205,7 +205,7 @@ def partial_dependence(
     asked = big[ok].reset_index(drop=True)
     curves = np.full(mask.shape, np.nan)
     curves[mask] = predicted(model, asked)
-    solve = _effects(mask, min_mixes)
+    solve = _effects(mask, max(5, len(start) // 20) if min_mixes is None else min_mixes)
     mean = solve(curves)
     table = pd.DataFrame(dict(zip(names, points, strict=True)))
     table["mean"] = mean
@@ -402,7 +402,8 @@ def _effects(mask: np.ndarray[Any, np.dtype[np.bool_]], min_rows: int) -> Callab
     w = inside[np.ix_(rows, points)].astype(np.float64)
     per_row = w.sum(axis=1)
     normal = np.diag(w.sum(axis=0)) - w.T @ (w / per_row[:, None])
-    solver = np.linalg.pinv(normal, hermitian=True)
+    # a constant over all points is free: fixed at zero, which leaves everything else as it is
+    solver = np.linalg.inv(normal + np.trace(normal) / len(points) ** 2)
 
     def solve(cells: FloatArray) -> FloatArray:
         z = np.where(w > 0, cells[np.ix_(rows, points)], 0.0)

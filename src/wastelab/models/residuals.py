@@ -115,7 +115,7 @@ def residual_diagnostics(data: TrainingData, prediction: ArrayLike, *, scale: Ar
 
     Notes
     -----
-    Spread against prediction and age: rank correlation of the absolute residual (Spearman) and the studentised test
+    Spread against prediction and age: rank correlation of the absolute centred residual (Spearman), studentised test
     of Breusch and Pagan (Koenker's form [1]_). Shape: rank correlation of mix means with each feature, and an F test
     of a parabola. Sources: t of the mix means of each; Kruskal and Wallis between them. Time: lag-one correlation of
     mix means in order of time, and their rank correlation with it. Lack of fit: mean square of the residual means of
@@ -189,6 +189,7 @@ def _tests(
     if data.age:
         drivers["age"] = np.log(data.features[data.age].to_numpy())
     e = z if scaled else r
+    e = e - e.mean()
     for name, x in drivers.items():
         if np.ptp(x) > 0:
             s = stats.spearmanr(x, np.abs(e))

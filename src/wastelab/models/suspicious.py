@@ -222,8 +222,11 @@ class _Case:
         self.sets = replicate_sets(data)
         error = pure_error(data)
         typical = float(np.median(np.abs(data.target)))
-        known = error.noise if np.isfinite(error.noise) else 0.05 * typical
-        self.noise = max(known, 0.01 * typical, 1e-300)
+        self.least = max(0.01 * typical, 1e-300)
+        few = error.robust_df < 4  # too few repeats to know the scatter by them
+        known = error.mean_sd if few else error.robust_sd
+        self.noise = max(known if np.isfinite(known) else 0.05 * typical, self.least)
+        self.aside = np.array([i for rows in error.aside for i in rows], dtype=np.int64)
         self.others = np.full(len(p), np.nan)  # median of equal rows
         self.z_replicates = self._replicates()
         self.falls = self._falling()
@@ -237,12 +240,18 @@ class _Case:
     def _replicates(self) -> FloatArray:
         z = np.full(len(self.p), np.nan)
         y = self.data.target
-        for k in np.flatnonzero(np.bincount(self.sets) > 1):
+        count = np.bincount(self.sets)
+        squares = np.bincount(self.sets, (y - (np.bincount(self.sets, y) / count)[self.sets]) ** 2)
+        sound = (count > 1) & ~np.isin(np.arange(len(count)), self.sets[self.aside])
+        for k in np.flatnonzero(count > 1):
             rows = np.flatnonzero(self.sets == k)
+            rest_of = sound & (np.arange(len(count)) != k)  # a set is not judged by its own scatter
+            df = int(np.sum(count[rest_of] - 1))
+            noise = max(float(np.sqrt(np.sum(squares[rest_of]) / df)), self.least) if df >= 3 else self.noise
             for i in rows.tolist():
                 rest = rows[rows != i]
                 self.others[i] = np.median(y[rest])
-                z[i] = (y[i] - self.others[i]) / (self.noise * np.sqrt(1.0 + 1.0 / len(rest)))
+                z[i] = (y[i] - self.others[i]) / (noise * np.sqrt(1.0 + 1.0 / len(rest)))
             if len(rows) == 2:  # which of two is wrong only the model can say
                 closer = rows[int(np.argmin(np.abs(self.r[rows])))]
                 z[closer] = 0.0
