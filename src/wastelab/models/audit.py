@@ -14,9 +14,8 @@ import numpy as np
 
 from . import audit_checks, audit_columns, audit_targets
 from .audit_view import Finding, View
-from .columns import split_unit
 from .folds import Split
-from .table import MIX_COLUMNS, TrainingData, _frame, read_table
+from .table import MIX_COLUMNS, TrainingData, _frame, _target_column, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,12 +215,9 @@ def _view(data: Any, target: str | None, options: dict[str, Any]) -> View:
         return View(data)
     frame, place, attrs = _frame(data)
     if target or attrs.get("target"):
-        read = read_table(frame.assign() if not attrs else data, target, **{"origin": place, **options})
-        stem = target or str(attrs["target"])
-        column = stem if stem in frame.columns else next(c for c in frame.columns if split_unit(c)[0] == stem)
-        kept = np.asarray(_texts(frame[column]) != "")
+        read = read_table(data, target, **options)
+        kept = _texts(frame[_target_column(frame, target or attrs.get("target"), place)]) != ""
         names = {c: _texts(frame[c])[kept] for c in _NAMES if c in frame.columns}
-        names = {c: v for c, v in names.items() if len(v) == len(read)}
         names = {c: v for c, v in names.items() if c not in _SAMPLES or len(np.unique(v)) < len(v)}
         return View(read, names=names)
     # a table of materials: a stand-in result, all different and below 0, that no check looks at

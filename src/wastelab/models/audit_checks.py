@@ -19,8 +19,8 @@ def repeated_rows(view: View) -> Iterator[Finding]:
     """Rows equal in composition, age and result, beyond what rounding explains.
 
     Two results of standard deviation s written in steps r agree by chance with probability r / (2 sqrt(pi) s). Reported
-    where the number of such rows is too great for what is expected (Poisson, probability 0.001); for information only
-    where it is not.
+    where the number of such rows is too great for what is expected (more than twice, and Poisson probability below
+    0.001); for information only where it is not.
     """
     copies: list[int] = []
     expected = 0.0
@@ -30,9 +30,10 @@ def repeated_rows(view: View) -> Iterator[Finding]:
         expected += len(rows) * (len(rows) - 1) / 2 * float(np.mean(_chance(view, np.abs(y))))
     if not copies:
         return
-    beyond = at_least(len(copies), expected) < 0.001
+    beyond = len(copies) > 2.0 * expected and at_least(len(copies), expected) < 0.001
     yield view.finding("repeated_rows", "warn" if beyond else "info", copies, expected=f"{expected:.2g}")
-    yield from _repeated_series(view)
+    if beyond:
+        yield from _repeated_series(view)
 
 
 def _repeated_series(view: View) -> Iterator[Finding]:
@@ -55,13 +56,14 @@ def _repeated_series(view: View) -> Iterator[Finding]:
 def copied_results(view: View) -> Iterator[Finding]:
     """Results copied to another age of the mix, or a whole series copied to another mix.
 
-    Within a mix: exact agreement between ages, counted against the chance r / (2 sqrt(pi) s) as for repeated rows
-    (Poisson, 0.1 %) and three such rows at least. Between mixes: equal results at three or more ages, not all equal.
+    Within a mix: exact agreement between ages, three rows at least and more than expected (Poisson, 0.1 %) from how
+    many differ by less than a tenth of the median. Between mixes: equal results at three or more ages, not all equal, if
+    fewer than 0.01 pairs are expected (the first age by the spread of the table, the others by that of tests).
     """
     if not view.data.age:
         return
     at: list[int] = []
-    expected = 0.0
+    gaps: list[FloatArray] = []
     low, high = view.y.min(), view.y.max()
     series: dict[tuple[tuple[float, float], ...], list[IntArray]] = {}
     for rows in groups_of(view.composition, 2):
@@ -70,17 +72,23 @@ def copied_results(view: View) -> Iterator[Finding]:
             continue
         i, j = np.triu_indices(len(rows), 1)
         other = ages[i] != ages[j]
-        expected += float(np.sum(_chance(view, (np.abs(y[i]) + np.abs(y[j]))[other] / 2)))
+        gaps.append(np.abs(y[i] - y[j])[other])
         equal = other & (y[i] == y[j]) & (y[i] != low) & (y[i] != high)
         at += rows[j[equal]].tolist()
         points = tuple(sorted(set(zip(ages.tolist(), y.tolist(), strict=True))))
         if len(points) >= 3 and len({p[1] for p in points}) >= 3:
             series.setdefault(points, []).append(rows)
     at = sorted(set(at))
+    near = 0.1 * float(np.median(np.abs(view.y)))
+    gap = np.concatenate(gaps) if gaps else np.zeros(0)
+    expected = view.resolution * float(np.sum((gap > 0) & (gap <= near))) / max(2.0 * near, 1e-12)
     if len(at) >= 3 and at_least(len(at), expected) < 0.001:
         yield view.finding("copied_results", "warn", at, expected=f"{expected:.2g}")
+    pairs = len(series) * (len(series) - 1) / 2
     for points, found in series.items():
-        if len(found) > 1:
+        chance = _chance(view, np.abs([y for _, y in points[1:]]))
+        first = view.resolution / (2.0 * np.sqrt(np.pi) * max(float(np.std(view.y)), 1e-12))
+        if len(found) > 1 and max(pairs, 1.0) * first * float(np.prod(chance)) < 0.01:
             yield view.finding("copied_series", "warn", np.concatenate(found), times=len(points))
 
 
@@ -110,14 +118,14 @@ def mix_names(view: View) -> Iterator[Finding]:
 
 
 def _several_names(view: View, column: str, code: IntArray) -> Iterator[Finding]:
-    key = "same_mix_two_names"
+    check, key = "same_mix_two_names", column in (view.data.mix_from, "mix")
     inside: list[IntArray] = []
     across: list[IntArray] = []
     for rows in groups_of(view.composition, 2):
         rows = rows[code[rows] >= 0]
         if len(np.unique(code[rows])) < 2:
             continue
-        if view.data.age and len(np.unique(code[rows])) == len(np.unique(view.log_age[rows])) == len(rows):
+        if not key and view.data.age and len(np.unique(code[rows])) == len(np.unique(view.log_age[rows])) == len(rows):
             continue  # the name counts specimens or ages, not mixes
         source = view.data.source
         if source is None or any(len(np.unique(code[rows][source[rows] == s])) > 1 for s in np.unique(source[rows])):
@@ -125,10 +133,10 @@ def _several_names(view: View, column: str, code: IntArray) -> Iterator[Finding]
         else:
             across.append(rows)
     if inside:
-        severity = "severe" if column in (view.data.mix_from, "mix") else "warn"
-        yield view.finding(key, severity, np.concatenate(inside), column=column, groups=len(inside))
+        severity = "severe" if key else "warn"
+        yield view.finding(check, severity, np.concatenate(inside), column=column, groups=len(inside))
     if across:
-        yield view.finding(f"{key}.sources", "info", np.concatenate(across), column=column, groups=len(across))
+        yield view.finding(f"{check}.sources", "info", np.concatenate(across), column=column, groups=len(across))
 
 
 def _several_mixes(view: View, column: str, code: IntArray) -> Iterator[Finding]:
@@ -204,12 +212,10 @@ def typing_errors(view: View) -> Iterator[Finding]:
     explains it.
     Two equal rows: above 6 and a slip of the pen, since neither is known to be wrong.
     """
-    spread, _ = view.scatter
-    spread = 0.0 if np.isnan(spread) else spread
     for rows in groups_of(view.cell, 2):
         y = view.y[rows]
         if len(rows) == 2:
-            scale = np.sqrt(2.0) * max(spread, 0.05 * float(np.max(np.abs(y))), 1e-12)
+            scale = np.sqrt(2.0) * max(float(view.noise(y.max())), 0.05 * float(np.max(np.abs(y))), 1e-12)
             z, hint = abs(y[0] - y[1]) / scale, digit_hint(y[0], y[1])
             if z > 6.0 and hint:
                 yield view.finding(
@@ -221,9 +227,10 @@ def typing_errors(view: View) -> Iterator[Finding]:
             others = np.delete(y, k)
             median = float(np.median(others))
             own = 1.4826 * float(np.median(np.abs(others - median))) if len(others) > 2 else float(np.ptp(others))
-            scale = max(spread, 0.03 * abs(median), own, view.resolution, 1e-12)
+            scale = max(float(view.noise(median)), 0.03 * abs(median), own, view.resolution, 1e-12)
             z = abs(y[k] - median) / scale
-            hint = digit_hint(float(y[k]), median) if z > 5.0 else ""
+            within = min(max(0.05, 2.0 * scale / max(abs(median), 1e-12)), 0.15)
+            hint = digit_hint(float(y[k]), median, within) if z > 5.0 else ""
             if z > 6.0 or hint:
                 yield view.finding(
                     "typing_error", "severe", [row], row=view.data.rows[row], value=f"{y[k]:g}", others=len(others),
@@ -231,12 +238,14 @@ def typing_errors(view: View) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def digit_hint(value: float, likely: float) -> str:
+def digit_hint(value: float, likely: float, within: float = 0.05) -> str:
     """How a value may have come out of another by a slip of the pen: point shifted, digits exchanged, one replaced.
 
     Parameters
     ----------
     value, likely : float
+    within : float
+        Relative distance from what is likely that a corrected value may have.
 
     Returns
     -------
@@ -245,7 +254,7 @@ def digit_hint(value: float, likely: float) -> str:
     """
     if value > 0 and likely > 0:
         for power in (-3, -2, -1, 1, 2, 3):
-            if abs(value * 10.0**power / likely - 1.0) < 0.05:
+            if abs(value * 10.0**power / likely - 1.0) < within:
                 return f"The decimal point may be shifted: {value * 10.0**power:g} would fit."
     a, b = f"{abs(value):.2f}", f"{abs(likely):.2f}"
     if len(a) == len(b):
@@ -258,7 +267,7 @@ def digit_hint(value: float, likely: float) -> str:
                 if abs(near - abs(likely)) <= 0.03 * abs(likely):
                     return f"Digits may be exchanged: {near:g} would fit."
         differ = [i for i in range(len(a)) if a[i] != b[i]]
-        if 0 < len(differ) <= 2 and a.split(".")[1] == b.split(".")[1]:
+        if 0 < len(differ) <= 2 and a.split(".")[1] == b.split(".")[1] != "00":
             return f"The digits behind the point are those of {likely:g}: those before it may be mistyped."
         if len(differ) == 1:
             return f"One digit differs from {likely:g}."
@@ -387,5 +396,5 @@ def _first(values: FloatArray) -> list[bool]:
 
 def _chance(view: View, level: FloatArray) -> FloatArray:
     """Probability that two results at each level agree exactly, written in the steps of the table."""
-    sd = np.maximum(view.noise(level), 1e-12)
+    sd = np.maximum(view.noise(level, assumed=0.03, least=10), 1e-12)
     return np.asarray(np.minimum(1.0, view.resolution / (2.0 * np.sqrt(np.pi) * sd)), dtype=np.float64)

@@ -33,7 +33,7 @@ def too_smooth(view: View) -> Iterator[Finding]:
 
     first = np.array([rows[0] for rows in groups_of(view.cell)])
     median = float(np.median(np.abs(view.y)))
-    spread, freedom = view.scatter
+    spread, _, freedom = view.scatter
     kind = "strength" if view.is_strength else "density" if "density" in view.data.name.lower() else ""
     floor = LEAST_SCATTER_PCT[kind] / 100 * median
     if len(first) < 25 or median == 0 or np.ptp(view.y) == 0 or (freedom >= 3 and spread > floor):
@@ -119,7 +119,7 @@ def interpolated(view: View) -> Iterator[Finding]:
     """
     tolerance = 2.0 * view.resolution
     median = float(np.median(np.abs(view.y)))
-    scatter = max(view.scatter[0] if view.scatter[1] >= 3 else 0.0, 0.01 * median)
+    scatter = max(view.scatter[0] if view.scatter[2] >= 3 else 0.0, 0.01 * median)
     chance = 2.0 * tolerance / (np.sqrt(2.0 * np.pi * 1.5) * max(scatter, 1e-12))
     if chance > 0.25:
         return
@@ -236,10 +236,9 @@ def falls_with_age(view: View) -> Iterator[Finding]:
         return
     limit = -float(ndtri(0.05 / len(falls)))
     relative = max(_additive_scatter(mean), 0.05)
-    spread, freedom = view.scatter
     found = []
     for rows, j, fall, before in falls:
-        s = max(relative * before, spread if freedom >= 3 else 0.0)
+        s = max(relative * before, float(view.noise(before)))
         if fall > limit * np.sqrt(2.0) * s:
             found.append((fall, rows, j))
     if not found:

@@ -139,30 +139,44 @@ class View:
         return resolution(self.y)
 
     @cached_property
-    def scatter(self) -> tuple[float, int]:
-        """Robust standard deviation of results of equal rows, and its degrees of freedom; NaN and 0 without such rows.
+    def scatter(self) -> tuple[float, float, int]:
+        """Robust standard deviation of results of equal rows, the same relative to their level, degrees of freedom.
 
-        Exact copies do not count (they may be one result listed twice), nor do rows far off their group.
+        NaN and 0 without such rows. Exact copies do not count (they may be one result listed twice), nor do rows far
+        off their group.
         """
-        residuals, freedom = [], 0
+        residuals, levels, freedom = [], [], 0
         for rows in groups_of(self.cell, 2):
             values = np.unique(self.y[rows])
             if len(values) > 1:
-                residuals.append((values - np.median(values)) * np.sqrt(len(values) / (len(values) - 1)))
+                centre = float(np.median(values))
+                residuals.append((values - centre) * np.sqrt(len(values) / (len(values) - 1)))
+                levels.append(np.full(len(values), abs(centre)))
                 freedom += len(values) - 1
         if not freedom:
-            return float("nan"), 0
-        every = np.abs(np.concatenate(residuals))
-        spread = 1.4826 * float(np.median(every))
-        for _ in range(5):
-            spread = float(np.sqrt(np.mean(every[every <= 4.0 * spread] ** 2)))
-        return spread, freedom
+            return float("nan"), float("nan"), 0
+        every, level = np.abs(np.concatenate(residuals)), np.concatenate(levels)
+        relative = every[level > 0] / level[level > 0]
+        return _robust(every), _robust(relative) if len(relative) else 0.0, freedom
 
-    def noise(self, level: ArrayLike) -> FloatArray:
-        """Standard deviation to expect of a result at this level: of the table's replicates, at least 5 % of it."""
-        spread, freedom = self.scatter
-        assumed = ASSUMED_CV * np.abs(np.asarray(level, dtype=np.float64))
-        return np.maximum(assumed, spread) if freedom >= 3 else assumed
+    def noise(self, level: ArrayLike, *, assumed: float = ASSUMED_CV, least: int = 3) -> FloatArray:
+        """Standard deviation to expect of a result at this level.
+
+        That of the table's equal rows where there are enough of them (proportional to the level, half of the pooled one
+        at least), else an assumed coefficient of variation.
+        """
+        size = np.abs(np.asarray(level, dtype=np.float64))
+        absolute, relative, freedom = self.scatter
+        return np.maximum(relative * size, 0.5 * absolute) if freedom >= least else assumed * size
+
+
+def _robust(size: FloatArray) -> float:
+    """Standard deviation from absolute residuals, those far off left out."""
+    spread = 1.4826 * float(np.median(size))
+    for _ in range(5):
+        near = size[size <= 4.0 * spread]
+        spread = float(np.sqrt(np.mean(near**2))) if len(near) else spread
+    return spread
 
 
 def signature(table: pd.DataFrame, digits: int = 6) -> IntArray:

@@ -34,9 +34,13 @@ MEANINGS: Mapping[str, str] = {
 }
 #: English texts of the notices, by key; placeholders in braces.
 TEXTS: Mapping[str, str] = {
+    "validation.worse_than_mean": (
+        "DO NOT USE THIS MODEL: for a {protocol} its error ({rmse} {unit}) is not smaller than that of predicting the "
+        "{baseline} ({baseline_rmse} {unit}). It knows nothing about the mix."
+    ),
     "validation.worse_than_baseline": (
-        "DO NOT USE THIS MODEL: for a {protocol} its error ({rmse} {unit}) is not smaller than that of the trivial "
-        "prediction '{baseline}' ({baseline_rmse} {unit}). It knows nothing that the trivial prediction does not."
+        "NO BETTER THAN A TRIVIAL PREDICTION: for a {protocol} the error of this model ({rmse} {unit}) is not smaller "
+        "than that of '{baseline}' ({baseline_rmse} {unit}). Use that one, or do not publish this model."
     ),
     "validation.not_clearly_better": (
         "For a {protocol} the model is not clearly better than the trivial prediction '{baseline}' (RMSE {rmse} "
@@ -68,6 +72,10 @@ TEXTS: Mapping[str, str] = {
     ),
     "validation.interrupted": "Interrupted: '{protocol}' has {done} of {planned} folds; the rest was not run.",
 }
+
+
+#: Notices that must stand wherever the model is shown.
+LOUD = ("validation.worse_than_mean", "validation.worse_than_baseline")
 
 
 def notice(key: str, /, **values: str | int | float) -> Notice:
@@ -186,10 +194,11 @@ class ProtocolScore:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON (NaN is None)."""
         out: dict[str, Any] = asdict(self)
         out["margin"] = None if self.margin is None else self.margin.to_dict()
-        return {"label": self.label, "meaning": MEANINGS[self.protocol], **out}
+        plain: dict[str, Any] = _plain({"label": self.label, "meaning": MEANINGS[self.protocol], **out})
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ProtocolScore:
@@ -263,7 +272,7 @@ class Scores:
     @property
     def label(self) -> Notice | None:
         """What must stand, loud, wherever this model is shown; None for a model that may be used."""
-        loud = [n for n in self.notices if n.key == "validation.worse_than_baseline"]
+        loud = [n for n in self.notices if n.key in LOUD]
         return loud[0] if loud else None
 
     def table(self) -> pd.DataFrame:
@@ -296,7 +305,7 @@ class Scores:
         unit = f" [{self.unit}]" if self.unit else ""
         sources = f"{self.n_sources} sources" if self.n_sources else "sources unknown"
         lines = [f"Validation of {self.target}{unit}: {self.n_rows} tests, {self.n_mixes} mixes, {sources}"]
-        loud = [n for n in self.notices if n.key in ("validation.worse_than_baseline", "validation.few_mixes")]
+        loud = [n for n in self.notices if n.key in (*LOUD, "validation.few_mixes")]
         lines += [f"!! {n}" for n in loud]
         lines.append(f"  {'':26s}{'RMSE':>8s}{'+-':>7s}{'MAE':>8s}{'bias':>8s}{'R2':>8s}   folds        best trivial")
         for i, s in enumerate(self.every):
@@ -326,8 +335,9 @@ class Scores:
         return self.report()
 
     def __repr__(self) -> str:
+        loud = " - NO BETTER THAN A TRIVIAL PREDICTION" if self.worse_than_baseline else ""
         said = "; ".join(f"{s.label} RMSE {s.rmse:.3g} R2 {s.errors.r2:.3f}" for s in self.every)
-        return f"<Scores of {self.target}: {said}{' - DO NOT USE' if self.worse_than_baseline else ''}>"
+        return f"<Scores of {self.target}: {said}{loud}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON (NaN is None), enough for `from_dict`; always every protocol."""

@@ -17,7 +17,7 @@ from .comparison import Difference, draw_rmse, paired_difference
 from .cross import FEW_MIXES, FitPredict, Progress, check_mixes, cross_predict, protocol_splits
 from .design import IntArray
 from .notices import Notice
-from .scores import PROTOCOLS, Errors, ProtocolScore, Scores, notice
+from .scores import LOUD, PROTOCOLS, Errors, ProtocolScore, Scores, notice
 from .table import TrainingData
 from .tuning import LearningCurve, Tuned, learning_curve, nested, tune
 
@@ -229,18 +229,24 @@ def _judged(scores: Sequence[ProtocolScore], data: TrainingData) -> list[Notice]
         said = {"protocol": s.label, "rmse": f"{s.rmse:.3g}", "unit": data.unit, "baseline": best.label,
                 "baseline_rmse": f"{best.rmse:.3g}"}  # fmt: skip
         if s.worse_than_baseline:
-            out.append(notice("validation.worse_than_baseline", **said))
+            means = [b for b in s.baselines if b.label.startswith("mean")]
+            worst = min(means, key=lambda b: b.rmse, default=best)
+            if worst.label.startswith("mean") and not s.rmse < worst.rmse:
+                said |= {"baseline": worst.label, "baseline_rmse": f"{worst.rmse:.3g}"}
+                out.append(notice("validation.worse_than_mean", **said))
+            else:
+                out.append(notice("validation.worse_than_baseline", **said))
         elif s.margin is not None and s.margin.better != "a":
             edges = {"lower": f"{s.margin.lower:+.2g}", "upper": f"{s.margin.upper:+.2g}"}
             out.append(notice("validation.not_clearly_better", **said, **edges))
-    out.sort(key=lambda n: n.key != "validation.worse_than_baseline")
+    out.sort(key=lambda n: LOUD.index(n.key) if n.key in LOUD else len(LOUD))
     if data.n_mixes < FEW_MIXES:
         mix = next((s for s in scores if s.protocol == "mix"), scores[0])
         few = notice(
             "validation.few_mixes", n_mixes=data.n_mixes, rmse_se=f"{mix.rmse_se:.2g}", unit=data.unit,
             more=FEW_MIXES - data.n_mixes,
         )  # fmt: skip
-        out.insert(sum(n.key == "validation.worse_than_baseline" for n in out), few)
+        out.insert(sum(n.key in LOUD for n in out), few)
     head = scores[0]
     out += [
         notice("validation.harder_than_headline", protocol=s.label, rmse=f"{s.rmse:.3g}", unit=data.unit)
