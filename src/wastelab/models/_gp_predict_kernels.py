@@ -183,9 +183,8 @@ def points(x, form, column, inverse, start, z, weight, begin, variance, alpha, t
     axis; start : int64 (n_parts + 1,) where those of a part begin; weight : (w, n) of a product: covariance over the
     axes times alpha, of a joint form: squared distance over the axes; begin : int64 (n_parts + 1,) its rows of each
     part: one for each point, or a single one where the part has no axis; variance : (n_parts,); alpha : (n,); total,
-    factor : (n,), work; out : (n_points,)
+    factor : (n,), work; out : (n_points,), added to
     """
-    out[:] = 0.0
     for part in range(variance.shape[0]):
         single = begin[part + 1] - begin[part] == 1
         if form == PRODUCT_32:
@@ -266,14 +265,14 @@ def predict_gp(x, first, seen, shape, kept, course, target, out):
     course : (knots, knot weights, age, ages); where there are knots [ln d], the points of `points` are (n_other,
         n_knots); ages : (n_ages,) ln d, ascending, at which the course is read; empty: at that of the row, which is
         number `age` of `columns`
-    target : (mean, sd, transform code)
+    target : (mean, sd, shift of the standardised mean, transform code)
     out : (n, n_points)
     """
     skip, columns, median, gaps, mean, sd = seen
     form, column, inverse, start = shape
     z, weight, begin, variance, alpha = kept
     knots, knot_weights, age, ages = course
-    y_mean, y_sd, transform = target
+    y_mean, y_sd, shift, transform = target
     n_knots = knots.shape[0]
     row = np.empty(mean.shape[0])
     total, factor = np.empty(alpha.shape[0]), np.empty(alpha.shape[0])
@@ -283,6 +282,7 @@ def predict_gp(x, first, seen, shape, kept, course, target, out):
     values = np.empty(n_other * max(n_knots, 1))
     for i in range(out.shape[0]):
         standardise(x, first + i, skip, columns, median, gaps, mean, sd, row)
+        values[:] = shift
         points(row, form, column, inverse, start, z, weight, begin, variance, alpha, total, factor, values)
         if n_knots == 0:
             for g in range(n_other):
@@ -298,3 +298,23 @@ def predict_gp(x, first, seen, shape, kept, course, target, out):
             for k in range(n_ages):
                 value, right = interpolate(line, knots, ages[k] if ages.shape[0] else own, right)
                 out[i, g * n_ages + k] = back(value * y_sd + y_mean, transform)
+
+
+@njit(cache=True, nogil=True)
+def along(table, knots, knot_weights, ages, own, out):
+    """Courses that do not fall, read at some ages.
+
+    table : (n, n_knots), overwritten; knots, knot_weights : (n_knots,); ages : (n_ages,) ln d, ascending; empty: each
+    row at its `own` age, (n,); out : (n, n_ages or 1)
+    """
+    n_knots = knots.shape[0]
+    level, mass, count = np.empty(n_knots), np.empty(n_knots), np.empty(n_knots, dtype=np.int64)
+    for i in range(table.shape[0]):
+        not_falling(table[i], knot_weights, level, mass, count)
+        right = 1
+        for k in range(out.shape[1]):
+            at = ages[k] if ages.shape[0] else own[i]
+            if at != at:
+                out[i, k] = np.nan
+                continue
+            out[i, k], right = interpolate(table[i], knots, at, right)

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError, UnknownNameError, suggest
 from . import _compiled_kernels as kernels
+from .compiled_course import TreeCourse
 from .compiled_gp import GaussianMean
 from .compiled_polynomial import Polynomial
 from .design import Feature, Ratio
@@ -27,7 +28,13 @@ from .tree_grid import check_axis, check_rows
 from .trees import Trees
 
 FloatArray = NDArray[np.float64]
-_KINDS: dict[str, Any] = {"trees": Trees, "gaussian_process": GaussianMean, "polynomial": Polynomial}
+Part = Trees | TreeCourse | GaussianMean | Polynomial
+_KINDS: dict[str, Any] = {
+    "trees": Trees,
+    "tree_course": TreeCourse,
+    "gaussian_process": GaussianMean,
+    "polynomial": Polynomial,
+}
 SCHEMA = 1
 
 
@@ -37,11 +44,11 @@ class Member:
 
     name: str
     weight: float
-    model: Trees | GaussianMean | Polynomial
+    model: Part
 
     @property
     def kind(self) -> str:
-        """ "trees", "gaussian_process" or "polynomial"."""
+        """What it is: trees, tree_course, gaussian_process or polynomial."""
         return next(kind for kind, cls in _KINDS.items() if isinstance(self.model, cls))
 
 
@@ -130,7 +137,7 @@ class CompiledModel:
         parts = list(named) if named is not None else [(type(learner).__name__, learner)]
         shares = learner.shares if named is not None else np.ones(1)
         members = tuple(
-            Member(str(name), float(share), _compile(part, len(features), rounded))
+            Member(str(name), float(share), _compile(part, features, rounded))
             for (name, part), share in zip(parts, shares, strict=True)
         )
         return cls(members, tuple(features), float(floor), target, unit)
@@ -282,14 +289,15 @@ class CompiledModel:
                     "name": f.name, "unit": f.unit, "kind": f.kind, "formula": f.formula, "depends": list(f.depends),
                     "monotone": f.monotone, "log": f.log,
                     "program": None if f.program is None else {
-                        "numerator": dict(f.program.numerator), "denominator": dict(f.program.denominator),
-                        "scale": f.program.scale, "offset": f.program.offset,
+                        "numerator": {k: float(v) for k, v in f.program.numerator.items()},
+                        "denominator": {k: float(v) for k, v in f.program.denominator.items()},
+                        "scale": float(f.program.scale), "offset": float(f.program.offset),
                     },
                 }
                 for f in self.features
             ],
         }  # fmt: skip
-        text = json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()
+        text = json.dumps(meta, ensure_ascii=False).encode()
         out: dict[str, NDArray[Any]] = {"description": np.frombuffer(text, dtype=np.uint8)}
         for i, member in enumerate(self.members):
             out.update({f"member{i}/{field}": array for field, array in member.model.arrays().items()})
@@ -374,11 +382,19 @@ class CompiledModel:
             raise ModelError(f"{path}: {exc}") from None
 
 
-def _compile(learner: Any, n_features: int, rounded: bool) -> Trees | GaussianMean | Polynomial:
+def _compile(learner: Any, features: Sequence[Feature], rounded: bool) -> Part:
+    n_features = len(features)
     trees = getattr(learner, "trees_", None)
     if trees is not None:
         own: Trees = trees.filled(learner.median_, learner.gaps_) if hasattr(learner, "median_") else trees
-        return own.rounded() if rounded else own
+        if hasattr(learner, "columns_"):
+            own = own.over(learner.columns_, n_features)
+        own = own.rounded() if rounded else own
+        course = getattr(learner, "course_", None)
+        if course is None or not len(course.knots):
+            return own
+        age = next(j for j, f in enumerate(features) if f.kind == "age")
+        return TreeCourse(own, age, np.asarray(course.knots), np.asarray(course.weights))
     if hasattr(learner, "alpha_"):
         return GaussianMean.from_process(learner, n_features)
     if hasattr(learner, "coefficient_"):

@@ -27,7 +27,7 @@ IntArray = NDArray[np.int64]
 _FORMS = {"product-3/2": kernels.PRODUCT_32, "matern-3/2": kernels.JOINT_32, "matern-5/2": kernels.JOINT_52}
 _TRANSFORMS = {"identity": kernels.IDENTITY, "sqrt": kernels.SQRT, "log": kernels.LOG}
 _INTEGERS = ("n_features", "columns", "gaps", "age", "transform", "form", "part_column", "part_start")
-_SCALARS = ("n_features", "age", "y_mean", "y_sd", "transform", "form")
+_SCALARS = ("n_features", "age", "y_mean", "y_sd", "shift", "transform", "form")
 #: Numbers that a table of covariances over a grid may hold.
 MAX_TABLE = 1 << 26
 
@@ -52,6 +52,8 @@ class GaussianMean:
         Number of the age within `columns`, -1 where there is none.
     y_mean, y_sd : float
         Scale of the target after its transform.
+    shift : float
+        What a constant part of the covariance adds to the standardised mean.
     transform : int
         0 identity, 1 square root, 2 logarithm.
     form : int
@@ -78,6 +80,7 @@ class GaussianMean:
     age: int
     y_mean: float
     y_sd: float
+    shift: float
     transform: int
     form: int
     knots: FloatArray
@@ -106,13 +109,15 @@ class GaussianMean:
         """
         if not hasattr(process, "alpha_"):
             raise ModelError("the Gaussian process is not fitted. Fit it first.")
-        parts = process.components_
+        parts = [part for part in process.components_ if not part.within]  # what reaches beyond one source
+        tests = process.tests_.x
         return cls.from_arrays({
             "n_features": n_features, "columns": np.array(process.columns_, dtype=np.int64), "median": process.median_,
             "gaps": np.array(process.gaps_, dtype=np.int64), "mean": process.mean_, "sd": process.sd_,
             "age": -1 if process.age_ is None else process.age_, "y_mean": process.y_mean_, "y_sd": process.y_sd_,
-            "transform": _TRANSFORMS[process.transform_], "form": _FORMS[process.form], "knots": process.knots_,
-            "knot_weights": process.knot_weights_, "tests": process.x_, "alpha": process.alpha_,
+            "transform": _TRANSFORMS[process.transform_], "form": _FORMS[process.form], "knots": process.course_.knots,
+            "knot_weights": process.course_.weights, "tests": tests, "alpha": process.alpha_,
+            "shift": process.constant_ * float(process.alpha_.sum()),
             "part_start": np.cumsum([0, *(len(p.columns) for p in parts)]),
             "part_column": np.array([c for p in parts for c in p.columns], dtype=np.int64),
             "part_inverse": np.concatenate([p.inverse for p in parts]),
@@ -269,7 +274,7 @@ class GaussianMean:
             (self.form, column, inverse, np.cumsum([0, *map(len, lines)])),
             (z, np.concatenate(weights), np.cumsum([0, *map(len, weights)]), self.part_variance, self.alpha),
             (self.knots if with_knots else empty, self.knot_weights if with_knots else empty, self.age, ages),
-            (self.y_mean, self.y_sd, self.transform),
+            (self.y_mean, self.y_sd, self.shift, self.transform),
         )
 
 

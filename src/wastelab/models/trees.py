@@ -8,7 +8,7 @@ that results do not depend on the order of evaluation; grids and lattices are ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -236,11 +236,7 @@ class Trees:
             Differs from this one by at most (n_trees + 1) / divisor times 2^-(bits + 1).
         """
         unit = self.unit(bits)
-        return Trees(
-            self.feature, self.threshold, self.left, self.right, self.missing_left,
-            np.round(self.value / unit) * unit, self.roots, round(self.base / unit) * unit, self.divisor,
-            self.n_features,
-        )  # fmt: skip
+        return replace(self, value=np.round(self.value / unit) * unit, base=round(self.base / unit) * unit)
 
     def filled(self, median: ArrayLike, gaps: Sequence[int]) -> Trees:
         """The same trees for features with gaps, where these were fitted to filled ones.
@@ -274,9 +270,16 @@ class Trees:
         feature[inner] = source[column]
         threshold[inner] = np.where(tells, np.where(at >= 0.0, np.inf, -np.inf), at)
         missing_left[inner] = np.where(tells, at >= 1.0, middle[np.minimum(column, n - 1)] <= at)
-        return Trees(
-            feature, threshold, self.left, self.right, missing_left, self.value, self.roots, self.base, self.divisor, n
-        )
+        return replace(self, feature=feature, threshold=threshold, missing_left=missing_left, n_features=n)
+
+    def over(self, columns: Sequence[int], n_features: int) -> Trees:
+        """The same trees for a wider table: feature j becomes column ``columns[j]`` of `n_features`."""
+        place = np.append(np.asarray(columns, dtype=np.int32), np.int32(-1))
+        if len(columns) != self.n_features or np.any(place[:-1] < 0) or np.any(place >= n_features):
+            raise ModelError(
+                f"trees over {self.n_features} features: columns {list(columns)} of {n_features} do not fit."
+            )
+        return replace(self, feature=place[self.feature], n_features=n_features)
 
     def unit(self, bits: int = 30) -> float:
         """Grid on which `rounded` puts the leaf values: 2^-bits, or coarser where the sum would not fit 52 bits."""
