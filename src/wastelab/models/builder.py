@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ModelError, UnknownNameError, suggest
 from ..provenance import Evidence, Source
-from .design import Design, Feature, FloatArray, Ratio
+from .design import Design, Feature, FloatArray, IntArray, Ratio
 from .features import CATALOGUE, Offer
 from .features.age import FREIESLEBEN_HANSEN_PEDERSEN, MATURITY, SAUL, VALID, holds
 from .features.plan import Env, Step, run
@@ -125,6 +125,7 @@ class MixFeatures:
         said = dict(units or {})
         self.age_, self.property_ = age, property
         self.columns_ = {str(c): bool(_is_text(features, c)) for c in features.columns}
+        self.levels_ = {c: _levels(features[c]) for c, text in self.columns_.items() if text}
         env = self._env(features)
         known = [m for c, text in self.columns_.items() if not text and c != age and (m := meaning(c, said.get(c)))]
         self.units_ = {c: said.get(c) or heading(c)[1] for c in self.columns_} | {
@@ -132,7 +133,6 @@ class MixFeatures:
         }
         self.meanings_ = {m.column: m.role for m in known}
         self.constants_: dict[str, float | str | None] = {}
-        self.levels_: dict[str, list[str]] = {}
         notices: list[str] = []
         made = [_Made(_input(c, self.units_[c]), c) for c in self._varying(env) if c != age]
         kept: FloatArray = np.column_stack([env[m.origin] for m in made]) if made else np.empty((len(features), 0))
@@ -155,12 +155,11 @@ class MixFeatures:
         return self
 
     def _varying(self, env: Env) -> list[str]:
-        """Numeric columns that are not constant; levels of the text columns; what is constant is remembered."""
+        """Numeric columns that are not constant; of the others, and of texts of one level, the value is remembered."""
         out = []
         for column, text in self.columns_.items():
             values = env[column]
             if text:
-                self.levels_[column] = sorted({str(v) for v in values} - {""})
                 if len(self.levels_[column]) < 2:
                     self.constants_[column] = self.levels_[column][0] if self.levels_[column] else None
                 continue
@@ -275,14 +274,10 @@ class MixFeatures:
         env = self._env(features)
         values = run(self.steps_, env)
         out = np.empty((len(features), len(self._made)))
-        codes: dict[str, np.ndarray[Any, Any]] = {}
         for j, made in enumerate(self._made):
             if made.level is not None:
-                if made.origin not in codes:
-                    codes[made.origin] = _codes(env[made.origin], self.levels_[made.origin])
-                code = codes[made.origin]
-                here = code == self.levels_[made.origin].index(made.level)
-                out[:, j] = np.where(code < 0, np.nan, here)
+                code = env[made.origin]
+                out[:, j] = np.where(code < 0, np.nan, code == self.levels_[made.origin].index(made.level))
             elif made.feature.kind == "age":
                 days = values[made.origin]
                 out[:, j] = np.log(np.where(days > 0.0, days, np.nan))
@@ -306,8 +301,7 @@ class MixFeatures:
         env: Env = {}
         for column, text in self.columns_.items():
             if text:
-                cells = features[column].to_numpy(dtype=object, na_value="")
-                env[column] = np.array([str(c) for c in cells], dtype=object)
+                env[column] = _codes(features[column], self.levels_[column])
             else:
                 env[column] = features[column].to_numpy(dtype=np.float64, na_value=np.nan)
         return env
@@ -428,10 +422,19 @@ def _is_text(features: pd.DataFrame, column: str) -> bool:
     return not pd.api.types.is_numeric_dtype(features[column].dtype)
 
 
-def _codes(values: Any, levels: list[str]) -> np.ndarray[Any, Any]:
+def _levels(texts: pd.Series[Any]) -> list[str]:
+    """Different texts of a column, sorted; without the empty one."""
+    return sorted({str(v) for v in texts.dropna().unique()} - {""})
+
+
+def _codes(texts: pd.Series[Any], levels: list[str]) -> IntArray:
     """Number of the level of each cell; -1 of what is empty or was not seen."""
+    import pandas as pd
+
     number = {level: k for k, level in enumerate(levels)}
-    return np.fromiter((number.get(v, -1) for v in values), dtype=np.int64, count=len(values))
+    codes, different = pd.factorize(texts)
+    of = np.array([*(number.get(str(v), -1) for v in different), -1], dtype=np.int64)
+    return of[codes]
 
 
 def _twin(column: FloatArray, kept: FloatArray) -> int | None:

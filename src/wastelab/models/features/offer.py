@@ -144,13 +144,13 @@ class Offer:
             if kind is None:
                 out.setdefault(m.role, {})[m.column] = m.slope
             else:
-                for role in {level_role(level) or "scm" for level in self.levels[kind]}:
-                    typed.setdefault(role, []).append([m.column, m.slope, kind])
-        known = sorted({level for pairs in typed.values() for *_, kind in pairs for level in self.levels[kind]})
+                roles = [level_role(level) or "scm" for level in self.levels[kind]]
+                for role in sorted(set(roles)):
+                    codes = [k for k, said in enumerate(roles) if said == role]
+                    typed.setdefault(role, []).append([m.column, m.slope, kind, codes])
         for role in sorted(typed):
-            levels = [level for level in known if (level_role(level) or "scm") == role]
             name = self.key(f"{role} by type")
-            self.helpers[name] = Step(name, "typed", {"pairs": typed[role], "levels": levels, "known": known})
+            self.helpers[name] = Step(name, "typed", {"pairs": typed[role]})
             out.setdefault(role, {})[name] = 1.0
         return out
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..design import FloatArray, Ratio
 
-#: Columns of a table by name: float64, or text.
+#: Columns of a table by name: float64, or of texts the number of the level (-1 where empty or not known).
 Env = dict[str, NDArray[Any]]
 
 
@@ -122,14 +122,12 @@ def _blend(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
 
 
 def _typed(env: Env, args: Mapping[str, Any], n: int) -> FloatArray:
-    """Amount of what cells of [amount, factor, text column] name by one of the levels."""
+    """Amount of what [amount, factor, text column, numbers of the levels that count] name."""
     out = np.zeros(n)
-    for amount, factor, kind in args["pairs"]:
-        mass, said = factor * env[amount], env[kind]
-        levels, codes = np.unique(said.astype(str), return_inverse=True)
-        here = np.isin(levels, args["levels"])[codes]
-        unknown = ~np.isin(levels, args["known"])[codes]
-        out += np.where(mass == 0.0, 0.0, np.where(unknown, np.nan, np.where(here, mass, mass * 0.0)))
+    for amount, factor, kind, levels in args["pairs"]:
+        mass, code = factor * env[amount], env[kind]
+        counts = np.where(code < 0, np.nan, np.isin(code, levels))
+        out += np.where(mass == 0.0, 0.0, mass * counts)
     return out
 
 
