@@ -38,6 +38,7 @@ def tests_options(command: F) -> F:
             click.option("--age", help="Column of the age; with --lab one age, e.g. '28 d'."),
             click.option("--drop", multiple=True, metavar="COLUMN", help="No feature (repeatable)."),
             click.option("--units", multiple=True, metavar="COLUMN=UNIT", help="Of a column whose name ends in none."),
+            click.option("--origin", default="", help="What the table is called on the card (its file's name)."),
             click.option("--licence", default="", help="Licence of the tests, e.g. CC-BY-4.0, or 'own'."),
         )
     ):  # fmt: skip
@@ -67,7 +68,7 @@ def read_tests(
 
     given = {k: v for k, v in options.items() if v} | {"drop": drop, "units": pairs(units)}
     if table:
-        return read_table(table, target, age=age, **given)
+        return read_table(table, target, age=age, **{"origin": Path(table).name} | given)
     if not lab_dir:
         raise click.UsageError("give TABLE, or --lab DIR to take the tests of a laboratory.")
     from ..lab import open_lab

@@ -205,7 +205,8 @@ def audit_table(
     if table and not lab_dir:
         from ._lab import pairs
 
-        given = {k: v for k, v in options.items() if v} | {"units": pairs(options["units"])}
+        given = {"origin": Path(table).name} | {k: v for k, v in options.items() if v}
+        given["units"] = pairs(options["units"])
         found = audit(table, target, **given)
     else:
         found = audit(tables.read_tests(table, lab_dir, target, **options))

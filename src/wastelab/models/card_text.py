@@ -166,8 +166,25 @@ def _scores(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[B
 
 
 def _intervals(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
-    found = card["intervals"]
-    return [("head", t("intervals")), ("facts", _plainly(found, lang) if found else [(t("intervals"), t("none"))])]
+    unit = f" [{card['unit']}]" if card["unit"] else ""
+    out: list[Block] = [("head", t("intervals"))]
+    for kind, found in (card["intervals"] or {}).items():
+        title = word(f"new {kind}", lang)
+        groups = t("groups", n=found["groups"], effective=number(found["effective_groups"]))
+        facts = [(title, f"{groups}; {t('scale')}: {word('scale ' + str(found['scale']), lang)}")]
+        if not found["coverage_90"]:
+            facts.append((t("highest_level"), percent(found["highest_level"])))
+        out.append(("facts", facts))
+        if found["coverage_90"]:
+            heads = [t("part_of", split=title), t("n_tests"), t("covered"), t("width") + unit, t("median_width") + unit]
+            heads.append(t("interval_score") + unit)
+            rows = [
+                [word(name, lang), str(int(v["rows"])), percent(v["coverage"]), number(v["mean_width"]),
+                 number(v["median_width"]), number(v["interval_score"])]
+                for name, v in found["coverage_90"].items()
+            ]  # fmt: skip
+            out.append(("table", (heads, rows)))
+    return out if len(out) > 1 else [*out, ("list", [t("none")])]
 
 
 def _domain(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:

@@ -29,6 +29,8 @@ from .training_file import describe, read_training, write_training
 KINDS = ("PropertyModel",)
 #: What of a model repeats its tests row by row, and goes with them.
 _ROWS = ("oof_", "oof_source_")
+#: What is kept in files of its own, or belongs to one folder.
+_OWN = ("card_", "fingerprint_", "columns_")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
@@ -136,7 +138,9 @@ def save_model(
     if not with_data:
         given |= {n: getattr(model, n, None) for n in _ROWS}
     how = "state" if hasattr(model, "to_state") else "attributes"
-    tree = model.to_state() if how == "state" else dict(vars(model))
+    tree = (
+        model.to_state() if how == "state" else {k: v for k, v in vars(model).items() if k not in _OWN and k[0] != "_"}
+    )
     state, arrays = pack({"how": how, "state": tree, "columns": columns_only(data)}, given)
     card = card_of(model)
     body: dict[str, Any] = {

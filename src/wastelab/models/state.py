@@ -1,8 +1,8 @@
 """What is in memory as JSON and named arrays, and back: no pickle, and only classes that are listed here.
 
 A tree of dicts, lists, tuples, numbers, texts, arrays, tables and known objects is taken apart by `pack` and put
-together again, to the last bit, by `unpack`. An object is stored by the first of: its own ``to_state``, ``to_arrays``,
-``to_dict``; else by its attributes.
+together again, to the last bit, by `unpack`. An object is stored by the first of: its own ``to_state``,
+``to_arrays`` or ``arrays``, ``to_dict``; else by its attributes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PARTS: dict[str, str] = {
     "TrainingData": "table",
     "Source": "..provenance",
     "Evidence": "..provenance",
+    "Message": "..i18n",
     "Notice": "notices",
     "GaussianProcess": "gp",
     "Boosting": "learners",
@@ -40,6 +41,16 @@ PARTS: dict[str, str] = {
     "Blend": "learners",
     "Trees": "trees",
     "MixFeatures": "builder",
+    "ConformalIntervals": "intervals",
+    "Domain": "domain",
+    "SourceEffect": "local",
+    "LocalEffect": "local",
+    "Scores": "scores",
+    "ProtocolScore": "scores",
+    "Errors": "scores",
+    "Difference": "comparison",
+    "Audit": "audit",
+    "Finding": "audit_view",
     "PropertyModel": "property_model",
 }  # fmt: skip
 #: Kinds of numbers that arrays may hold, as NumPy names them: little-endian floats and integers, booleans, bytes.
@@ -224,8 +235,8 @@ def _pack_object(value: Any, path: str, arrays: Arrays, seen: _Seen) -> Any:
         return {"$part": [name, "value", value.value]}
     if hasattr(value, "to_state"):
         how, state = "state", value.to_state()
-    elif hasattr(value, "to_arrays"):
-        how, state = "arrays", value.to_arrays()
+    elif hasattr(value, "from_arrays"):
+        how, state = "arrays", dict(value.to_arrays() if hasattr(value, "to_arrays") else value.arrays())
     elif hasattr(value, "to_dict") and hasattr(value, "from_dict"):
         how, state = "dict", value.to_dict()
     elif is_dataclass(value):

@@ -272,11 +272,7 @@ def read_features(data: Any, like: TrainingData) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if isinstance(data, Mapping) and not hasattr(data, "data_vars"):
-        scalar = all(np.ndim(v) == 0 for v in data.values())
-        cells: dict[str, Any] = {str(k): v for k, v in data.items()}
-        data = pd.DataFrame([cells]) if scalar else pd.DataFrame(cells)
-    frame, place, _ = _frame(data)
+    frame, place = table_of(data)
     by_stem = {split_unit(str(c))[0]: str(c) for c in frame.columns}
     out: dict[str, Any] = {}
     for column in like.features.columns:
@@ -476,7 +472,7 @@ def _feature_columns(
                     f"feature. Leave it out (drop=['{column}']) or name the features."
                 )
             columns.append(column)
-        elif frame[column].nunique() <= MAX_LEVELS:
+        elif frame[column].nunique() <= MAX_LEVELS or _reads_as_numbers(frame[column]):
             columns.append(column)
         else:
             notices.append(f"text column '{column}' has more than {MAX_LEVELS} levels and is not a feature")
@@ -590,14 +586,30 @@ def _refuse_hidden_ages(y: FloatArray, mix: IntArray, name: str, place: str) -> 
         )
 
 
+def table_of(data: Any) -> tuple[pd.DataFrame, str]:
+    """Any table as DataFrame, and what to call it in messages; a mapping of single values is one row."""
+    import pandas as pd
+
+    if isinstance(data, Mapping) and not hasattr(data, "data_vars"):
+        scalar = all(np.ndim(v) == 0 for v in data.values())
+        cells: dict[str, Any] = {str(k): v for k, v in data.items()}
+        data = pd.DataFrame([cells]) if scalar else pd.DataFrame(cells)
+    frame, place, _ = _frame(data)
+    return frame, place
+
+
+def mix_keys(table: pd.DataFrame) -> list[str]:
+    """One text for each row, equal for equal features (numbers to six digits)."""
+    return [
+        "|".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row) for row in table.itertuples(index=False)
+    ]
+
+
 def _same_features(table: pd.DataFrame) -> tuple[IntArray, tuple[str, ...]]:
     """Rows of equal features (numbers to six digits) are one mix."""
     import pandas as pd
 
-    keys = [
-        "|".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row) for row in table.itertuples(index=False)
-    ]
-    codes, _ = pd.factorize(pd.Series(keys, dtype="str"))
+    codes, _ = pd.factorize(pd.Series(mix_keys(table), dtype="str"))
     return codes.astype(np.int64), tuple(f"mix {i + 1}" for i in range(int(codes.max()) + 1))
 
 
