@@ -23,7 +23,7 @@ from ..errors import ModelError
 from . import _gp_kernels as k
 from .course import Course
 from .design import Design, FloatArray, IntArray
-from .gp_likelihood import FORMS, Component, Likelihood, Part, Tests
+from .gp_likelihood import FORMS, Component, Likelihood, Observations, Part
 
 #: Rows from which lengths are first found, and rows on which they are then refined.
 FIRST_ROWS, SECOND_ROWS = 320, 1100
@@ -162,7 +162,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         best: tuple[float, str, FloatArray] | None = None
         for choice in choices:
             z, ratio = self._scaled(target, choice, noise)
-            tests = Tests(x, z, groups, sources, ratio)
+            tests = Observations(x, z, groups, sources, ratio)
             theta, value = likelihood.minimise(tests.take(first), likelihood.start(), 60)
             size = float(np.std(forward(target, choice))) or 1.0
             value -= log_jacobian(target[first], choice) - len(first) * np.log(size)
@@ -171,7 +171,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         assert best is not None
         self.transform_, self.theta_ = best[1], best[2]
         z, ratio = self._scaled(target, self.transform_, noise)
-        tests = Tests(x, z, groups, sources, ratio)
+        tests = Observations(x, z, groups, sources, ratio)
         if len(second) > len(first) and self.refine:
             self.theta_, _ = likelihood.minimise(tests.take(second), self.theta_, self.refine)
         self.tests_ = tests.take(rows)
@@ -380,7 +380,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         gp.repeated_ = bool(meta["repeated"])
         for name in ("alpha", "mean", "sd", "median", "theta"):
             setattr(gp, f"{name}_", arrays[name])
-        gp.tests_ = Tests(*(arrays[name] for name in ("x", "z", "mix", "source", "ratio")))
+        gp.tests_ = Observations(*(arrays[name] for name in ("x", "z", "mix", "source", "ratio")))
         gp.course_ = Course(arrays["knots"], arrays["knot_weights"])
         gp._settle(gp._likelihood(len(gp.tests_.source) > 0))
         return gp

@@ -33,7 +33,7 @@ CONSTANT = 4.0
 
 
 @dataclass(frozen=True)
-class Tests:
+class Observations:
     """Tests as the likelihood sees them.
 
     Attributes
@@ -54,10 +54,10 @@ class Tests:
     source: IntArray
     ratio: FloatArray
 
-    def take(self, rows: NDArray[np.int64]) -> Tests:
+    def take(self, rows: NDArray[np.int64]) -> Observations:
         """Some of the tests."""
         source = self.source[rows] if len(self.source) else self.source
-        return Tests(np.ascontiguousarray(self.x[rows]), self.z[rows], self.mix[rows], source, self.ratio[rows])
+        return Observations(np.ascontiguousarray(self.x[rows]), self.z[rows], self.mix[rows], source, self.ratio[rows])
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Likelihood:
         return [np.ascontiguousarray(x[:, list(part.columns)].T) for part in self.parts]
 
     def matrix(
-        self, theta: FloatArray, tests: Tests, xt: Sequence[FloatArray] | None = None
+        self, theta: FloatArray, tests: Observations, xt: Sequence[FloatArray] | None = None
     ) -> tuple[FloatArray, list[FloatArray]]:
         """Lower triangle of the covariance of the tests, and that of each smooth part."""
         parts, of_mix, of_source, noise = self.unpack(theta)
@@ -148,7 +148,7 @@ class Likelihood:
         total[np.diag_indices(n)] += noise * tests.ratio + 1e-8
         return total, smooth
 
-    def factor(self, theta: FloatArray, tests: Tests) -> FloatArray:
+    def factor(self, theta: FloatArray, tests: Observations) -> FloatArray:
         """Lower Cholesky factor of the covariance of the tests.
 
         Raises
@@ -167,7 +167,7 @@ class Likelihood:
         factor: FloatArray = lower
         return factor
 
-    def value(self, theta: FloatArray, tests: Tests, xt: Sequence[FloatArray]) -> tuple[float, FloatArray]:
+    def value(self, theta: FloatArray, tests: Observations, xt: Sequence[FloatArray]) -> tuple[float, FloatArray]:
         """Negative log posterior density (up to a constant) and its gradient."""
         from scipy.linalg import lapack
 
@@ -201,12 +201,12 @@ class Likelihood:
             gradient += away / self.width
         return f, gradient
 
-    def minimise(self, tests: Tests, start: FloatArray, steps: int) -> tuple[FloatArray, float]:
+    def minimise(self, tests: Observations, start: FloatArray, steps: int) -> tuple[FloatArray, float]:
         """Parameters at the optimum, and the negative log density there.
 
         Parameters
         ----------
-        tests : Tests
+        tests : Observations
         start : ndarray
         steps : int
             Of L-BFGS at most.
