@@ -391,6 +391,39 @@ def test_scores_of_predictions_made_elsewhere():
     assert scores["mix"].to_dict() == validate(simple.ridge_log_age, data)["mix"].to_dict()
 
 
+def test_folds_that_tear_mixes_are_no_score_for_new_mixes():
+    data = synthetic()
+    frame = cross_predict(simple.mean, data, protocol_splits(data, "row")[0])
+    with pytest.raises(ModelError, match="its mix is also in another fold"):
+        score_predictions(frame, data, "mix")
+    with pytest.raises(ModelError, match="one a row"):
+        score_predictions(frame.iloc[:-1], data, "row")
+
+
+def test_folds_alone_give_the_splits_of_each_protocol():
+    data = synthetic()
+    for protocol in ("source", "mix"):
+        splits, groups = protocol_splits(data, protocol)
+        frame = cross_predict(simple.ridge_log_age, data, splits)
+        given = score_predictions(frame, data, protocol, splits=splits, groups=groups)
+        alone = score_predictions(frame.drop(columns="observed"), data, protocol)
+        assert alone.to_dict() == given.to_dict()
+
+
+def test_laboratories_that_test_the_same_mixes_cannot_be_scored_as_new():
+    data = synthetic(n_mixes=8)
+    shared = replace(data, source=np.arange(len(data)) % 3, source_names=("A", "B", "C"))
+    scores = validate(simple.mean, shared, protocols=("mix", "source"))
+    assert scores.protocols == ("mix",)
+    assert any(n.key == "validation.shared_mixes" for n in scores.notices)
+
+
+def test_notices_fall_back_to_english():
+    notice = validate(simple.mean, synthetic(n_mixes=7)).notices[0]
+    assert notice.text() == str(notice) and notice.message.key == notice.key
+    assert replace(notice, key="validation.nothing_of_the_kind").text("zh") == str(notice)
+
+
 def test_every_text_can_be_said():
     for key, text in TEXTS.items():
         assert key.startswith("validation.") and text.count("{") == text.count("}")

@@ -57,8 +57,8 @@ def copied_results(view: View) -> Iterator[Finding]:
     """Results copied to another age of the mix, or a whole series copied to another mix.
 
     Within a mix: exact agreement between ages, three rows at least and more than expected (Poisson, 0.1 %) from how
-    many differ by less than a tenth of the median. Between mixes: equal results at three or more ages, not all equal, if
-    fewer than 0.01 pairs are expected (the first age by the spread of the table, the others by that of tests).
+    many differ by less than a tenth of the median. Between mixes: equal results at three or more ages, not all equal,
+    if fewer than 0.01 pairs are expected (the first age by the spread of the table, the others by that of tests).
     """
     if not view.data.age:
         return
@@ -229,7 +229,7 @@ def typing_errors(view: View) -> Iterator[Finding]:
             own = 1.4826 * float(np.median(np.abs(others - median))) if len(others) > 2 else float(np.ptp(others))
             scale = max(float(view.noise(median)), 0.03 * abs(median), own, view.resolution, 1e-12)
             z = abs(y[k] - median) / scale
-            within = min(max(0.05, 2.0 * scale / max(abs(median), 1e-12)), 0.15)
+            within = min(max(0.05, 2.5 * scale / max(abs(median), 1e-12)), 0.2)
             hint = digit_hint(float(y[k]), median, within) if z > 5.0 else ""
             if z > 6.0 or hint:
                 yield view.finding(

@@ -125,11 +125,11 @@ def protocol_splits(
         if data.source is None or data.n_sources < 2:
             return [], data.mix
         folds = data.n_sources if data.n_sources < FEW_MIXES else n_folds
-        return _without_tested_mixes(data, group_folds(data.source, folds, seed)), data.source
+        return without_tested_mixes(data, group_folds(data.source, folds, seed)), data.source
     if protocol == "time":
         if data.time is None or len(np.unique(data.time)) < 2:
             return [], data.mix
-        return _without_tested_mixes(data, time_folds(data.time, n_folds)), data.mix
+        return without_tested_mixes(data, time_folds(data.time, n_folds)), data.mix
     raise ModelError(f"Protocol '{protocol}' is not known. Expected 'row', 'mix', 'source' or 'time'.")
 
 
@@ -148,7 +148,7 @@ def check_mixes(data: TrainingData) -> None:
         )
 
 
-def _without_tested_mixes(data: TrainingData, splits: list[Split]) -> list[Split]:
+def without_tested_mixes(data: TrainingData, splits: list[Split]) -> list[Split]:
     """The same splits less what leaks through shared mixes; folds that keep fewer than 5 rows to fit to are dropped."""
     kept = [(train[~np.isin(data.mix[train], data.mix[test])], test) for train, test in splits]
     return [(train, test) for train, test in kept if len(train) >= LEAST_MIXES]

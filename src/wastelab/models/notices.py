@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..i18n import Message
+from ..i18n import DEFAULT, Message, tr
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Notice:
 
     def __str__(self) -> str:
         return self.english.format(**self.values)
+
+    def text(self, lang: str = DEFAULT) -> str:
+        """The text in a language; English where the locale files have none."""
+        try:
+            return str(self) if lang == DEFAULT else tr(self.key, lang, **self.values)
+        except KeyError:
+            return str(self)
 
     @property
     def message(self) -> Message:

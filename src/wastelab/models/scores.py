@@ -66,6 +66,10 @@ TEXTS: Mapping[str, str] = {
         "{share} of the rows are from source '{source}': the score for a new source is mostly that of learning from "
         "the few others, and of predicting this one."
     ),
+    "validation.shared_mixes": (
+        "'{protocol}' cannot be scored: without the mixes that are tested, fewer than 5 rows are left to fit to (the "
+        "sources or dates share their mixes)."
+    ),
     "validation.no_time": "The table has no dates (or one): nothing is known of how the model does later in time.",
     "validation.harder_than_headline": (
         "The score for '{protocol}' (RMSE {rmse} {unit}) is worse than the headline: quote it too."
@@ -316,7 +320,7 @@ class Scores:
                 f"  {name:26s}{e.rmse:8.3g}{s.rmse_se:7.2g}{e.mae:8.3g}{_signed(e.bias):>8s}{e.r2:8.3f}   {spread:13s}"
                 f"{best.rmse:.3g} ({best.label})"
             )
-            lines.append(f"    {MEANINGS[s.protocol]}")
+            lines.append(f"    {MEANINGS[s.protocol]} ({e.n_rows} tests)")
         head = self.headline
         lines.append(f"By part, {head.label}:")
         for e in (*head.by_age, *head.by_level):

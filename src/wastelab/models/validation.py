@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from .baselines import baselines
 from .comparison import Difference, draw_rmse, paired_difference
-from .cross import FEW_MIXES, FitPredict, Progress, check_mixes, cross_predict, protocol_splits
+from .cross import (
+    FEW_MIXES,
+    FitPredict,
+    Progress,
+    check_mixes,
+    cross_predict,
+    protocol_splits,
+    without_tested_mixes,
+)
 from .design import IntArray
+from .folds import Split
 from .notices import Notice
 from .scores import LOUD, PROTOCOLS, Errors, ProtocolScore, Scores, notice
 from .table import TrainingData
@@ -26,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference", "Errors", "FitPredict", "LearningCurve", "Progress", "ProtocolScore", "Scores", "Tuned",
-    "cross_predict", "learning_curve", "nested", "paired_difference", "protocol_splits", "tune", "validate",
+    "assemble", "cross_predict", "learning_curve", "nested", "paired_difference", "protocol_splits",
+    "score_predictions", "tune", "validate",
 ]  # fmt: skip
 
 #: Bands of age [d] that errors are shown by: up to and with.
@@ -92,6 +103,8 @@ def validate(
             continue
         splits, groups = protocol_splits(data, protocol, n_folds=n_folds, seed=seed)
         if not splits:
+            if len(np.unique(getattr(data, protocol) if getattr(data, protocol) is not None else [0])) > 1:
+                notices.append(notice("validation.shared_mixes", protocol=PROTOCOLS[protocol]))
             continue
         frame = cross_predict(fit_predict, data, splits, progress=progress, label=PROTOCOLS[protocol])
         stopped = frame.attrs["interrupted"]
@@ -117,32 +130,62 @@ def validate(
 
 
 def score_predictions(
-    predictions: pd.DataFrame, data: TrainingData, protocol: str, *, splits: Sequence[tuple[IntArray, IntArray]],
-    groups: IntArray | None = None, seed: int = 0,
-) -> ProtocolScore:  # fmt: skip
-    """Score of predictions that were made elsewhere with known splits (a model's own out-of-fold predictions).
+    predictions: pd.DataFrame,
+    data: TrainingData,
+    protocol: str,
+    *,
+    splits: Sequence[Split] | None = None,
+    groups: IntArray | None = None,
+    seed: int = 0,
+) -> ProtocolScore:
+    """Score of predictions that were made elsewhere (a model's own out-of-fold predictions).
 
     Parameters
     ----------
     predictions : pandas.DataFrame
-        As `cross_predict` gives them: ``observed``, ``fold``, ``mean`` (``lower``, ``upper``).
+        Rows as in `data`: ``fold`` (-1 where a row was not tested), ``mean`` (and ``lower``, ``upper``).
     data : TrainingData
-        The same rows.
     protocol : {"source", "time", "mix", "row"}
-    splits : sequence of (train, test)
-        That the predictions were made with; the trivial predictions are made with them too.
+    splits : sequence of (train, test), optional
+        That they were made with; by default all other folds are what a fold was fitted to (less the tested mixes, for
+        new sources; the folds before it, for later times). The trivial predictions are made with them too.
     groups : ndarray of int, optional
-        What errs together; mixes by default.
+        What errs together; by default sources for new sources, else mixes.
     seed : int
 
     Returns
     -------
     ProtocolScore
+
+    Raises
+    ------
+    ModelError
+        If the predictions are not of these rows, or a mix (source) is in two folds of a protocol that forbids it.
     """
-    frame = predictions.copy()
-    frame.attrs.setdefault("planned", len(splits))
+    if len(predictions) != len(data):
+        raise ModelError(f"There are {len(predictions)} predictions for {len(data)} tests. Give one a row, in order.")
+    frame = predictions.assign(observed=data.target)
+    fold = frame["fold"].to_numpy(dtype=np.int64)
+    if splits is None:
+        later = protocol == "time"
+        numbers = [k for k in np.unique(fold) if k >= 0]
+        splits = [(np.flatnonzero(fold < k if later else fold != k), np.flatnonzero(fold == k)) for k in numbers]
+        if protocol in ("source", "time"):
+            splits = without_tested_mixes(data, splits)
+    kept_apart = {"mix": data.mix, "source": data.source}.get(protocol)
+    if kept_apart is not None:
+        for train, test in splits:
+            both = np.intersect1d(kept_apart[train], kept_apart[test])
+            if len(both):
+                row = data.rows[int(test[np.isin(kept_apart[test], both)][0])]
+                raise ModelError(
+                    f"{row}: its {protocol} is also in another fold; this is no score for a new {protocol}."
+                )
+    if groups is None:
+        groups = data.source if protocol == "source" and data.source is not None else data.mix
+    frame.attrs["planned"] = len(splits)
     trivial = {name: cross_predict(f, data, splits) for name, f in baselines(data).items()}
-    return _score(protocol, data, frame, trivial, data.mix if groups is None else groups, seed)
+    return _score(protocol, data, frame, trivial, groups, seed)
 
 
 def assemble(scores: Sequence[ProtocolScore], data: TrainingData) -> Scores:
