@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
-from . import activator, age, aggregate, binder, calcination, chemistry, curing, particles
+from typing import TYPE_CHECKING
+
+from . import activator, aggregate, binder, calcination, chemistry, curing, particles
 from .offer import Derived, Offer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Every feature that can be derived, in the order of the design.
 CATALOGUE: tuple[Derived, ...] = (
@@ -20,4 +25,14 @@ CATALOGUE: tuple[Derived, ...] = (
     *calcination.DERIVED,
 )
 
-__all__ = ["CATALOGUE", "Derived", "Offer", "age"]
+__all__ = ["CATALOGUE", "Derived", "Offer", "catalogue"]
+
+
+def catalogue() -> pd.DataFrame:
+    """Every feature that can be derived: name, unit, formula, source, evidence, DOI, Chinese title."""
+    import pandas as pd
+
+    rows = [
+        (d.name, d.unit, d.formula, d.source.text, str(d.source.evidence), d.source.doi, d.title_zh) for d in CATALOGUE
+    ]
+    return pd.DataFrame(rows, columns=["name", "unit", "formula", "source", "evidence", "doi", "title_zh"])
