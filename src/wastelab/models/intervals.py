@@ -43,8 +43,8 @@ class ConformalIntervals:
     Parameters
     ----------
     random_state : int
-    lower_bound : float or None
-        Below which the property cannot be (0 for a strength), or None.
+    non_negative : bool
+        Whether the property cannot be below 0: intervals end there.
     few_groups : {"widen", "refuse"}
         Where there are too few groups for a level: an infinite interval, or `MissingDataError`.
     n_trees, n_folds : int
@@ -60,7 +60,7 @@ class ConformalIntervals:
         self,
         random_state: int = 0,
         *,
-        lower_bound: float | None = None,
+        non_negative: bool = False,
         few_groups: str = "widen",
         n_trees: int = 100,
         n_folds: int = 8,
@@ -68,7 +68,7 @@ class ConformalIntervals:
         if few_groups not in ("widen", "refuse"):
             raise ModelError(f"few_groups = {few_groups!r}: expected 'widen' or 'refuse'.")
         self.random_state = random_state
-        self.lower_bound = lower_bound
+        self.non_negative = bool(non_negative)
         self.few_groups = few_groups
         self.n_trees = n_trees
         self.n_folds = n_folds
@@ -77,7 +77,8 @@ class ConformalIntervals:
         self,
         design: Design,
         data: Labelled,
-        predictions: Mapping[str, tuple[ArrayLike, ArrayLike | None, ArrayLike | None]],
+        by_mix: Mapping[str, Any] | pd.DataFrame,
+        by_source: Mapping[str, Any] | pd.DataFrame | None = None,
     ) -> ConformalIntervals:
         """Calibrate on out-of-fold predictions.
 
@@ -86,32 +87,43 @@ class ConformalIntervals:
         design : Design
         data : TrainingData
             For the results, and the mix and source of each row.
-        predictions : mapping of str to (centre, spread, disagreement)
-            By what the folds keep whole: ``"mix"`` and, where there are sources, ``"source"``. Rows without a centre
-            (NaN) are left out.
+        by_mix, by_source : pandas.DataFrame or mapping, n_rows each
+            Predictions by folds that keep mixes (sources) whole: ``mean``, and ``spread`` (the model's own standard
+            deviation) and ``disagreement`` (that among its members) where there are any. Rows without a mean (NaN)
+            are left out.
 
         Raises
         ------
         ModelError
-            If ``"mix"`` is not among them, or a kind has fewer than 2 groups.
+            If there are fewer than 2 groups, or predictions do not fit the table.
         """
-        if "mix" not in predictions or set(predictions) - set(KINDS):
-            raise ModelError(
-                f"predictions are of {sorted(predictions)}; expected 'mix', and 'source' where there are sources."
-            )
         self.kinds: dict[str, GroupConformal] = {}
         self._rows: dict[str, IntArray] = {}
         self._n_rows = len(design)
-        for kind, (centre, spread, disagreement) in predictions.items():
+        for kind, given in (("mix", by_mix), ("source", by_source)):
+            if given is None:
+                continue
             groups = data.mix if kind == "mix" else data.source
             if groups is None:
                 raise ModelError("there are predictions by source, but the table names no sources.")
-            middle = np.asarray(centre, dtype=np.float64)
-            at = np.flatnonzero(np.isfinite(middle))
-            own, among = (None if v is None else np.asarray(v, dtype=np.float64)[at] for v in (spread, disagreement))
+            columns = {
+                name: np.asarray(given[name], dtype=np.float64)
+                for name in ("mean", "spread", "disagreement") if name in given
+            }  # fmt: skip
+            if "mean" not in columns:
+                raise ModelError(f"predictions by {kind} have no 'mean'; found {', '.join(map(str, given))}.")
+            for name, values in columns.items():
+                if values.shape != (len(design),):
+                    raise ModelError(
+                        f"predictions by {kind}: '{name}' has shape {values.shape}; expected one number for each of "
+                        f"{len(design)} rows."
+                    )
+            at = np.flatnonzero(np.isfinite(columns["mean"]))
+            kept = {name: values[at] for name, values in columns.items()}
             self.kinds[kind] = GroupConformal(self.random_state, n_trees=self.n_trees, n_folds=self.n_folds).fit(
-                design.rows(at), middle[at], data.target[at], groups[at], spread=own, disagreement=among
-            )
+                design.rows(at), kept["mean"], data.target[at], groups[at], spread=kept.get("spread"),
+                disagreement=kept.get("disagreement"),
+            )  # fmt: skip
             self._rows[kind] = at
         return self
 
@@ -123,8 +135,9 @@ class ConformalIntervals:
         disagreement: ArrayLike | None = None,
         level: float = 0.9,
         *,
-        new_source: ArrayLike = False,
-        widen: ArrayLike = 1.0,
+        kind: str | ArrayLike = "mix",
+        stretch: ArrayLike | None = None,
+        narrowing: ArrayLike | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Lower and upper end of each row.
 
@@ -135,11 +148,13 @@ class ConformalIntervals:
             Of the model fitted to all tests.
         level : float
             Share of new rows that lie inside: 0.9 for 90 %. Intervals of a higher level contain those of a lower one.
-        new_source : array_like of bool, shape (n_rows,) or scalar
-            Rows of a source (laboratory, heap, supplier) that was not in the table: the wider of the intervals of a
-            new mix and of a new source.
-        widen : array_like, shape (n_rows,) or scalar
-            At least 1: what the width is multiplied by, see `wastelab.models.domain.Domain.widening`.
+        kind : {"mix", "source"} or array_like of them, shape (n_rows,)
+            What a row is new in. ``"source"``, for a laboratory, heap or supplier that is not in the table, takes the
+            wider of both intervals.
+        stretch : array_like, shape (n_rows,), optional
+            At least 1: what the width is multiplied by outside the domain (`wastelab.models.domain.Domain.check`).
+        narrowing : array_like, shape (n_rows,), optional
+            Above 0 and at most 1: what is left of the width where the source's own tests correct the prediction.
 
         Returns
         -------
@@ -151,22 +166,22 @@ class ConformalIntervals:
         MissingDataError
             If a row is of a new source and the model was fitted to one source only; with ``few_groups="refuse"`` also
             if there are too few groups for the level.
+        ModelError
+            If the level is not between 0 and 1, a number is not finite, or a factor is on the wrong side of 1.
         """
         middle = vector(centre, len(design), "centre")
-        fresh = np.broadcast_to(np.asarray(new_source, dtype=bool), len(middle))
-        factor = np.broadcast_to(np.asarray(widen, dtype=np.float64), len(middle))
-        if np.any(~(factor >= 1.0)):
-            raise ModelError(
-                f"widen = {factor[~(factor >= 1.0)][0]:g}: an interval outside the domain is not narrower."
-            )
-        half = self.kinds["mix"].half_width(design, middle, spread, disagreement, level)
-        if fresh.any():
-            half = np.where(fresh, np.maximum(half, self.of("source").half_width(
-                design, middle, spread, disagreement, level)), half)  # fmt: skip
-        if self.few_groups == "refuse" and np.isinf(half).any():
-            self._refuse("source" if math.isfinite(self.widest_level("mix")) and level <= self.widest_level("mix")
-                         else "mix", level)  # fmt: skip
-        return self._ends(middle, half * factor)
+        words = np.broadcast_to(np.asarray(kind, dtype=str), len(middle))
+        half = np.zeros(len(middle))
+        for word in sorted({"mix", *words.tolist()}):
+            held = self.of(word)
+            at = np.flatnonzero(np.isin(words, ("mix", "source") if word == "mix" else (word,)))
+            given = ((None if v is None else np.asarray(v)[at]) for v in (spread, disagreement))
+            half[at] = np.maximum(half[at], held.half_width(design.rows(at), middle[at], *given, level=level))
+            if self.few_groups == "refuse" and np.isinf(half[at]).any():
+                self._refuse(word, level)
+        half *= _factor(stretch, len(middle), "stretch", 1.0, math.inf)
+        half *= _factor(narrowing, len(middle), "narrowing", np.nextafter(0.0, 1.0), 1.0)
+        return self._ends(middle, half)
 
     def of(self, kind: str) -> GroupConformal:
         """What was calibrated on new mixes (``"mix"``) or new sources (``"source"``).
@@ -230,7 +245,7 @@ class ConformalIntervals:
             out[f"{kind}.rows"] = self._rows[kind]
         out["meta"] = json.dumps({
             "kinds": metas, "n_rows": self._n_rows, "random_state": self.random_state,
-            "lower_bound": self.lower_bound, "few_groups": self.few_groups, "n_trees": self.n_trees,
+            "non_negative": self.non_negative, "few_groups": self.few_groups, "n_trees": self.n_trees,
             "n_folds": self.n_folds,
         })  # fmt: skip
         return out
@@ -247,7 +262,7 @@ class ConformalIntervals:
         try:
             meta = json.loads(str(arrays["meta"]))
             made = cls(
-                meta["random_state"], lower_bound=meta["lower_bound"], few_groups=meta["few_groups"],
+                meta["random_state"], non_negative=meta["non_negative"], few_groups=meta["few_groups"],
                 n_trees=meta["n_trees"], n_folds=meta["n_folds"],
             )  # fmt: skip
             made.kinds, made._rows, made._n_rows = {}, {}, int(meta["n_rows"])
@@ -267,9 +282,7 @@ class ConformalIntervals:
 
     def _ends(self, middle: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:
         lower, upper = middle - half, middle + half
-        if self.lower_bound is None:
-            return lower, upper
-        return np.maximum(lower, self.lower_bound), np.maximum(upper, self.lower_bound)
+        return (np.maximum(lower, 0.0), np.maximum(upper, 0.0)) if self.non_negative else (lower, upper)
 
     def _refuse(self, kind: str, level: float) -> None:
         needed = math.ceil(level / (1.0 - level) - 1e-9)
@@ -279,3 +292,14 @@ class ConformalIntervals:
             f"{len(np.unique(self.of(kind).groups))} (worth {self.of(kind).n_groups:.1f} equal ones). Test more "
             f"{what}, or ask for at most {100 * self.widest_level(kind):.0f} %."
         )
+
+
+def _factor(values: ArrayLike | None, rows: int, name: str, least: float, most: float) -> FloatArray:
+    if values is None:
+        return np.ones(rows)
+    out = vector(np.broadcast_to(np.asarray(values, dtype=np.float64), rows), rows, name)
+    bad = np.flatnonzero((out < least) | (out > most))
+    if len(bad):
+        side = "at least 1" if math.isinf(most) else "above 0 and at most 1"
+        raise ModelError(f"{name}, row {bad[0]}: {out[bad[0]]:g}; expected a factor {side}.")
+    return out
