@@ -1,0 +1,199 @@
+"""Transfer from a public model: weights beside a slow twin, good and useless public models, tables, refusals, real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wastelab.errors import MissingDataError, ModelError, UnitError, UnknownNameError
+from wastelab.models.course import Course
+from wastelab.models.design import Design, Feature
+from wastelab.models.gp import GaussianProcess
+from wastelab.models.local_effect import EffectModel
+from wastelab.models.source_covariance import Components, Coordinates
+from wastelab.models.transfer import DRAWS, WAYS, TransferModel, _prior, _simplex, public_columns
+
+FEATURES = (
+    Feature("cement", "kg/m3", "input"),
+    Feature("water", "kg/m3", "input"),
+    Feature("age", "ln d", "age", monotone=1),
+    Feature("water_binder", "kg/kg", "derived"),
+)
+
+
+def synthetic(n_mixes: int, seed: int = 0) -> tuple[Design, np.ndarray, np.ndarray, np.ndarray]:
+    """Made-up tests at 7 and 28 d of one laboratory, 30 % stronger than a public formula; and that formula."""
+    rng = np.random.default_rng(seed)
+    cement, water = rng.uniform(220, 480, n_mixes).repeat(2), rng.uniform(150, 200, n_mixes).repeat(2)
+    age = np.log(np.tile([7.0, 28.0], n_mixes))
+    public = 95 * np.exp(-1.6 * water / cement) * np.exp(0.18 * (age - np.log(28)))
+    y = 1.3 * public * np.exp(0.04 * rng.standard_normal(2 * n_mixes))
+    values = np.column_stack([cement, water, age, water / cement])
+    return Design(np.ascontiguousarray(values), FEATURES), y, public, np.arange(n_mixes).repeat(2)
+
+
+def rmse(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((a - b) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[TransferModel, Design, np.ndarray, np.ndarray, np.ndarray]:
+    design, y, public, mix = synthetic(60)
+    own = np.flatnonzero(mix < 7)
+    model = TransferModel().fit(design.rows(own), y[own], public[own], mix=mix[own])
+    return model, design, y, public, mix
+
+
+def test_synthetic_good_public_model_helps_a_small_laboratory(small):
+    model, design, y, public, mix = small
+    rest = np.flatnonzero(mix >= 7)
+    ways = model.predict_ways(design.rows(rest), public[rest])
+    blend = model.predict(design.rows(rest), public[rest])
+    np.testing.assert_allclose(blend, ways["blend"], rtol=1e-12)
+    assert rmse(blend, y[rest]) < 0.75 * rmse(ways[WAYS[0]].to_numpy(), y[rest])
+    assert rmse(blend, y[rest]) < 0.5 * rmse(public[rest], y[rest])
+    assert model.weights_[WAYS[1]] > 0.5 and sum(model.weights_.values()) == pytest.approx(1.0)
+    assert "draws of mixes" in model.report() and model.n_mixes_ == 7
+    assert model.table_.loc["blend", "rmse"] <= model.table_.loc[WAYS[0], "rmse"]
+
+
+def test_synthetic_useless_public_model_costs_next_to_nothing():
+    ratios = []
+    for seed in range(3):
+        design, y, _, mix = synthetic(45, seed)
+        noise = np.random.default_rng(50 + seed).uniform(5, 90, len(y))
+        own, rest = np.flatnonzero(mix < 15), np.flatnonzero(mix >= 15)
+        model = TransferModel().fit(design.rows(own), y[own], noise[own], mix=mix[own])
+        alone = GaussianProcess().fit(design.rows(own), y[own], mix=mix[own]).predict(design.rows(rest))
+        ratios.append(rmse(model.predict(design.rows(rest), noise[rest]), y[rest]) / rmse(alone, y[rest]))
+        assert model.weights_[WAYS[1]] < 0.2
+    assert np.mean(ratios) < 1.1
+
+
+def test_own_tests_stand_alone_exactly_where_the_blend_is_no_gain():
+    design, y, public, mix = synthetic(8)
+    model = TransferModel().fit(design, y, public, mix=mix)
+    model.oof_ = np.column_stack([y + 0.1, y + 30.0, y - 40.0])
+    model._weigh(y, mix)
+    assert model.weights_ == {WAYS[0]: 1.0, WAYS[1]: 0.0, WAYS[2]: 0.0}
+    assert "does not help" in model.report()
+
+
+def test_twin_weights_are_those_of_a_slow_search_over_draws_of_mixes(small):
+    model, _, y, _, mix = small
+    own = mix < 7
+    y, mix = y[own], mix[own]
+    draws = np.random.default_rng(0).multinomial(7, np.full(7, 1 / 7), DRAWS)
+    total = np.zeros(3)
+    for draw in draws:
+        costs = [
+            sum(c * np.sum((model.oof_[mix == m] @ w - y[mix == m]) ** 2) for m, c in enumerate(draw))
+            for w in _simplex(3, 10)
+        ]
+        total += _simplex(3, 10)[int(np.argmin(costs))]
+    expected = (total / DRAWS) ** 2
+    np.testing.assert_allclose(list(model.weights_.values()), expected / expected.sum(), atol=0.01)
+
+
+def test_simplex_has_every_weight_once():
+    grid = _simplex(3, 10)
+    assert len(grid) == 66 and len(np.unique(grid, axis=0)) == 66
+    np.testing.assert_allclose(grid.sum(axis=1), 1.0)
+
+
+def test_what_is_known_of_the_public_model_is_carried_to_the_own_spread_of_columns():
+    design, *_ = synthetic(20)
+    own = Coordinates.of(design)
+    public = Coordinates(own.names, own.mean, 2 * own.sd, own.median, own.age, own.slopes)
+    known = Components(0.3, np.array([0.1, 0.2]), 0.4, np.array([1.0, 2.0, 3.0, 4.0]), 0.05, 0.2)
+    effect = EffectModel(public, known, "sqrt", 0.7, 10.0, Course(np.zeros(0), np.zeros(0)))
+    moved = _prior(own, effect)
+    np.testing.assert_allclose(moved.lengths, 2 * known.lengths)
+    np.testing.assert_allclose(moved.slopes, known.slopes / 4)
+    assert (moved.offset, moved.smooth, moved.mix, moved.noise) == (0.3, 0.4, 0.05, 0.2)
+    y, p = np.linspace(20, 60, len(design)), np.full(len(design), 40.0)
+    model = TransferModel(effect=effect).fit(design, y, p, mix=np.arange(len(design)))
+    assert model.ways_[1].local.model.unit == 0.7
+
+
+def test_own_table_in_the_columns_of_the_public_model():
+    table = pd.DataFrame(
+        {"cem_kg_m3": [300.0, 350.0], "sp_g_L": [2.0, 4.0], "sand_kg_m3": [700.0, 650.0], "grit_kg_m3": [100.0, 0.0]}
+    )
+    out = public_columns(
+        table,
+        {
+            "cement_kg_m3": "cem_kg_m3",
+            "superplasticizer_kg_m3": "sp_g_L",
+            "fine_kg_m3": ["sand_kg_m3", "grit_kg_m3"],
+            "slag_kg_m3": 0,
+        },
+    )
+    np.testing.assert_allclose(out.to_numpy(), [[300, 2, 800, 0], [350, 4, 650, 0]])
+    with pytest.raises(UnknownNameError, match="'ash'"):
+        public_columns(table, {"fly_ash_kg_m3": "ash"})
+    with pytest.raises(UnitError, match="cem_kg_m3"):
+        public_columns(table, {"age_d": "cem_kg_m3"})
+
+
+def test_refusals_name_what_is_wrong():
+    design, y, public, mix = synthetic(6)
+    with pytest.raises(MissingDataError, match="at least 5"):
+        TransferModel().fit(design.rows(np.arange(8)), y[:8], public[:8], mix=mix[:8])
+    with pytest.raises(ModelError, match="row 3: the public prediction"):
+        TransferModel().fit(design, y, np.where(np.arange(12) == 3, np.nan, public), mix=mix)
+    with pytest.raises(ModelError, match="12 results, 11 public predictions"):
+        TransferModel().fit(design, y, public[:11], mix=mix)
+
+
+@pytest.mark.slow
+def test_real_mortars_and_concretes_of_another_laboratory_gain_from_a_model_of_public_concretes():
+    """Public model: UCI concrete (Yeh 1998); own tests: five mixes of BOxCrete (Baten et al. 2026) at several ages."""
+    shared = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).parents[3] / "shared")) / "datasets"
+    if not shared.exists():
+        pytest.skip(f"{shared} is not here")
+    public, own = pd.read_csv(shared / "uci_concrete/concrete.csv"), pd.read_csv(shared / "boxcrete/strength.csv")
+    own = own[own.strength_mean_MPa > 0].reset_index(drop=True)
+    names = list(public.columns[:8])
+    same = {
+        "cement_kg_m3": "cement_kg_m3", "blast_furnace_slag_kg_m3": "slag_kg_m3", "fly_ash_kg_m3": "fly_ash_kg_m3",
+        "water_kg_m3": "water_kg_m3", "superplasticizer_kg_m3": "hrwr_kg_m3",
+        "coarse_aggregate_kg_m3": "coarse_aggregate_kg_m3", "fine_aggregate_kg_m3": "fine_aggregate_kg_m3",
+        "age_d": "age_d",
+    }  # fmt: skip
+
+    def design(table: pd.DataFrame, *more: str) -> Design:
+        q = table[names[:7]].to_numpy(float)
+        binder = q[:, :3].sum(axis=1)
+        values = np.column_stack([q, np.log(table.age_d), q[:, 3] / binder, binder, *(table[c] for c in more)])
+        features = [Feature(n, "kg/m3", "input") for n in names[:7]]
+        features += [
+            FEATURES[2],
+            FEATURES[3],
+            Feature("binder", "kg/m3", "derived"),
+            *(Feature(c, "", "input") for c in more),
+        ]
+        return Design(np.ascontiguousarray(values), tuple(features))
+
+    model = GaussianProcess(transform="sqrt")
+    model.fit(design(public), public.compressive_strength_MPa.to_numpy(), mix=public.mix_id.to_numpy())
+    table = public_columns(own, same)
+    p, y, mix = model.predict(design(table)), own.strength_mean_MPa.to_numpy(), own.mix_id.to_numpy()
+    table["temperature"], table["concrete"] = own.curing_temperature_degC, own.kind.eq("Concrete").astype(float)
+    table["supply"] = own.material_source.astype(float)
+    mine = design(table, "temperature", "concrete", "supply")
+    alone, blend = [], []
+    for seed in range(11, 17):
+        order = np.random.default_rng(seed).permutation(np.unique(mix))
+        few = np.flatnonzero(np.isin(mix, order[:5]))
+        rest = np.setdiff1d(np.arange(len(y)), few)
+        transfer = TransferModel().fit(mine.rows(few), y[few], p[few], mix=mix[few])
+        ways = transfer.predict_ways(mine.rows(rest), p[rest])
+        alone.append(rmse(ways[WAYS[0]].to_numpy(), y[rest]))
+        blend.append(rmse(ways["blend"].to_numpy(), y[rest]))
+    assert np.mean(blend) < 0.95 * np.mean(alone)
+    assert np.max(np.array(blend) / np.array(alone)) < 1.2
