@@ -7,18 +7,25 @@ Words and units of columns are those of ``datasets/vocabulary/mix_columns.toml``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..errors import ModelError, UnknownNameError, suggest
-from ..provenance import Evidence, Source
 from .design import Design, Feature, FloatArray, IntArray, Ratio
 from .features import CATALOGUE, Offer
 from .features.age import FREIESLEBEN_HANSEN_PEDERSEN, MATURITY, SAUL, VALID, holds
-from .features.plan import Env, Step, run
-from .words import Meaning, grows_with_age, heading, meaning, vocabulary
+from .features.entries import (
+    derived_feature,
+    feature_from_dict,
+    feature_to_dict,
+    input_feature,
+    level_feature,
+    property_unit,
+)
+from .features.plan import Env, Step, needed, ordered, run
+from .words import Meaning, grows_with_age, heading, meaning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +141,7 @@ class MixFeatures:
         self.meanings_ = {m.column: m.role for m in known}
         self.constants_: dict[str, float | str | None] = {}
         notices: list[str] = []
-        made = [_Made(_input(c, self.units_[c]), c) for c in self._varying(env) if c != age]
+        made = [_Made(input_feature(c, self.units_[c]), c) for c in self._varying(env) if c != age]
         kept: FloatArray = np.column_stack([env[m.origin] for m in made]) if made else np.empty((len(features), 0))
         self.steps_: list[Step] = []
         if self.derived:
@@ -143,7 +150,7 @@ class MixFeatures:
             made.append(self._age(known, env, notices))
         for column, levels in self.levels_.items():
             if column not in self.constants_:
-                made += [_Made(_level(column, level), column, level) for level in levels]
+                made += [_Made(level_feature(column, level), column, level) for level in levels]
         if not made:
             raise ModelError("every column of the table is constant or empty: nothing can be learned from it.")
         if self.constants_:
@@ -181,7 +188,7 @@ class MixFeatures:
         wanted = [(e, replace(s, name=offer.key(s.name)) if s.name not in offer.helpers else s) for e, s in wanted]
         notices += offer.notices
         steps = list({s.name: s for s in [*offer.helpers.values(), *(s for _, s in wanted)]}.values())
-        values = run(_ordered(steps), env)
+        values = run(ordered(steps), env)
         out: list[_Made] = []
         names, same, constant = [m.feature.name for m in inputs], [], []
         for entry, step in wanted:
@@ -195,14 +202,14 @@ class MixFeatures:
                 same.append(f"{step.name} (says what {names[twin]} says)")
                 continue
             unit = entry.unit or (offer.basis if entry.name == "binder" else "")
-            unit = unit or (_property_unit(step) if step.how == "blend" else "")
-            out.append(_Made(_derived(step, entry.formula, entry.source, unit, self.columns_, offer), step.name))
+            unit = unit or (property_unit(step) if step.how == "blend" else "")
+            out.append(_Made(derived_feature(step, entry.formula, entry.source, unit, self.columns_, offer), step.name))
             kept, names = np.column_stack([kept, column]), [*names, step.name]
         if constant:
             notices.append(f"derived features without information in these rows: {', '.join(constant)}")
         if same:
             notices.append(f"derived features that repeat a column: {', '.join(same)}")
-        self.steps_ = _needed(_ordered(steps), {m.origin for m in out})
+        self.steps_ = needed(ordered(steps), {m.origin for m in out})
         return out
 
     def _age(self, known: list[Meaning], env: Env, notices: list[str]) -> _Made:
@@ -353,68 +360,6 @@ class MixFeatures:
         return self
 
 
-def feature_to_dict(feature: Feature) -> dict[str, Any]:
-    """A feature as JSON."""
-    out = asdict(feature)
-    out["depends"] = list(feature.depends)
-    if feature.source is not None:
-        out["source"] = {k: str(v) for k, v in asdict(feature.source).items()}
-    return out
-
-
-def feature_from_dict(data: Mapping[str, Any]) -> Feature:
-    """A feature from JSON."""
-    source, program = data["source"], data["program"]
-    return Feature(
-        name=data["name"], unit=data["unit"], kind=data["kind"], formula=data["formula"],
-        source=None if source is None else Source(**{**source, "evidence": Evidence(source["evidence"])}),
-        depends=tuple(data["depends"]), monotone=int(data["monotone"]),
-        program=None if program is None else Ratio(**program), log=bool(data["log"]),
-    )  # fmt: skip
-
-
-# -- one feature
-def _input(column: str, unit: str) -> Feature:
-    return Feature(column, unit, "input", column, None, (column,), program=Ratio({column: 1.0}))
-
-
-def _level(column: str, level: str) -> Feature:
-    return Feature(f"{column}={level}", "", "category", f"1 where {column} is {level!r}, else 0", None, (column,))
-
-
-def _derived(step: Step, text: str, source: Source, unit: str, columns: Mapping[str, bool], offer: Offer) -> Feature:
-    program = Ratio(**step.args) if step.how == "ratio" and all(name in columns for name in step.inputs) else None
-    depends = tuple(dict.fromkeys(_columns_of(step, columns, offer.helpers)))
-    written = _written(Ratio(**step.args)) if step.how == "ratio" else ""
-    return Feature(step.name, unit, "derived", written or text, source, depends, program=program)
-
-
-def _columns_of(step: Step, columns: Mapping[str, bool], helpers: Mapping[str, Step]) -> list[str]:
-    out: list[str] = []
-    for name in step.inputs:
-        out += [name] if name in columns else _columns_of(helpers[name], columns, helpers)
-    return out
-
-
-def _property_unit(step: Step) -> str:
-    return vocabulary().properties[step.name.removeprefix("binder ").removesuffix(" (computed)")].units[0]
-
-
-def _written(program: Ratio) -> str:
-    """A ratio in names of columns, where all weights of a form are alike; else empty."""
-    sides, scale = [], program.scale
-    for form, power in ((program.numerator, 1), (program.denominator, -1)):
-        if not form:
-            continue
-        sizes = {float(f"{abs(w):.9g}") for w in form.values()}
-        if len(sizes) > 1:
-            return ""
-        scale *= sizes.pop() ** power
-        text = "".join(f" {'-' if w < 0 else '+'} {heading(c)[0]}" for c, w in form.items()).removeprefix(" + ")
-        sides.append(f"({text})" if len(form) > 1 and (program.denominator or abs(scale - 1.0) > 1e-9) else text)
-    return ("" if abs(scale - 1.0) < 1e-9 else f"{scale:g} * ") + " / ".join(sides)
-
-
 # -- helpers of the table
 def _is_text(features: pd.DataFrame, column: str) -> bool:
     import pandas as pd
@@ -451,22 +396,3 @@ def _twin(column: FloatArray, kept: FloatArray) -> int | None:
         r = np.abs(x @ others) / np.sqrt((x @ x) * np.einsum("ij,ij->j", others, others))
     same = np.flatnonzero(r > 1.0 - 1e-9)
     return int(alike[same[0]]) if same.size else None
-
-
-def _ordered(steps: list[Step]) -> list[Step]:
-    """Steps after those they look at."""
-    waiting, out = {s.name: s for s in steps}, list[Step]()
-    while waiting:
-        ready = [s for s in waiting.values() if not any(name in waiting and name != s.name for name in s.inputs)]
-        out += [waiting.pop(step.name) for step in ready]
-    return out
-
-
-def _needed(steps: list[Step], wanted: set[str]) -> list[Step]:
-    """Only the steps that these need."""
-    out: list[Step] = []
-    for step in reversed(steps):
-        if step.name in wanted:
-            out.insert(0, step)
-            wanted = wanted | set(step.inputs)
-    return out

@@ -147,3 +147,22 @@ def run(steps: Sequence[Step], env: Env) -> Env:
     for step in steps:
         out[step.name] = step.evaluate(out)
     return out
+
+
+def ordered(steps: Sequence[Step]) -> list[Step]:
+    """Steps after those they look at."""
+    waiting, out = {s.name: s for s in steps}, list[Step]()
+    while waiting:
+        ready = [s for s in waiting.values() if not any(name in waiting and name != s.name for name in s.inputs)]
+        out += [waiting.pop(step.name) for step in ready]
+    return out
+
+
+def needed(steps: Sequence[Step], wanted: set[str]) -> list[Step]:
+    """Only the steps that these need."""
+    out: list[Step] = []
+    for step in reversed(steps):
+        if step.name in wanted:
+            out.insert(0, step)
+            wanted = wanted | set(step.inputs)
+    return out
