@@ -21,7 +21,7 @@ FEATURES = (
     Feature("cement", "kg/m3", "input"),
     Feature("water", "kg/m3", "input"),
     Feature("age", "ln d", "age", monotone=1),
-    Feature("water_binder", "kg/kg", "derived"),
+    Feature("water/binder", "kg/kg", "derived"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Transfer from a public model: weights beside a slow twin, good and useless public models, tables, refusals, real data."""
+"""Transfer from a public model: weights beside a slow twin, good and useless public models, refusals, real data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEATURES = (
     Feature("cement", "kg/m3", "input"),
     Feature("water", "kg/m3", "input"),
     Feature("age", "ln d", "age", monotone=1),
-    Feature("water_binder", "kg/kg", "derived"),
+    Feature("water/binder", "kg/kg", "derived"),
 )
 
 

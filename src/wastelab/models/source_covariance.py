@@ -27,10 +27,10 @@ PRIOR = {"offset": (-0.7, 1.5), "slope": (-3.0, 1.2), "smooth": (-1.5, 1.2), "le
          "noise": (-2.5, 1.5)}  # fmt: skip
 _BOUNDS = {"offset": (-9.0, 4.0), "slope": (-9.0, 3.0), "smooth": (-9.0, 4.0), "length": (-2.0, 5.0),
            "mix": (-9.0, 3.0), "noise": (-7.0, 3.0)}  # fmt: skip
-#: Names under which designs carry water/binder.
-WATER_BINDER = ("water_binder", "w_b", "wb")
+#: Columns beside the age along which sources have slopes.
+WATER_BINDER = ("water/binder",)
 #: Derived features that the smooth part uses beside what is in the table.
-DERIVED = ("water_binder", "binder")
+DERIVED = ("water/binder", "binder")
 _ROOT3 = float(np.sqrt(3.0))
 
 
