@@ -141,10 +141,11 @@ def check_mixes(data: TrainingData) -> None:
     ModelError
     """
     if data.n_mixes < LEAST_MIXES:
+        mixes = "one mix" if data.n_mixes == 1 else f"{data.n_mixes} different mixes"
         raise ModelError(
-            f"{data.origin or 'table'}: only {data.n_mixes} different mixes have a {data.name}: no honest score can be "
-            f"had. Test at least {LEAST_MIXES - data.n_mixes} more mixes ({FEW_MIXES - data.n_mixes} more for a score "
-            f"that is not rough). Mixes were told apart by: {data.mix_from or 'the caller'}."
+            f"{data.origin or 'table'}: {data.name} was tested of only {mixes}: no honest score can be had. Test at "
+            f"least {LEAST_MIXES - data.n_mixes} more ({FEW_MIXES - data.n_mixes} more for a score that is not rough). "
+            f"Mixes were told apart by: {data.mix_from or 'the caller'}."
         )
 
 
