@@ -39,8 +39,8 @@ def _times_two_to(context, value, shifted):
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
 def exp_minus(a):
-    """exp(-a) for a >= 0, relative error below 1e-15 up to a = 700, and exp(-700) beyond; vectorises."""
-    x = -min(a, 700.0)
+    """exp(-a), relative error below 1e-15 for |a| <= 700, and that of 700 or -700 beyond; vectorises."""
+    x = -max(min(a, 700.0), -700.0)
     shifted = x * _LOG2E + _SHIFT
     k = shifted - _SHIFT
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
@@ -231,28 +231,39 @@ def not_falling(values, weights, level, mass, count):
 
 
 @njit(cache=True, nogil=True)
-def interpolate(values, knots, at, right):
-    """Linear between the knots, constant outside; and the knot behind `at`, where the next search may begin.
-
-    values, knots : (k,); at : float; right : int, a knot from 1 on of which the one before is at most `at`.
-    """
+def place_of(at, knots):
+    """Where an age lies among the knots: (number of the knot before it, share of the way to the next)."""
     last = knots.shape[0] - 1
-    if at <= knots[0] or last == 0:
-        return values[0], right
+    if last == 0 or not at > knots[0]:
+        return 0, 0.0
     if at >= knots[last]:
-        return values[last], right
+        return last - 1, 1.0
+    right = 1
     while knots[right] < at:
         right += 1
-    share = (at - knots[right - 1]) / (knots[right] - knots[right - 1])
-    return (values[right] if share >= 1.0 else values[right - 1] + share * (values[right] - values[right - 1])), right
+    return right - 1, (at - knots[right - 1]) / (knots[right] - knots[right - 1])
 
 
 @njit(cache=True, nogil=True)
+def read_line(values, before, share, out):
+    """Values at places of `place_of`, linear between the knots. values : (k,); before, share, out : (n_ages,)"""
+    if values.shape[0] == 1:
+        out[:] = values[0]
+        return
+    for k in range(out.shape[0]):
+        low, high = values[before[k]], values[before[k] + 1]
+        out[k] = high if share[k] >= 1.0 else low + share[k] * (high - low)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def back(z, transform):
-    """The target from the scale that was fitted."""
+    """The target from the scale that was fitted, in place."""
     if transform == SQRT:
-        return max(z, 0.0) ** 2
-    return math.exp(z) if transform == LOG else z
+        for i in range(z.shape[0]):
+            z[i] = max(z[i], 0.0) ** 2
+    elif transform == LOG:
+        for i in range(z.shape[0]):
+            z[i] = exp_minus(-z[i])
 
 
 @njit(cache=True, nogil=True)
@@ -262,59 +273,62 @@ def predict_gp(x, first, seen, shape, kept, course, target, out):
     x : (n, d)
     seen : (skip, columns, median, gaps, mean, sd) of `standardise`
     shape : (form, column, inverse, start) and kept : (z, weight, begin, variance, alpha) of `points`
-    course : (knots, knot weights, age, ages); where there are knots [ln d], the points of `points` are (n_other,
-        n_knots); ages : (n_ages,) ln d, ascending, at which the course is read; empty: at that of the row, which is
-        number `age` of `columns`
+    course : (knots, knot weights, age, before, share); where there are knots [ln d], the points of `points` are
+        (n_other, n_knots), and before, share : (n_ages,) of `place_of` say where the course is read; empty: at the age
+        of the row, which is number `age` of `columns`
     target : (mean, sd, shift of the standardised mean, transform code)
     out : (n, n_points)
     """
     skip, columns, median, gaps, mean, sd = seen
     form, column, inverse, start = shape
     z, weight, begin, variance, alpha = kept
-    knots, knot_weights, age, ages = course
+    knots, knot_weights, age, before, share = course
     y_mean, y_sd, shift, transform = target
     n_knots = knots.shape[0]
     row = np.empty(mean.shape[0])
     total, factor = np.empty(alpha.shape[0]), np.empty(alpha.shape[0])
     level, mass, count = np.empty(n_knots), np.empty(n_knots), np.empty(n_knots, dtype=np.int64)
-    n_ages = max(ages.shape[0], 1)
+    n_ages = max(before.shape[0], 1)
     n_other = out.shape[1] // n_ages if n_knots else out.shape[1]
     values = np.empty(n_other * max(n_knots, 1))
+    own_before, own_share = np.zeros(1, dtype=np.int64), np.zeros(1)
     for i in range(out.shape[0]):
         standardise(x, first + i, skip, columns, median, gaps, mean, sd, row)
         values[:] = shift
         points(row, form, column, inverse, start, z, weight, begin, variance, alpha, total, factor, values)
         if n_knots == 0:
-            for g in range(n_other):
-                out[i, g] = back(values[g] * y_sd + y_mean, transform)
-            continue
-        own = x[first + i, columns[age]]
-        if own != own:
-            own = median[age]
-        for g in range(n_other):
+            out[i] = values
+        elif before.shape[0] == 0:
+            own = x[first + i, columns[age]]
+            own_before[0], own_share[0] = place_of(median[age] if own != own else own, knots)
+        for g in range(n_other if n_knots else 0):
             line = values[g * n_knots : (g + 1) * n_knots]
             not_falling(line, knot_weights, level, mass, count)
-            right = 1
-            for k in range(n_ages):
-                value, right = interpolate(line, knots, ages[k] if ages.shape[0] else own, right)
-                out[i, g * n_ages + k] = back(value * y_sd + y_mean, transform)
+            if before.shape[0]:
+                read_line(line, before, share, out[i, g * n_ages : (g + 1) * n_ages])
+            else:
+                read_line(line, own_before, own_share, out[i, g : g + 1])
+        for k in range(out.shape[1]):
+            out[i, k] = out[i, k] * y_sd + y_mean
+        back(out[i], transform)
 
 
 @njit(cache=True, nogil=True)
-def along(table, knots, knot_weights, ages, own, out):
+def along(table, knots, knot_weights, before, share, own, out):
     """Courses that do not fall, read at some ages.
 
-    table : (n, n_knots), overwritten; knots, knot_weights : (n_knots,); ages : (n_ages,) ln d, ascending; empty: each
-    row at its `own` age, (n,); out : (n, n_ages or 1)
+    table : (n, n_knots), overwritten; knots, knot_weights : (n_knots,); before, share : (n_ages,) of `place_of`; empty:
+    each row at its `own` age, (n,); out : (n, n_ages or 1)
     """
     n_knots = knots.shape[0]
     level, mass, count = np.empty(n_knots), np.empty(n_knots), np.empty(n_knots, dtype=np.int64)
+    own_before, own_share = np.zeros(1, dtype=np.int64), np.zeros(1)
     for i in range(table.shape[0]):
         not_falling(table[i], knot_weights, level, mass, count)
-        right = 1
-        for k in range(out.shape[1]):
-            at = ages[k] if ages.shape[0] else own[i]
-            if at != at:
-                out[i, k] = np.nan
-                continue
-            out[i, k], right = interpolate(table[i], knots, at, right)
+        if before.shape[0]:
+            read_line(table[i], before, share, out[i])
+        else:
+            own_before[0], own_share[0] = place_of(own[i], knots)
+            read_line(table[i], own_before, own_share, out[i])
+            if own[i] != own[i]:
+                out[i] = np.nan

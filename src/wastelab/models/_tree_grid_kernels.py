@@ -55,69 +55,97 @@ def sum_up(corner, extent, place, unit, divisor, work, out):
 
 
 @njit(cache=True, nogil=True)
+def _exchange(leaves, amount, corner, n_corners, g, t, factor, left):
+    """Add `factor` times the values of some leaves (a mask) of one tree at the corners that matter."""
+    one = leaves & ~leaves | np.uint8(1)
+    while leaves:
+        b = lowest_bit(leaves)
+        leaves &= leaves - one
+        value = factor * amount[g, t, b]
+        for c in range(n_corners[g, t, b]):
+            code = np.int64(corner[g, t, b, c])
+            left[code >> 1] += -value if code & 1 else value
+
+
+@njit(cache=True, nogil=True)
 def grid_masks(
-    x, first, columns, threshold, start, table, live, value, corner, sign, base, extent, place, unit, divisor, out
+    x, first, columns, threshold, start, table, live, value, corner, n_corners, base, extent, place, unit, divisor, out
 ):
     """Predictions of rows first to first + len(out) at all process points, by masks.
 
     columns : int64 (k,) features that are no axes; live : unsigned (n_groups, GROUP) leaves that answer for a process
-    point at all; value : int64 (n_groups, GROUP, n_leaves); corner : int32 (n_groups, GROUP, n_leaves, n_corners)
-    places of the corners of a leaf's box; sign : int64 (n_corners,); base : int; out : (n, n_points). Other arguments
-    as of `predict_masks` and `sum_up`.
+    point at all; value : int64 (n_groups, GROUP, n_leaves); corner : int32 (n_groups, GROUP, n_leaves, 2^n_axes), twice
+    the places of the corners of a leaf's box, 1 more where it is taken away; n_corners : uint8 (n_groups, GROUP,
+    n_leaves) of those that lie in the grid, which stand first; base : int; out : (n, n_points). Other arguments as of
+    `predict_masks` and `sum_up`.
     """
     n = out.shape[0]
     n_groups = table.shape[0]
-    n_corners = sign.shape[0]
     size = 1
     for k in range(extent.shape[0]):
         size *= extent[k]
     rank = np.empty((min(n, CHUNK), columns.shape[0]), dtype=np.uint32)
-    mask = np.empty(GROUP, dtype=table.dtype)
+    mask = np.empty((n_groups, GROUP), dtype=table.dtype)
     held = np.zeros((n_groups, GROUP), dtype=table.dtype)
     left = np.zeros(size, dtype=np.int64)
     work = np.empty(size, dtype=np.int64)
-    none = table.dtype.type(0)
     left[0] = base
     for i in range(0, n, CHUNK):
         m = min(CHUNK, n - i)
         rank_rows(x, first + i, columns, threshold, start, rank[:m])
         for j in range(m):
+            changed = 0
             for g in range(n_groups):
-                mask[:] = live[g]
-                allowed_leaves(rank, j, table, g, mask)
-                before = held[g]
+                mask[g] = live[g]
+                allowed_leaves(rank, j, table, g, mask[g])
+                count = 0
+                for t in range(GROUP):
+                    count += mask[g, t] != held[g, t]
+                changed += count
+            if 2 * changed > n_groups * GROUP:  # most trees answer otherwise: begin anew
+                left[:] = 0
+                left[0] = base
+                held[:] = table.dtype.type(0)
+            for g in range(n_groups if changed else 0):
                 for block in range(0, GROUP, 8):
-                    changed = none
+                    differ = table.dtype.type(0)
                     for t in range(block, block + 8):
-                        changed |= mask[t] ^ before[t]
-                    if changed == none:
+                        differ |= mask[g, t] ^ held[g, t]
+                    if not differ:
                         continue
                     for t in range(block, block + 8):
-                        differ = mask[t] ^ before[t]
-                        now = mask[t]
-                        while differ != none:
-                            b = lowest_bit(differ)
-                            differ &= differ - table.dtype.type(1)
-                            v = (
-                                value[g, t, b]
-                                if (now >> table.dtype.type(b)) & table.dtype.type(1)
-                                else -value[g, t, b]
-                            )
-                            for c in range(n_corners):
-                                left[corner[g, t, b, c]] += sign[c] * v
-                        before[t] = now
+                        now, before = mask[g, t], held[g, t]
+                        _exchange(now & ~before, value, corner, n_corners, g, t, 1, left)
+                        _exchange(before & ~now, value, corner, n_corners, g, t, -1, left)
+                        held[g, t] = now
             sum_up(left, extent, place, unit, divisor, work, out[i + j])
 
 
 @njit(cache=True, nogil=True)
 def grid_walk(
-    x, first, columns, threshold, start, node, kind, root, value, corner, sign, base, extent, place, unit, divisor, out
+    x,
+    first,
+    columns,
+    threshold,
+    start,
+    node,
+    kind,
+    root,
+    value,
+    corner,
+    n_corners,
+    base,
+    extent,
+    place,
+    unit,
+    divisor,
+    out,
 ):
     """Predictions of rows first to first + len(out) at all process points, by walking.
 
     node : uint64 (n_nodes,), as of `walk_rows`; kind : uint8 (n_nodes,), 0: the node asks the mix, 1: process points go
     both ways, 2: all go left, 3: all go right, 4: a leaf; value : int64 (n_nodes,); corner : int32 (n_nodes,
-    n_corners). Other arguments as of `grid_masks`.
+    2^n_axes), n_corners : uint8 (n_nodes,). Other arguments as of `grid_masks`.
     """
     n = out.shape[0]
     size = 1
@@ -141,8 +169,9 @@ def grid_walk(
                     what = kind[at]
                     word = node[at]
                     if what == 4:
-                        for c in range(sign.shape[0]):
-                            left[corner[at, c]] += sign[c] * value[at]
+                        for c in range(n_corners[at]):
+                            code = np.int64(corner[at, c])
+                            left[code >> 1] += -value[at] if code & 1 else value[at]
                         if waiting == 0:
                             break
                         waiting -= 1

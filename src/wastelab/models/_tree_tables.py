@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 #: Leaves a tree may have to be kept as a mask, and bytes the table of masks of an ensemble may take.
 MASK_LEAVES = 64
-MASK_BYTES = 1 << 26
+MASK_BYTES = 3 << 23
 
 
 @dataclass(frozen=True, eq=False)

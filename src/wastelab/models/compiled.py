@@ -366,16 +366,15 @@ class CompiledModel:
             If there is no such file, or it is damaged or was tampered with.
         """
         try:
-            with np.load(Path(path), allow_pickle=False) as file:
-                if not isinstance(file, np.lib.npyio.NpzFile):
+            with Path(path).open("rb") as file:
+                archive = np.load(file, allow_pickle=False)
+                if not isinstance(archive, np.lib.npyio.NpzFile):
                     raise ValueError("one array, not an archive of arrays")
-                arrays = {key: file[key] for key in file.files}
+                arrays = {key: archive[key] for key in archive.files}
         except (OSError, ValueError, KeyError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile) as exc:
             raise ModelError(
                 f"{path}: cannot be read as a compiled model ({exc}). Export it again from the fitted model."
             ) from None
-        except AttributeError:
-            raise ModelError(f"{path}: not a compiled model. Export it again from the fitted model.") from None
         try:
             return cls.from_arrays(arrays)
         except ModelError as exc:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
 from . import _gp_predict_kernels as kernels
+from .compiled_gp import places
 from .tree_grid import check_axis, check_rows, run_parts
 from .trees import Trees
 
@@ -100,8 +101,9 @@ class TreeCourse:
         out = np.empty((len(table), max(len(ages), 1)))
         kernel: Any = kernels.along
         ages_of = np.ascontiguousarray(own)
+        before, share = places(ages, self.knots)
         run_parts(
-            lambda a, b: kernel(table[a:b], self.knots, self.knot_weights, ages, ages_of[a:b], out[a:b]),
+            lambda a, b: kernel(table[a:b], self.knots, self.knot_weights, before, share, ages_of[a:b], out[a:b]),
             len(table),
             threads,
         )

@@ -273,9 +273,20 @@ class GaussianMean:
             (skip, self.columns, self.median, self.gaps, self.mean, self.sd),
             (self.form, column, inverse, np.cumsum([0, *map(len, lines)])),
             (z, np.concatenate(weights), np.cumsum([0, *map(len, weights)]), self.part_variance, self.alpha),
-            (self.knots if with_knots else empty, self.knot_weights if with_knots else empty, self.age, ages),
+            (
+                self.knots if with_knots else empty,
+                self.knot_weights if with_knots else empty,
+                self.age,
+                *places(ages, self.knots),
+            ),
             (self.y_mean, self.y_sd, self.shift, self.transform),
         )
+
+
+def places(ages: FloatArray, knots: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Knot before each age, and share of the way to the next: what the kernels read courses with."""
+    found = [kernels.place_of(float(age), knots) for age in ages]
+    return np.array([f[0] for f in found], dtype=np.int64), np.array([f[1] for f in found], dtype=np.float64)
 
 
 def _damaged(field: str, found: str, expected: str) -> ModelError:

@@ -64,11 +64,17 @@ class TreeGrid:
             answers &= a < b
         extent = np.array([size + 1 for size in self.shape], dtype=np.int64)
         step = np.append(np.cumprod(extent[::-1])[::-1][1:], 1)
-        corners = list(itertools.product((0, 1), repeat=len(sides)))
-        corner = np.stack(
-            [sum(side[c] * s for side, c, s in zip(sides, choice, step, strict=True)) for choice in corners], axis=1
-        ).astype(np.int32)
-        sign = np.array([(-1) ** sum(choice) for choice in corners], dtype=np.int64)
+        # Corners of each leaf's box, twice the place and 1 more where its value is taken away; those in the grid first.
+        corners, inside = [], []
+        for choice in itertools.product((0, 1), repeat=len(sides)):
+            at = sum(side[c] * s for side, c, s in zip(sides, choice, step, strict=True))
+            corners.append(2 * at + sum(choice) % 2)
+            ends = [sides[k][1] < self.shape[k] for k, c in enumerate(choice) if c]
+            inside.append(np.logical_and.reduce(ends) if ends else np.ones(len(at), dtype=np.bool_))
+        within = np.stack(inside, axis=1)
+        order = np.argsort(~within, axis=1, kind="stable")
+        corner = np.take_along_axis(np.stack(corners, axis=1), order, axis=1).astype(np.int32)
+        n_corners = within.sum(axis=1).astype(np.uint8)
         place = np.ravel_multi_index(tuple(np.indices(self.shape).reshape(len(self.shape), -1)), tuple(extent))
         unit = trees.unit()
         value = np.round(trees.value / unit).astype(np.int64)
@@ -82,7 +88,7 @@ class TreeGrid:
             self._kernel = kernels.grid_masks
             self._arguments = (
                 *before, masks.table, masks.live(answers[leaves]), masks.spread(value[leaves]),
-                masks.spread(corner[leaves]), sign, *tail,
+                masks.spread(corner[leaves]), masks.spread(n_corners[leaves]), *tail,
             )  # fmt: skip
             return
         kind = np.where(trees.feature < 0, 4, 0).astype(np.uint8)
@@ -92,7 +98,7 @@ class TreeGrid:
         self._kernel = kernels.grid_walk
         self._arguments = (
             *before, packed.node_for(columns), kind[packed.old], trees.roots, value[packed.old],
-            np.ascontiguousarray(corner[packed.old]), sign, *tail,
+            np.ascontiguousarray(corner[packed.old]), n_corners[packed.old], *tail,
         )  # fmt: skip
 
     def predict(self, X: ArrayLike, *, threads: int = 1) -> FloatArray:
