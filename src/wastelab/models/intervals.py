@@ -175,8 +175,8 @@ class ConformalIntervals:
         for word in sorted({"mix", *words.tolist()}):
             held = self.of(word)
             at = np.flatnonzero(np.isin(words, ("mix", "source") if word == "mix" else (word,)))
-            given = ((None if v is None else np.asarray(v)[at]) for v in (spread, disagreement))
-            half[at] = np.maximum(half[at], held.half_width(design.rows(at), middle[at], *given, level=level))
+            own, among = (None if v is None else np.asarray(v)[at] for v in (spread, disagreement))
+            half[at] = np.maximum(half[at], held.half_width(design.rows(at), middle[at], own, among, level))
             if self.few_groups == "refuse" and np.isinf(half[at]).any():
                 self._refuse(word, level)
         half *= _factor(stretch, len(middle), "stretch", 1.0, math.inf)
@@ -200,6 +200,11 @@ class ConformalIntervals:
                 "for a 90 % interval."
             )
         return self.kinds[kind]
+
+    def rows(self, kind: str) -> IntArray:
+        """Numbers of the rows of the table that a kind was calibrated on."""
+        self.of(kind)
+        return self._rows[kind]
 
     def widest_level(self, kind: str = "mix") -> float:
         """The highest level with a finite interval at every age: ``K / (K + 1)`` with K effective groups."""
