@@ -63,7 +63,11 @@ def joint_samples(mean: ArrayLike, covariance: ArrayLike, n_samples: int = 512, 
 
 
 def greedy_expected_improvement(
-    samples: ArrayLike, n: int, best: ArrayLike, weight: ArrayLike | None = None
+    samples: ArrayLike,
+    n: int,
+    best: ArrayLike,
+    weight: ArrayLike | None = None,
+    alone: ArrayLike | None = None,
 ) -> tuple[list[int], FloatArray]:
     """Multi-point expected improvement (q-EI) from joint draws, one member after the other.
 
@@ -76,6 +80,8 @@ def greedy_expected_improvement(
         Best so far, or in each draw the best of what was tested.
     weight : array_like, shape (n_candidates,), optional
         Factor on the gain of each candidate: probability of meeting limits, 1 / cost.
+    alone : array_like, shape (n_candidates,), optional
+        Exact gain of each candidate by itself, weighed, where there is a formula: chooses the first.
 
     Returns
     -------
@@ -101,6 +107,8 @@ def greedy_expected_improvement(
     gains: list[float] = []
     for _ in range(min(n, draws.shape[1])):
         gain = np.maximum(draws - current[:, None], 0.0).mean(axis=0) * factor
+        if alone is not None and not rows:
+            gain = np.array(alone, dtype=np.float64)
         gain[rows] = -np.inf
         i = _first_largest(gain)
         rows.append(i)

@@ -33,6 +33,7 @@ class Task:
     noise_variance: float = 0.0
     interval: float = 0.9
     batch: str = "joint"
+    compare: str = "measured"
     seed: int = 0
 
     def utility(self, values: FloatArray) -> FloatArray:
@@ -201,12 +202,17 @@ def improve(state: State, n: int, notes: list[str]) -> Choice:
         weight = weight / np.maximum(within(state.posterior, state.mean, state.sd, task.limit)[short], 1e-300)
     else:
         utility = task.utility(at_pool)
-        if compared is not None:
+        if compared is not None and task.compare == "believed":
             reference = task.utility(at_tested).max(axis=1)
+        elif compared is not None:
+            reference = np.full(len(draws), float(task.utility(state.measured).max()))
         else:
             reference = np.full(len(draws), float(utility.mean(axis=0).max()))
             notes.append("no tests were given to compare with: improvement is on the best prediction")
-    picked, gain = _batch(task, n, utility, reference, weight, cov[: len(short), : len(short)])
+    exact = _exact(state, short, reference) if task.of is None else None
+    if exact is not None:
+        exact = exact * weight
+    picked, gain = _batch(task, n, utility, reference, weight, cov[: len(short), : len(short)], exact)
     if gain.max(initial=0.0) <= 0.0:
         picked = [int(i) for i in np.argsort(-alone[short], kind="stable")[:n]]
         gain = np.zeros(len(picked))
@@ -288,11 +294,17 @@ def front(state: State, n: int, notes: list[str]) -> Choice:
 
 
 def _batch(
-    task: Task, n: int, utility: FloatArray, reference: FloatArray, weight: FloatArray, covariance: FloatArray
+    task: Task,
+    n: int,
+    utility: FloatArray,
+    reference: FloatArray,
+    weight: FloatArray,
+    covariance: FloatArray,
+    exact: FloatArray | None,
 ) -> tuple[list[int], FloatArray]:
     """Members of a batch in the way that was asked for, and what each adds."""
     if task.batch == "joint" or n == 1 or task.of is not None:
-        return batches.greedy_expected_improvement(utility, n, reference, weight)
+        return batches.greedy_expected_improvement(utility, n, reference, weight, exact)
     if task.batch == "believer":
         spread = np.atleast_2d(np.cov(utility, rowvar=False))
         return batches.kriging_believer(
@@ -308,6 +320,17 @@ def _batch(
     rest = [int(i) for i in np.argsort(-alone, kind="stable") if i not in set(picked)]
     picked = (picked + rest)[:n]
     return picked, alone[picked]
+
+
+def _exact(state: State, short: NDArray[np.int64], reference: FloatArray) -> FloatArray | None:
+    """Expected improvement of each candidate alone by formula, where the posterior is of the property itself."""
+    task = state.task
+    if state.tested is None or task.compare != "measured" or getattr(state.posterior, "inverse", None) is not None:
+        return None
+    mean, sd, best = state.mean[short], state.sd[short], float(reference[0])
+    if isinstance(task.objective, str):
+        return acquisition.expected_improvement(mean if task.objective == "max" else -mean, sd, best)
+    return acquisition.expected_approach(mean, sd, float(task.objective[0]), float(task.objective[1]), -best)
 
 
 def _compared(state: State, most: int = 300) -> pd.DataFrame | None:

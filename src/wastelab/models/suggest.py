@@ -39,6 +39,7 @@ def suggest(
     in_domain: ArrayLike | None = None,
     outside: str = "allow",
     batch: str = "joint",
+    compare: str = "measured",
     interval: float = 0.9,
     min_tests: int = 3,
     columns: list[str] | None = None,
@@ -82,6 +83,9 @@ def suggest(
         What to do with candidates outside: suggest them and say so, or leave them out.
     batch : {"joint", "believer", "diverse"}
         How ``improve`` chooses several: by joint draws, by believing each prediction, or by a determinant.
+    compare : {"measured", "believed"}
+        What ``improve`` has to beat: the best result, or in each joint draw the best true value among the tests (noisy
+        expected improvement), which does not take a lucky result at its word: for tests that scatter much.
     interval : float
         Probability of the interval shown.
     min_tests : int
@@ -108,8 +112,6 @@ def suggest(
     Notes
     -----
     Duplicates among the candidates count once. If fewer than `n` remain, all of them are returned and a note says so.
-    With results that scatter, "the best so far" is the best true value among the tests in each joint draw (noisy
-    expected improvement), not the luckiest result.
     """
     task = Task(
         objective,
@@ -123,6 +125,7 @@ def suggest(
         float(noise_variance),
         interval,
         batch,
+        compare,
         seed,
     )
     _check(candidates, n, task, tested, measured, outside, columns)
@@ -171,6 +174,7 @@ def _check(
         ("strategy", task.strategy, ("improve", "learn", "front", "fill")),
         ("outside", outside, ("allow", "refuse")),
         ("batch", task.batch, ("joint", "believer", "diverse")),
+        ("compare", task.compare, ("measured", "believed")),
     ):
         if value not in allowed:
             raise UnknownNameError(f"{name} {value!r} is none of {', '.join(allowed)}.{did_you_mean(value, allowed)}")
