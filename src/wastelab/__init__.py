@@ -33,7 +33,12 @@ _LAZY = {
     "phase_diagram": "simulate.equilibrium",
     "reactions": "reference.kinetics",
     "thermochemistry": "reference.thermochemistry",
+    "training_set": "reference.training",
+    "training_sets": "reference.training",
     "triplets": "reference.kinetics",
+    "PropertyModel": "models.property_model",
+    "audit_table": "models.audit",
+    "load_model": "models.persistence",
     "judge": "standards",
     "list_standards": "standards",
     "load_standard": "standards",
@@ -60,6 +65,9 @@ if TYPE_CHECKING:
     from .impact import footprint
     from .instruments import formats, read, read_all
     from .lab import Lab, open_lab
+    from .models.audit import audit_table
+    from .models.persistence import load_model
+    from .models.property_model import PropertyModel
     from .reference import (
         compositions,
         data_dir,
@@ -72,6 +80,7 @@ if TYPE_CHECKING:
     )
     from .reference.kinetics import reactions, triplets
     from .reference.thermochemistry import thermochemistry
+    from .reference.training import training_set, training_sets
     from .routes import get_route, list_routes
     from .screening import Study, load_recipe, nondominated, screen, shipped_recipes
     from .simulate import blend

@@ -5,6 +5,10 @@ A lab's own training table names units in its catalogue and carries none in its 
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from functools import cache
+
 from ..errors import UnitError
 from ..units import parse
 
@@ -16,6 +20,12 @@ UNIT_ENDINGS = {
     "mol_mol": "mol/mol", "MPa": "MPa", "GPa": "GPa", "kPa": "kPa", "kN": "kN", "degC": "degC", "wt_pct": "%",
     "pct": "%", "percent": "%", "mm": "mm", "cm": "cm", "um": "um", "nm": "nm", "min": "min", "days": "d",
     "hours": "h", "d": "d", "h": "h", "kg": "kg", "t": "t", "K": "K",
+}  # fmt: skip
+_BRACKET = re.compile(r"^(?P<stem>.+?)\s*[\(\[](?P<unit>[^()\[\]]+)[\)\]]\s*(?P<rest>of binder|of the binder)?$")
+#: Units of headings in Chinese.
+CHINESE_UNITS = {
+    "天": "d", "日": "d", "小时": "h", "时": "h", "分钟": "min", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t",
+    "度": "degC", "摄氏度": "degC", "公斤/立方米": "kg/m3", "千克/立方米": "kg/m3", "微米": "um",
 }  # fmt: skip
 
 
@@ -29,12 +39,31 @@ def split_unit(name: str) -> tuple[str, str]:
     Returns
     -------
     stem, unit : str
-        ``("cement", "kg/m3")`` of ``"cement_kg_m3"``; the unit is empty where the name ends in none.
+        ``("cement", "kg/m3")`` of ``"cement_kg_m3"``, ``("水泥", "kg/m3")`` of ``"水泥(kg/m3)"``; the unit is empty
+        where the name ends in none.
     """
     for ending, unit in UNIT_ENDINGS.items():
         if name.endswith("_" + ending):
             return name[: -len(ending) - 1], unit
+    bracket = _BRACKET.match(unicodedata.normalize("NFKC", name).strip())
+    if bracket and _is_unit(bracket["unit"].strip()):
+        said = bracket["unit"].strip()
+        return bracket["stem"] + (f" {bracket['rest']}" if bracket["rest"] else ""), CHINESE_UNITS.get(said, said)
     return name, ""
+
+
+@cache
+def _is_unit(text: str) -> bool:
+    """Whether a text in brackets is a unit: ``kg/m3``, ``℃``, ``天``."""
+    if text in CHINESE_UNITS or text in ("%", "wt%"):
+        return True
+    for wanted in ("kg/m3", "kg", "degC", "h", "MPa", "m2/kg", "um", "g/cm3", "%", "kg/kg"):
+        try:
+            parse(f"1 {text}", wanted, what="unit")
+        except UnitError:
+            continue
+        return True
+    return False
 
 
 def factor(unit: str, wanted: str, *, what: str) -> float:

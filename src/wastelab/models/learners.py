@@ -19,7 +19,7 @@ from .design import Design, FloatArray
 from .trees import Trees
 
 #: Members that "auto" may use, and the rows from which each is worth its time.
-AUTO = {"gaussian_process": 0, "boosting": 120}
+AUTO = {"gaussian_process": 0, "ridge": 0, "boosting": 120}
 
 
 #: Derived features that are other curves or sums of others.

@@ -7,6 +7,7 @@ missing; what is wrong is an error that names row, column and value.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MIX_COLUMNS = ("group_mix", "mix_id", "mix", "mix_code", "配比编号", "配比")
 SOURCE_COLUMNS = ("group_source", "source", "laboratory", "lab", "reference", "study", "study_number", "来源", "厂家")
 TIME_COLUMNS = ("group_month", "time", "date", "cast_at", "measured_at", "日期")
-AGE_COLUMNS = ("age_days", "age_d", "age", "龄期_d", "龄期")
+AGE_COLUMNS = ("age_days", "age_d", "age", "age_h", "龄期")
 #: Columns that number or name rows, or are results: never features unless asked for.
 _NOT_FEATURES = frozenset({
     "row", "row_no", "item", "index", "sample_id", "sample", "specimen", "mix_no", "mix_name", "mix_mark", "year",
@@ -217,7 +218,7 @@ def read_table(
     of_mix, mix_values = _given(frame, mix, MIX_COLUMNS, kept, "mix", place)
     of_source, source_values = _given(frame, source, SOURCE_COLUMNS, kept, "source", place)
     of_time, time_values = _given(frame, time, TIME_COLUMNS, kept, "time", place)
-    age_column = next((c for c in AGE_COLUMNS if c in frame.columns), "") if age is None else age
+    age_column = _usual_age(frame) if age is None else age
     sd_column = sd or ("y_sd" if "y_sd" in frame.columns else "")
     n_column = n or ("y_n" if "y_n" in frame.columns else "")
     taken = {name, of_mix, of_source, of_time, sd_column, n_column, "__row__", *drop}
@@ -362,6 +363,13 @@ def _checked_columns(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     return frame
 
 
+def _usual_age(frame: pd.DataFrame) -> str:
+    """The age column by its usual names, with any unit at the end."""
+    stems = {split_unit(str(c))[0].strip().lower(): str(c) for c in frame.columns}
+    named = next((c for c in AGE_COLUMNS if c in frame.columns), "")
+    return named or stems.get("age", "") or stems.get("龄期", "")
+
+
 def _target_column(frame: pd.DataFrame, target: Any, place: str) -> str:
     if not target:
         raise ModelError(f"{place}: no target. Say which column is the property, e.g. target='compressive_strength'.")
@@ -387,8 +395,10 @@ def _numbers(frame: pd.DataFrame, column: str, place: str) -> FloatArray:
         values = pd.to_numeric(text.where(~blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         bad = np.flatnonzero(np.isnan(values) & ~blank)
         if len(bad):
+            said = str(raw.iloc[bad[0]])
+            hint = " (write thousands without a separator, decimals with a point)" if re.search(r"\d,\d", said) else ""
             raise ModelError(
-                f"{place}, row {_row(frame, bad[0])}, column '{column}': {raw.iloc[bad[0]]!r} is not a number. "
+                f"{place}, row {_row(frame, bad[0])}, column '{column}': {said!r} is not a number{hint}. "
                 f"Write a number, or leave the cell empty where nothing was measured."
             )
     wild = np.flatnonzero(np.isinf(values))

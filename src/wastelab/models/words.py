@@ -20,14 +20,8 @@ from ..reference.files import read_toml
 from ..units import parse
 from .columns import split_unit
 
-_BRACKET = re.compile(r"^(?P<stem>.+?)\s*[\(\[](?P<unit>[^()\[\]]+)[\)\]]\s*(?P<rest>of binder|of the binder)?$")
 _OF_BINDER = re.compile(r"^(?P<stem>.+?)_(?P<unit>pct|percent|wt_pct)_of_binder$")
 _NO_UNIT = ("", "-", "1")
-#: Units of headings in Chinese.
-_CHINESE_UNITS = {
-    "天": "d", "日": "d", "小时": "h", "时": "h", "分钟": "min", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t",
-    "度": "degC", "摄氏度": "degC", "公斤/立方米": "kg/m3", "千克/立方米": "kg/m3", "微米": "um",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,29 +170,7 @@ def heading(name: str) -> tuple[str, str]:
     of_binder = _OF_BINDER.match(name)
     if of_binder:
         return f"{of_binder['stem']}_of_binder", "%"
-    stem, unit = split_unit(name)
-    if unit:
-        return stem, unit
-    text = unicodedata.normalize("NFKC", name).strip()
-    bracket = _BRACKET.match(text)
-    if bracket and _is_unit(bracket["unit"].strip()):
-        said = bracket["unit"].strip()
-        return bracket["stem"] + (f" {bracket['rest']}" if bracket["rest"] else ""), _CHINESE_UNITS.get(said, said)
-    return name, ""
-
-
-@cache
-def _is_unit(text: str) -> bool:
-    """Whether a text in brackets is a unit: ``kg/m3``, ``℃``, ``天``."""
-    if text in _CHINESE_UNITS or text in ("%", "wt%"):
-        return True
-    for wanted in ("kg/m3", "kg", "degC", "h", "MPa", "m2/kg", "um", "g/cm3", "%", "kg/kg"):
-        try:
-            parse(f"1 {text}", wanted, what="unit")
-        except UnitError:
-            continue
-        return True
-    return False
+    return split_unit(name)
 
 
 @cache

@@ -1,0 +1,548 @@
+"""A property of building materials from composition, process and age, with intervals, scores and a domain.
+
+Members are fitted to the same table, validated by mix and by source, and blended by what they predicted of tests they
+had not seen. The same out-of-fold predictions calibrate the intervals. A laboratory's own few tests move the whole
+model (`PropertyModel.calibrate`); outside its domain a prediction says so.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from ..errors import MissingDataError, ModelError, UnknownNameError, ValidityError, suggest
+from .audit import audit_table
+from .builder import MixFeatures
+from .columns import split_unit
+from .cross import check_mixes, protocol_splits
+from .design import Design, FloatArray, IntArray
+from .domain import Domain
+from .folds import Split
+from .intervals import ConformalIntervals
+from .learners import AUTO, Blend, blend_weights
+from .local import SourceEffect
+from .local_effect import LocalEffect
+from .model_views import Views
+from .oof import out_of_fold
+from .scores import PROTOCOLS, ProtocolScore, Scores
+from .table import TrainingData, read_features, read_table
+from .validation import assemble, score_predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Learners by the name they are asked for.
+LEARNERS = ("auto", "gaussian_process", "boosting", "extra_trees", "ridge", "quadratic", "mean")
+#: Properties that cannot be below zero, by a word in their name.
+_NOT_NEGATIVE = ("strength", "absorption", "density", "porosity", "leach", "flow", "slump", "time", "activity", "强度")
+Progress = Callable[[int, int, str], None]
+Runs = Mapping[str, tuple[list[Split], IntArray]]
+
+
+class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
+    """Model of one property.
+
+    Parameters
+    ----------
+    target : str
+        Column of the property; its name without a unit will do.
+    unit : str
+        Of the target, where its column does not say it.
+    learner : {"auto", "gaussian_process", "boosting", "extra_trees", "ridge", "quadratic", "mean"} or sequence
+        Members of the blend; "auto" takes a Gaussian process, and trees where there are rows enough for them. Weights
+        come from grouped out-of-fold predictions: small designed sets go to the process, large literature sets to
+        trees.
+    monotone : {"auto", "none"}
+        Whether strength may fall with age at a fixed mix ("none").
+    n_folds : int
+        Of each protocol of validation.
+    protocols : sequence of str
+        Of ``"source"``, ``"time"``, ``"mix"``, ``"row"``; new mixes are always tested.
+    non_negative : {"auto", True, False}
+        Whether predictions and intervals end at 0.
+    random_state : int
+
+    Attributes
+    ----------
+    data_ : TrainingData
+    builder_ : MixFeatures
+    learner_ : Blend
+        Fitted to all rows.
+    oof_, oof_source_ : pandas.DataFrame
+        Predictions of each row by members that saw no test of its mix (of its source; None without sources): one
+        column each, ``mean``, ``spread``, ``disagreement``, ``fold``.
+    scores_ : Scores
+    intervals_, domain_, audit_, local_
+        See `wastelab.models.intervals`, `domain`, `audit`, `local`.
+    notices_ : tuple of Notice or str
+    """
+
+    def __init__(
+        self,
+        target: str = "",
+        *,
+        unit: str = "",
+        learner: str | Sequence[str] = "auto",
+        monotone: str = "auto",
+        n_folds: int = 5,
+        protocols: Sequence[str] = ("source", "time", "mix", "row"),
+        non_negative: str | bool = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.target = target
+        self.unit = unit
+        self.learner = learner
+        self.monotone = monotone
+        self.n_folds = n_folds
+        self.protocols = protocols
+        self.non_negative = non_negative
+        self.random_state = random_state
+
+    # -- fitting
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        mix: Any = None,
+        source: Any = None,
+        time: Any = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> PropertyModel:
+        """Fit, validate by mix and source, calibrate intervals, and mark the domain.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, xarray.Dataset, path, or TrainingData
+            Table of tests; see `wastelab.models.read_table`.
+        y : array_like, shape (n_rows,), or str, optional
+            The property, or its column; by default the column `target`.
+        groups, mix : array_like or str, optional
+            What is one mix (two names of the same thing).
+        source, time : array_like or str, optional
+            Laboratory, study or heap of each row; when.
+        progress : callable, optional
+            ``progress(done, total, what)``.
+        **options
+            `features`, `drop`, `age`, `sd`, `n`, `units`, `licence`, `origin` of `read_table`.
+
+        Returns
+        -------
+        PropertyModel
+            itself
+
+        Raises
+        ------
+        ModelError
+            If the table cannot be read, or has too few mixes.
+        """
+        import pandas as pd
+
+        mix = groups if mix is None else mix
+        if isinstance(X, TrainingData):
+            data = X
+        else:
+            target = self.target or getattr(y, "name", None) or (y if isinstance(y, str) else "property")
+            if y is not None and not isinstance(y, str):
+                frame = pd.DataFrame(X).copy() if not isinstance(X, pd.DataFrame) else X.copy()
+                frame.columns = [str(c) for c in frame.columns]
+                if np.shape(y) != (len(frame),):
+                    raise ModelError(f"y has shape {np.shape(y)}; expected one value for each of {len(frame)} rows.")
+                if target in frame.columns:
+                    raise ModelError(f"'{target}' is a column of X and y is given too. Leave one of them out.")
+                frame[target] = np.asarray(y)
+                X = frame
+            data = read_table(
+                X, target or y, mix=mix, source=source, time=time, unit=self.unit or None, **options
+            )  # fmt: skip
+        check_mixes(data)
+        self.data_ = data
+        self.bounded_ = self._bounded_below(data)
+        self.first_age_ = float(np.log(data.features[data.age].min())) if data.age else 0.0
+        self.builder_ = MixFeatures().fit(data.features, age=data.age, units=data.units, property=self._property(data))
+        design = self.builder_.design(data.features)
+        noise = test_noise(data)
+        members = self._members(len(data))
+        runs = {}
+        for protocol in self._protocols():
+            splits, group = protocol_splits(data, protocol, n_folds=self.n_folds, seed=self.random_state)
+            if splits and not (protocol == "row" and data.n_mixes == len(data)):
+                runs[protocol] = (splits, group)
+        predictions = out_of_fold(members, design, data, noise, {p: s for p, (s, _) in runs.items()}, progress)
+        self.learner_ = Blend(members()).fit(design, data.target, mix=data.mix, source=data.source, noise=noise)
+        self._blend(predictions, runs)
+        self._calibrate(design)
+        self.scores_ = self._scored(runs)
+        self.audit_ = audit_table(data)
+        return self
+
+    def _bounded_below(self, data: TrainingData) -> bool:
+        if self.non_negative == "auto":
+            return any(word in data.name.lower() for word in _NOT_NEGATIVE) and float(data.target.min()) >= 0
+        return bool(self.non_negative)
+
+    def _property(self, data: TrainingData) -> str:
+        return "" if self.monotone == "none" else data.name
+
+    def _protocols(self) -> list[str]:
+        unknown = set(self.protocols) - set(PROTOCOLS)
+        if unknown:
+            raise ModelError(
+                f"protocols: {sorted(unknown)[0]!r} is not known. Expected some of {', '.join(PROTOCOLS)}."
+            )
+        return [p for p in PROTOCOLS if p in {*self.protocols, "mix"}]
+
+    def _members(self, n_rows: int) -> Callable[[], list[tuple[str, Any]]]:
+        names = [self.learner] if isinstance(self.learner, str) else list(self.learner)
+        if names == ["auto"]:
+            names = [name for name, least in AUTO.items() if n_rows >= least]
+        for name in names:
+            if name not in LEARNERS or name == "auto":
+                raise ModelError(f"learner = {name!r}: expected one or several of {', '.join(LEARNERS)}.")
+        seed = self.random_state
+
+        def make() -> list[tuple[str, Any]]:
+            from .gp import GaussianProcess
+            from .learners import Boosting, ExtraTrees, Mean, Ridge
+
+            kinds: dict[str, Callable[[], Any]] = {
+                "gaussian_process": lambda: GaussianProcess(random_state=seed),
+                "boosting": lambda: Boosting(random_state=seed),
+                "extra_trees": lambda: ExtraTrees(random_state=seed),
+                "ridge": Ridge, "quadratic": lambda: Ridge(degree=2), "mean": Mean,
+            }  # fmt: skip
+            return [(name, kinds[name]()) for name in names]
+
+        return make
+
+    def _blend(self, predictions: Mapping[str, pd.DataFrame], runs: Runs) -> None:
+        """Weights from predictions of unseen tests; each fold is blended by the weights of the others."""
+        names = [name for name, _ in self.learner_.members]
+        self._predictions: dict[str, pd.DataFrame] = {}
+        self.weights_: dict[str, FloatArray] = {}
+        for protocol, (_, groups) in runs.items():
+            frame = predictions[protocol]
+            own = frame[names].to_numpy()
+            fold = frame["fold"].to_numpy()
+            centre = np.full(len(frame), np.nan)
+            for k in np.unique(fold[fold >= 0]):
+                others, test = (fold >= 0) & (fold != k), fold == k
+                weights = blend_weights(own[others], self.data_.target[others], groups[others])
+                centre[test] = own[test] @ weights
+            frame["mean"] = self._bounded(centre)
+            self._predictions[protocol] = frame
+            self.weights_[protocol] = blend_weights(own, self.data_.target, groups)
+        self.learner_.weights = tuple(self.weights_[self._kind()])
+        self.oof_ = self._predictions["mix"]
+        self.oof_source_ = self._predictions.get("source")
+
+    def _calibrate(self, design: Design) -> None:
+        data = self.data_
+        self.intervals_ = ConformalIntervals(non_negative=self.bounded, random_state=self.random_state).fit(
+            design, data, self.oof_, self.oof_source_
+        )
+        self.domain_ = Domain().fit(data, design, self.intervals_)
+        self.effect_: LocalEffect | None = None
+        self.local_: SourceEffect | None = None
+        if self.oof_source_ is not None:
+            try:
+                self.local_ = SourceEffect(random_state=self.random_state).fit(
+                    design, data, self.oof_source_["mean"].to_numpy()
+                )
+            except MissingDataError:
+                self.local_ = None
+
+    def _scored(self, runs: Runs) -> Scores:
+        scores: list[ProtocolScore] = []
+        for protocol, (splits, groups) in runs.items():
+            frame = self._predictions[protocol]
+            if protocol in ("mix", "source"):
+                lower, upper = self.intervals_.cross_interval(protocol, 0.9)
+                frame = frame.assign(lower=lower, upper=upper)
+                frame.attrs.update(self._predictions[protocol].attrs)
+            scores.append(
+                score_predictions(frame, self.data_, protocol, splits=splits, groups=groups, seed=self.random_state)
+            )
+        return assemble(scores, self.data_)
+
+    # -- predicting
+    def predict(
+        self,
+        X: Any,
+        interval: float | None = None,
+        *,
+        source: str | None = None,
+        on_outside: str = "widen",
+    ) -> Any:
+        """Predict mixes.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, mapping, xarray.Dataset or path
+            Columns of the training table. A mapping of single values is one mix.
+        interval : float, optional
+            Probability that the result of a new test lies within, e.g. 0.9. Without it only the means are returned.
+        source : str, optional
+            One of the sources of the training table: its own tests then correct the prediction. A model that was
+            calibrated to a laboratory speaks of that one.
+        on_outside : {"widen", "refuse", "ignore"}
+            Outside its domain a prediction is flagged and its interval widened by what the model's own errors far from
+            its data show; or left empty; or only flagged.
+
+        Returns
+        -------
+        ndarray, shape (n_rows,), or pandas.DataFrame
+            With an interval: ``mean``, ``lower``, ``upper`` [unit of the target], ``in_domain``, ``reasons``;
+            ``attrs`` say unit, interval and for what it holds (``"new mix"`` or ``"new source"``).
+
+        Raises
+        ------
+        MissingDataError
+            If a column that every test had is not there.
+        UnknownNameError
+            If the source is none of the training table.
+        ModelError
+            If the model is not fitted, or a number is infinite or unreadable.
+        """
+        import pandas as pd
+
+        if on_outside not in ("widen", "refuse", "ignore"):
+            raise ModelError(f"on_outside = {on_outside!r}: expected 'widen', 'refuse' or 'ignore'.")
+        if interval is not None and not 0.0 < interval < 1.0:
+            raise ModelError(f"interval = {interval!r}: expected a probability between 0 and 1, e.g. 0.9.")
+        features = self.read_mixes(X)
+        design = self.builder_.design(features)
+        known = self._effect_of(source)
+        kind = self._kind()
+        predictions = self.learner_.predict_members(design)
+        centre = self._centre(design, kind, predictions)
+        if known is not None:
+            centre = self._bounded(known.adjust(design, centre, predict=lambda d: self._centre(d, kind))[0])
+        if interval is None:
+            return centre
+        spread = self.learner_.spread(design)
+        own = np.column_stack(list(predictions.values()))
+        disagreement = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(centre))
+        checked = self.domain_.check(features, design)
+        inside = checked["in_domain"].to_numpy()
+        lower, upper = self.intervals_.interval(
+            design, centre, spread, disagreement, level=interval, kind=kind,
+            stretch=checked["stretch"].to_numpy() if on_outside == "widen" else None,
+            narrowing=None if known is None else known.narrowing(design),
+        )  # fmt: skip
+        if on_outside == "refuse":
+            for values in (centre, lower, upper):
+                values[~inside] = np.nan
+        out = pd.DataFrame({"mean": centre, "lower": lower, "upper": upper, "in_domain": inside})
+        out["reasons"] = checked["reasons"].to_numpy()
+        holds = "this source" if known is not None else {"mix": "new mix", "source": "new source"}[kind]
+        out.attrs.update(unit=self._table().unit, interval=interval, holds_for=holds, target=self._table().name)
+        return out
+
+    def read_mixes(self, X: Any) -> pd.DataFrame:
+        """Features of mixes in the columns and units of the training table."""
+        return read_features(X, self._table())
+
+    def _table(self) -> TrainingData:
+        """The training table, or of a model that was loaded without it, what is known of its columns."""
+        data: TrainingData | None = getattr(self, "data_", None) or getattr(self, "columns_", None)
+        if data is None:
+            raise ModelError("This model is not fitted. Call fit(table) first, or load one: wastelab.load_model(path).")
+        return data
+
+    def _kind(self) -> str:
+        """What a row that is predicted is to the model: of a new source wherever sources are told apart."""
+        return "source" if "source" in self.weights_ else "mix"
+
+    def _centre(self, design: Design, kind: str, predictions: Mapping[str, FloatArray] | None = None) -> FloatArray:
+        """Blend of the members; below the first tested age a property that starts at 0 goes there with ln(1 + age)."""
+        given = self.learner_.predict_members(design) if predictions is None else predictions
+        centre: FloatArray = np.column_stack([given[name] for name, _ in self.learner_.members]) @ self.weights_[kind]
+        age = design.age
+        if self.bounded and age is not None and design.features[age].monotone > 0:
+            log_age = design.values[:, age]
+            early = log_age < self.first_age_
+            if early.any():
+                centre = centre.copy()
+                centre[early] *= np.log1p(np.exp(log_age[early])) / np.log1p(np.exp(self.first_age_))
+        return self._bounded(centre)
+
+    def _bounded(self, values: FloatArray) -> FloatArray:
+        return np.maximum(values, 0.0) if self.bounded else values
+
+    def _effect_of(self, source: str | None) -> LocalEffect | None:
+        """What is known of the laboratory that is asked about."""
+        if source is None:
+            return self.effect_
+        if self.data_ is None or self.data_.source is None or self.local_ is None or self.oof_source_ is None:
+            raise ModelError("source: the table this model was fitted to names no sources (or was not kept with it).")
+        if source not in self.data_.source_names:
+            raise UnknownNameError(
+                f"There is no source {source!r} in the training table.{suggest(source, self.data_.source_names)} For "
+                f"a new laboratory use calibrate() with its first tests."
+            )
+        rows = np.flatnonzero(self.data_.source == self.data_.source_names.index(source))
+        design = self.builder_.design(self.data_.features.iloc[rows])
+        return self.local_.condition(
+            design, self.data_.target[rows], self.oof_source_["mean"].to_numpy()[rows], mix=None
+        )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the property cannot be below zero."""
+        return self.bounded_
+
+    # -- a laboratory's own tests
+    def calibrate(
+        self, X: Any, y: ArrayLike | str | None = None, *, sd: ArrayLike | None = None, n: ArrayLike | None = None
+    ) -> PropertyModel:
+        """The same model for a laboratory that the training table does not have, given a few of its tests.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, mapping or path
+            Local tests: columns as in the training table.
+        y : array_like, shape (n_tests,), or str, optional
+            Results, or their column; by default the column of the target.
+        sd, n : array_like, optional
+            Standard deviation and number of specimens of each test.
+
+        Returns
+        -------
+        PropertyModel
+            A copy: predictions are corrected by what the laboratory's tests share, intervals are as narrow as they
+            allow. ``effect_.report()`` says what the tests told.
+
+        Raises
+        ------
+        MissingDataError
+            If the model knows nothing of how laboratories differ (a table of one source).
+        ModelError
+            If results are missing or not finite.
+        """
+        if self.local_ is None:
+            raise MissingDataError(
+                "This model was fitted to tests of one source (or none named): it does not know how laboratories "
+                "differ. Fit it to a table with a source column, or transfer from it: wastelab.models.transfer."
+            )
+        frame, values = self._own_tests(X, y)
+        features = self.read_mixes(frame)
+        design = self.builder_.design(features)
+        noise = (
+            None if sd is None else mean_variance(np.asarray(sd, dtype=np.float64), np.asarray(1 if n is None else n))
+        )
+        predicted = self._centre(design, "source")
+        model = copy.copy(self)
+        model.effect_ = self.local_.condition(design, values, predicted, noise=noise)
+        return model
+
+    def _own_tests(self, X: Any, y: Any) -> tuple[Any, FloatArray]:
+        from .table import table_of
+
+        frame, place = table_of(X)
+        table = self._table()
+        if y is None or isinstance(y, str):
+            name = y or next((c for c in frame.columns if split_unit(c)[0] == table.name), "")
+            if name not in frame.columns:
+                raise ModelError(f"{place}: no column '{y or table.name}' with the results. Give y.")
+            y = frame[name]
+        values = np.asarray(y, dtype=np.float64)
+        if values.shape != (len(frame),) or not np.isfinite(values).all():
+            raise ModelError(
+                f"{place}: expected one finite result for each of {len(frame)} tests, found shape {values.shape}."
+            )
+        return frame, values
+
+    def first_tests(self, candidates: Any, n: int = 3) -> pd.DataFrame:
+        """Which mixes a new laboratory should test first, so that the model knows most about all candidates.
+
+        Parameters
+        ----------
+        candidates : pandas.DataFrame or path
+            Mixes that could be tested.
+        n : int
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `wastelab.models.local.SourceEffect.first_tests`.
+
+        Raises
+        ------
+        MissingDataError
+            If the model knows nothing of how laboratories differ: `suggest` with ``strategy="learn"`` then says what
+            to test.
+        """
+        if self.local_ is None:
+            raise MissingDataError(
+                "This model was fitted to tests of one source: it does not know how laboratories differ. To learn "
+                "most about a property use suggest(candidates, n, strategy='learn')."
+            )
+        design = self.builder_.design(self.read_mixes(candidates))
+        predicted = self._centre(design, "source")
+        if self.effect_ is not None:
+            return self.effect_.first_tests(design, n, predicted=predicted)
+        return self.local_.first_tests(design, n, predicted=predicted)
+
+    # -- scikit-learn
+    def score(self, X: Any, y: ArrayLike) -> float:
+        """R2 of mixes that were not fitted to; for scores of this model see `scores_`.
+
+        Raises
+        ------
+        ValidityError
+            If a mix was among the training tests at whatever age: such a score flatters.
+        """
+        from .table import mix_keys
+
+        features = self.read_mixes(X)
+        data = self._table()
+        drop = [data.age] if data.age else []
+        seen = set(mix_keys(data.features.drop(columns=drop)))
+        again = [i for i, key in enumerate(mix_keys(features.drop(columns=drop))) if key in seen]
+        if again:
+            raise ValidityError(
+                f"row {again[0] + 1}: the mix is one of the training tests ({len(again)} of {len(features)} are): such "
+                f"a score says how well the model remembers. Print scores_ for honest ones."
+            )
+        target = np.asarray(y, dtype=np.float64)
+        residual = target - np.asarray(self.predict(features))
+        return float(1.0 - np.sum(residual**2) / np.sum((target - target.mean()) ** 2))
+
+    def __repr__(self) -> str:
+        data: TrainingData | None = getattr(self, "data_", None)
+        if data is None:
+            return f"PropertyModel({self.target!r}, not fitted)"
+        best = self.scores_.headline
+        return (
+            f"<PropertyModel of {data.name} [{data.unit}]: {len(data)} tests, {data.n_mixes} mixes; {best.label}: "
+            f"RMSE {best.rmse:.3g} {data.unit}>"
+        )
+
+
+def test_noise(data: TrainingData) -> FloatArray | None:
+    """Variance of each row's mean as its specimens show it; None where nothing was repeated.
+
+    A deviation of three specimens is itself uncertain: it is drawn to the pooled one as if that had four more.
+    """
+    if not np.any((data.y_n > 1) & np.isfinite(data.y_sd)):
+        return None
+    return mean_variance(data.y_sd, data.y_n)
+
+
+def mean_variance(sd: FloatArray, n: FloatArray) -> FloatArray:
+    """Variance of means of `n` specimens with standard deviation `sd`; NaN where neither is known."""
+    known = (n > 1) & np.isfinite(sd)
+    if not known.any():
+        return np.full(len(np.atleast_1d(sd)), np.nan)
+    df = np.where(known, n - 1.0, 0.0)
+    pooled = float(np.sum(df * np.nan_to_num(sd) ** 2) / df.sum())
+    variance: FloatArray = np.where(known, (4.0 * pooled + df * np.nan_to_num(sd) ** 2) / (4.0 + df) / n, np.nan)
+    return variance
