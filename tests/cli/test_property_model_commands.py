@@ -38,22 +38,22 @@ def answer(capsys, *args, code=0):
 
 def fitting(table, out, *more):
     """``wastelab fit`` of one member."""
-    return ["fit", table, "--target", "compressive_strength", *FAST, "--out", out, *more]
+    return ["fit", table, "--target", "compressive_strength", *FAST, "--drop", "operator", "--out", out, *more]
 
 
 def synthetic_tests(n_mixes=36, seed=3):
-    """Made-up tests of four made-up laboratories: strength by w/b and age with scatter and an offset of each."""
+    """Made-up tests of twelve made-up laboratories: strength by w/b and age with scatter and an offset of each."""
     random = np.random.default_rng(seed)
     mixes = pd.DataFrame(
         {
             "mix_id": [f"S{i + 1:02d}" for i in range(n_mixes)],
-            "laboratory": np.array(["甲", "乙", "C", "D"])[np.arange(n_mixes) % 4],
+            "laboratory": np.array(list("甲乙CDEFGHIJKL"))[np.arange(n_mixes) % 12],
             "cement_kg_m3": random.uniform(150, 500, n_mixes).round(1),
             "slag_kg_m3": random.uniform(0, 150, n_mixes).round(1),
             "water_kg_m3": random.uniform(150, 200, n_mixes).round(1),
         }
     )
-    off = mixes["laboratory"].map({"甲": 0.0, "乙": 1.0, "C": -1.0, "D": 0.5})
+    off = mixes["laboratory"].map(dict(zip("甲乙CDEFGHIJKL", random.normal(0, 0.7, 12), strict=True)))
     frames = []
     for age in (7.0, 28.0):
         binder = mixes.cement_kg_m3 + 0.7 * mixes.slag_kg_m3
@@ -79,8 +79,7 @@ def folder(tmp_path_factory):
     candidates.to_csv(place / "candidates.csv", index=False)
     candidates.assign(cement_kg_m3=[900.0, *candidates.cement_kg_m3[1:]]).to_excel(place / "outside.xlsx", index=False)
     with pytest.raises(SystemExit) as stopped:
-        main(["fit", str(place / "tests.csv"), "--target", "compressive_strength", "--licence", "own", *FAST,
-              "--out", str(place / "model")])  # fmt: skip
+        main([str(word) for word in fitting(place / "tests.csv", place / "model", "--licence", "own")])
     assert stopped.value.code == 0
     return place
 
@@ -95,7 +94,7 @@ def test_help_has_an_example(capsys, command):
 def test_fit_says_how_well_and_saves(capsys, folder, tmp_path):
     out = tmp_path / "深" / "模型"
     args = fitting(folder / "tests.csv", out)
-    code, text, err = run(capsys, *args, "--drop", "operator", "--licence", "own", "--lang", "zh")
+    code, text, err = run(capsys, *args, "--licence", "own", "--lang", "zh")
     assert code == 0, err
     assert "新来源" in text and "主指标" in text and "随机行" in text
     assert (out / "card.zh.md").read_text(encoding="utf-8").startswith("# 抗压强度")
@@ -115,7 +114,16 @@ def test_the_same_fit_gives_the_same_bytes(capsys, folder, tmp_path):
 
 
 def test_a_worse_model_is_loud_and_not_saved_without_a_reason(capsys, folder, tmp_path):
-    args = fitting(folder / "noise.csv", tmp_path / "m")
+    args = [
+        "fit",
+        folder / "noise.csv",
+        "--target",
+        "compressive_strength",
+        "--learner",
+        "ridge",
+        "--out",
+        tmp_path / "m",
+    ]
     code, text, err = run(capsys, *args, "--lang", "en")
     assert code == 1
     assert "!!! DO NOT USE THIS MODEL" in text and "WAS NOT SAVED" in err
@@ -230,6 +238,23 @@ def test_predict_writes_what_it_says(capsys, folder, tmp_path):
     )
 
 
+def test_a_known_source_has_narrower_intervals_and_an_unknown_one_is_refused(capsys, folder):
+    new = answer(capsys, "predict", folder / "model", folder / "candidates.csv")
+    known = answer(capsys, "predict", folder / "model", folder / "candidates.csv", "--source", "乙")
+    assert new["holds_for"] == "new source" and known["holds_for"] == "this source"
+    width = [np.mean([r["upper"] - r["lower"] for r in found["rows"]]) for found in (new, known)]
+    assert width[1] < width[0]
+    code, _, err = run(capsys, "predict", folder / "model", folder / "candidates.csv", "--source", "Z")
+    assert code == 2 and "no source 'Z'" in err
+
+
+def test_too_few_sources_for_a_level_are_said(capsys, folder):
+    code, text, _ = run(
+        capsys, "predict", folder / "model", folder / "candidates.csv", "--interval", "0.95", "--lang", "en"
+    )
+    assert code == 0 and "it has no end" in text
+
+
 def test_rows_outside_are_named_and_strict_fails(capsys, folder, tmp_path):
     args = ["predict", folder / "model", folder / "outside.xlsx", "--out", tmp_path / "p.xlsx"]
     code, text, _ = run(capsys, *args, "--lang", "zh")
@@ -287,7 +312,7 @@ def test_card_in_both_languages_and_forms(capsys, folder):
     markdown = run(capsys, "card", folder / "model", "--markdown", "--lang", "en")[1]
     assert markdown == (folder / "model" / "card.md").read_text(encoding="utf-8")
     data = answer(capsys, "card", folder / "model")
-    assert data["data"]["mixes"] == 36 and data["data"]["sources"] == 4 and data["with_data"]
+    assert data["data"]["mixes"] == 36 and data["data"]["sources"] == 12 and data["with_data"]
 
 
 def test_audit_finds_a_typing_error_among_equal_tests(capsys, tmp_path):
@@ -325,9 +350,9 @@ def test_a_model_without_tests_says_what_to_do(capsys, folder, tmp_path):
     with_data = answer(capsys, "predict", folder / "model", folder / "candidates.csv")["rows"]
     answer(capsys, *args, "--without-data", "--licence", "own")
     assert answer(capsys, "predict", tmp_path / "m", folder / "candidates.csv")["rows"] == with_data
-    for command in ("first-tests", "suggest-tests"):
-        code, _, err = run(capsys, command, tmp_path / "m", folder / "candidates.csv")
-        assert code == 2 and "without its tests" in err
+    assert answer(capsys, "first-tests", tmp_path / "m", folder / "candidates.csv")["first_tests"]
+    code, _, err = run(capsys, "suggest-tests", tmp_path / "m", folder / "candidates.csv")
+    assert code == 2 and "without its tests" in err
 
 
 # -- the page, Ctrl-C, real tests

@@ -80,9 +80,9 @@ def read_tests(
 
 def frame_of(path: str) -> pd.DataFrame:
     """A table as it stands in its file."""
-    from ..models.table import _frame
+    from ..models.table import table_of
 
-    return _frame(path)[0]
+    return table_of(path)[0]
 
 
 def check_table(out: Path | None) -> None:
@@ -126,12 +126,18 @@ def write_table(out: Path, frame: pd.DataFrame) -> None:
 
 
 def named(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
-    """Predictions with their unit in the names of their columns, reasons as one text."""
+    """Predictions with their unit in the names of their columns."""
     ending = unit.replace("/", "_").replace("%", "pct").replace("*", "").replace(" ", "_")
-    out = frame.rename(columns={c: f"{c}_{ending}" for c in ("mean", "lower", "upper") if ending})
-    if "reasons" in out.columns:
-        out["reasons"] = [said(value) for value in out["reasons"]]
-    return out
+    return frame.rename(columns={c: f"{c}_{ending}" for c in ("mean", "lower", "upper") if ending})
+
+
+def why_outside(model: Any, table: str, language: str) -> list[str]:
+    """Why each row is outside what the model is valid for; empty inside."""
+    from ..models.card_text import said
+
+    features = model.read_mixes(table)
+    checked = model.domain_.check(features, model.builder_.design(features))
+    return [" ".join(said(n.to_dict(), language) for n in notices) for notices in checked["notices"]]
 
 
 def beside(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -140,15 +146,6 @@ def beside(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
 
     own = table.reset_index(drop=True).rename(columns={c: f"{c} (table)" for c in found.columns if c in table.columns})
     return pd.concat([own, found.reset_index(drop=True)], axis=1)
-
-
-def said(reasons: Any) -> str:
-    """Reasons as one text."""
-    if isinstance(reasons, str):
-        return reasons
-    if reasons is None or reasons != reasons:
-        return ""
-    return "; ".join(map(str, reasons))
 
 
 @contextlib.contextmanager

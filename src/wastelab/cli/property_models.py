@@ -104,6 +104,7 @@ def fit(
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("table")
 @click.option("--interval", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Its probability.")
+@click.option("--source", metavar="NAME", help="The mixes are of this source of the tests: its own tests count.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if any row is outside what the model is valid for.")
 @click.option("--fingerprint", default="", help="That the model must have, as whoever saved it says.")
 @_OUT
@@ -113,6 +114,7 @@ def predict(
     model: Path,
     table: str,
     interval: float,
+    source: str | None,
     strict: bool,
     fingerprint: str,
     out: Path | None,
@@ -124,6 +126,9 @@ def predict(
     \b
     Example:  wastelab predict model candidates.csv --interval 0.9 --out predicted.xlsx
     """
+    import numpy as np
+
+    from ..models.card_text import word
     from ..models.persistence import load_model
 
     language = pick_language(lang)
@@ -131,21 +136,29 @@ def predict(
     loaded = load_model(model, fingerprint=fingerprint)
     card = loaded.card_
     given = tables.frame_of(table)
-    found = loaded.predict(table, interval=interval)
+    found = loaded.predict(table, interval=interval, source=source)
+    found["reasons"] = tables.why_outside(loaded, table, language)
     outside = int((~found["in_domain"].astype(bool)).sum())
+    endless = int((~np.isfinite(found["upper"])).sum())
     unit = card.content["unit"]
     shown = tables.named(found, unit)
     if out is not None:
         tables.write_table(out, tables.beside(given, shown))
     if as_json:
-        rows = found.assign(reasons=shown["reasons"].to_numpy()).reset_index(drop=True).to_dict("records")
+        rows = found.reset_index(drop=True).to_dict("records")
         print_json({
             "model": str(model), "fingerprint": loaded.fingerprint_, "target": card.content["target"], "unit": unit,
-            "interval": interval, "labels": card.labels, "outside": outside, "rows": rows,
+            "interval": interval, "holds_for": found.attrs["holds_for"], "labels": card.labels, "outside": outside,
+            "rows": rows,
             "file": None if out is None else str(out),
         })  # fmt: skip
     else:
-        _show(_numbered(given, shown), f"{card.content['target']} [{unit}]", language)
+        numbered = shown.reset_index(drop=True)
+        numbered.insert(0, "row", range(1, len(shown) + 1))
+        _show(_with_name(given, numbered), f"{card.content['target']} [{unit}]", language)
+        click.echo(tr("model_cli.holds_for", language, what=word(found.attrs["holds_for"], language)))
+        if endless:
+            click.echo(tr("model_cli.endless", language, level=f"{100 * interval:g}"))
         if outside:
             click.echo(tr("model_cli.outside", language, n=outside, total=len(found)))
         if out is not None:
@@ -234,9 +247,11 @@ def first_tests(model: Path, candidates: str, n: int, out: Path | None, as_json:
     \b
     Example:  wastelab first-tests model candidates.csv --n 3
     """
+    from ..models.persistence import load_model
+
     language = pick_language(lang)
     tables.check_table(out)
-    loaded = _with_tests(model)
+    loaded = load_model(model)
     given = tables.frame_of(candidates)
     found = loaded.first_tests(given, n=n)
     return _answer(given, found, model, "first_tests", out, as_json, language)
@@ -308,16 +323,21 @@ def _with_tests(model: Path) -> Any:
 def _answer(
     given: pd.DataFrame, found: pd.DataFrame, model: Path, key: str, out: Path | None, as_json: bool, language: str
 ) -> int:
+    """Candidates chosen: with their own columns in files, with number and name on the screen."""
     notes = [str(n) for n in found.attrs.get("notes", ())]
+    at = found["row"] if "row" in found.columns else found.attrs["rows"]
+    chosen = given.iloc[[int(i) for i in at]].reset_index(drop=True)
+    found = found.drop(columns=[c for c in ("row", "name", "candidate") if c in found.columns]).reset_index(drop=True)
+    found.insert(0, "row", [int(i) + 1 for i in at])
     if out is not None:
-        tables.write_table(out, found)
+        tables.write_table(out, tables.beside(chosen, found))
     if as_json:
         print_json({
             "model": str(model), key: found.to_dict("records"), "notes": notes,
             "file": None if out is None else str(out),
         })  # fmt: skip
         return 0
-    _show(found, tr(f"model_cli.{key}", language, n=len(found), total=len(given)), language)
+    _show(_with_name(chosen, found), tr(f"model_cli.{key}", language, n=len(found), total=len(given)), language)
     for note in notes:
         click.echo(f"! {note}")
     if out is not None:
@@ -325,27 +345,36 @@ def _answer(
     return 0
 
 
-def _numbered(given: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with what a person calls each row."""
+def _with_name(given: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Results with what a person calls each row, after its number."""
     from ..models.table import MIX_COLUMNS
 
-    out = shown.reset_index(drop=True)
     name = next((c for c in (*MIX_COLUMNS, "mix_name", "sample", "name") if c in given.columns), None)
-    out.insert(0, "row", range(1, len(out) + 1))
+    out = found.reset_index(drop=True)
     if name is not None and name not in out.columns:
         out.insert(1, name, given[name].to_numpy())
     return out
 
 
 def _show(frame: pd.DataFrame, title: str, language: str) -> None:
-    from ._words import heading
-
-    texts = [c for c in frame.columns if frame[c].dtype.kind not in "if"]
-    first = [c for c in frame.columns if c not in texts]
-    order = [*[c for c in texts if c not in ("reasons", "why")], *first, *[c for c in ("reasons", "why") if c in texts]]
+    long = [c for c in ("reasons", "why") if c in frame.columns]
+    texts = [c for c in frame.columns if frame[c].dtype.kind not in "if" and c not in long]
+    order = [*(c for c in frame.columns if c == "row"), *texts]
+    left = len(order)
+    order += [c for c in frame.columns if c not in (*order, *long)]
+    order += long
     rows = [[_cell(value, language) for value in row] for row in frame[order].itertuples(index=False)]
-    left = sum(c not in ("reasons", "why") for c in texts)
-    table(console(), title, [heading(str(c), language) for c in order], rows, left=left, last_left=True)
+    table(console(), title, [_heading(str(c), language) for c in order], rows, left=left, last_left=bool(long))
+
+
+def _heading(name: str, language: str) -> str:
+    from ..models.columns import split_unit
+
+    stem, unit = split_unit(name)
+    try:
+        return tr(f"model_column.{stem}", language) + (f" [{unit}]" if unit else "")
+    except KeyError:
+        return name
 
 
 def _cell(value: Any, language: str) -> str:
@@ -353,4 +382,4 @@ def _cell(value: Any, language: str) -> str:
         return tr("word.yes" if value else "word.no", language)
     if isinstance(value, float):
         return "–" if value != value else f"{value:.4g}"
-    return "" if value is None else tables.said(value) if isinstance(value, list | tuple) else str(value)
+    return "" if value is None else str(value)

@@ -149,7 +149,8 @@ def model_card(model: Any, *, accepted: str = "", stated: Mapping[str, str] | No
         "schema": CARD_SCHEMA, "kind": type(model).__name__, "target": data.name, "unit": data.unit, "stated": said,
         "data": _data(data), "accepted": accepted, "scores": None if scores is None else scores.to_dict(),
         "intervals": _part(getattr(model, "intervals_", None)), "domain": _part(getattr(model, "domain_", None)),
-        "features": features, "learner": _learner(model.learner_), "local": _part(getattr(model, "local_", None)),
+        "features": features, "learner": _learner(model.learner_), "local": _local(getattr(model, "local_", None)),
+        "local_tests": _n_local(model),
         "audit": _findings(audit), "limits": [], "labels": [], "versions": package_versions(),
         "parameters": {k: v for k, v in model.get_params().items() if not hasattr(v, "fit")},
     }  # fmt: skip
@@ -171,9 +172,13 @@ def card_of(model: Any) -> ModelCard:
     """
     own: ModelCard | None = getattr(model, "card_", None)
     data: TrainingData | None = getattr(model, "data_", None)
-    if own is not None and (data is None or own.content["data"]["sha256"] == data.sha256):
-        return own
-    return model_card(model)
+    if own is None:
+        return model_card(model)
+    if data is not None and own.content["data"]["sha256"] != data.sha256:  # fitted anew since
+        return model_card(model)
+    if own.content["local_tests"] != _n_local(model):  # calibrated since
+        return ModelCard({**own.content, "local_tests": _n_local(model)})
+    return own
 
 
 def package_versions() -> dict[str, str]:
@@ -262,6 +267,20 @@ def _part(value: Any) -> Any:
         if callable(how):
             return plain(how())
     return None
+
+
+def _local(local: Any) -> dict[str, Any] | None:
+    """What is known of how sources differ, and which part of it a few local tests can take away."""
+    if local is None:
+        return None
+    shares = dict(local.shares)
+    own = sum(shares[name] for name in ("constant", "slopes", "smooth"))
+    return {"sources": int(local.n_sources_), "tests": int(local.n_rows_), "shares": shares, "learnable": float(own)}
+
+
+def _n_local(model: Any) -> int:
+    effect = getattr(model, "effect_", None)
+    return 0 if effect is None else len(effect)
 
 
 def _findings(audit: Any) -> list[dict[str, Any]] | None:

@@ -74,6 +74,7 @@ def blocks(card: Mapping[str, Any], lang: str, *, short: bool = False) -> list[B
         return out
     out += _intervals(card, lang, t)
     out += _domain(card, lang, t)
+    out += _local(card, t)
     out += _features(card, lang, t)
     if card["audit"] is not None:
         out.append(("head", t("audit")))
@@ -197,9 +198,23 @@ def _domain(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[B
             rows.append([name, column["unit"], f"{number(column['low'], 4)}–{number(column['high'], 4)}", gaps])
     out: list[Block] = [("head", t("domain"))]
     out.append(("table", ([t("column"), t("unit"), t("range"), t("gaps")], rows)))
-    if card["domain"]:
-        out.append(("facts", _plainly(card["domain"], lang)))
+    found = card["domain"]
+    if found:
+        rule = t("domain_rule", limit=number(found["distance_limit"]), percentile=number(found["percentile"]))
+        pairs = [" + ".join(pair) for pair in found["never_together"]]
+        out.append(("list", [rule, *([t("never_together", pairs=", ".join(pairs))] if pairs else [])]))
     return out
+
+
+def _local(card: Mapping[str, Any], t: Callable[..., str]) -> list[Block]:
+    local = card["local"]
+    if not local:
+        said_of = [t("local_none")]
+    else:
+        said_of = [t("local_known", n=local["tests"], sources=local["sources"], share=percent(local["learnable"]))]
+    if card["local_tests"]:
+        said_of.append(t("local_tests", n=card["local_tests"]))
+    return [("head", t("local")), ("list", said_of)]
 
 
 def _features(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Block]:
@@ -218,15 +233,6 @@ def _features(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list
     if taken:
         out.append(("facts", [(t("as_in_table"), ", ".join(taken))]))
     return out
-
-
-def _plainly(values: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
-    """Single values of a part that has no form of its own."""
-    return [
-        (word(str(k), lang), word(v, lang) if isinstance(v, str) else number(v, 4) if isinstance(v, float) else str(v))
-        for k, v in values.items()
-        if isinstance(v, str | int | float)
-    ]
 
 
 # -- as text and as Markdown

@@ -44,7 +44,7 @@ PARTS: dict[str, str] = {
     "ConformalIntervals": "intervals",
     "Domain": "domain",
     "SourceEffect": "local",
-    "LocalEffect": "local",
+    "LocalEffect": "local_effect",
     "Scores": "scores",
     "ProtocolScore": "scores",
     "Errors": "scores",
