@@ -332,9 +332,9 @@ def _csv(path: Path) -> pd.DataFrame:
 
     separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
     try:
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", float_precision="round_trip")
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig")
     except UnicodeDecodeError:
-        return pd.read_csv(path, sep=separator, encoding="gb18030", float_precision="round_trip")
+        return pd.read_csv(path, sep=separator, encoding="gb18030")
 
 
 def _excel(path: Path) -> pd.DataFrame:
