@@ -90,7 +90,8 @@ class Domain:
         if intervals is not None:
             held = intervals.kinds["mix"]
             apart = self.space.distance_to_others(design, data.mix)[intervals.rows("mix")]
-            self.stretch = Stretch.learn(apart / self.space.limit, held.score, held.groups)
+            limit = self.space.limit if self.space.limit > 0 else 1.0
+            self.stretch = Stretch.learn(apart / limit, held.score, held.groups, 0.0 if held.scale.grows else 1.0)
         return self
 
     def check(self, features: pd.DataFrame, design: Design, *, on_outside: str = "flag") -> pd.DataFrame:

@@ -24,19 +24,23 @@ class Stretch:
         Distances in limits (1 is where the domain ends), rising.
     factor : tuple of float
         Factor at each, at least 1, not falling.
+    power : float
+        With which the factor grows with distance beyond the last.
 
     Notes
     -----
     Up to the last learned distance the factor is how much larger than over all rows the 90 % quantile of conformal
     scores is, pooled to be monotone. Beyond, where nothing was tested, it grows in proportion to the distance, as the
-    error of a property with bounded slopes does at most.
+    error of a property with bounded slopes does at most; it stays where the expected error follows a Gaussian
+    process's spread, which has grown with distance already.
     """
 
     far: tuple[float, ...] = (1.0,)
     factor: tuple[float, ...] = (1.0,)
+    power: float = 1.0
 
     @classmethod
-    def learn(cls, far: FloatArray, score: FloatArray, groups: IntArray) -> Stretch:
+    def learn(cls, far: FloatArray, score: FloatArray, groups: IntArray, power: float = 1.0) -> Stretch:
         """From out-of-fold scores of rows and their distances to other groups.
 
         Parameters
@@ -46,13 +50,15 @@ class Stretch:
         score : ndarray, shape (n_rows,)
             Absolute error / expected error.
         groups : ndarray of int, shape (n_rows,)
-            Rows of one group stay in one step.
+            Rows of one group at one distance stand together.
+        power : float
+            Of the growth beyond: 1, or 0 where the expected error grows with distance by itself.
         """
         there = np.isfinite(far)
         far, score, groups = far[there], score[there], groups[there]
         steps = min(len(far) // _STEP_ROWS, _STEPS)
         if steps < 2 or not np.quantile(score, 0.9) > 0:
-            return cls()
+            return cls(power=power)
         order = np.lexsort((groups, far))
         parts = np.array_split(order, steps)
         usual = float(np.quantile(score, 0.9))
@@ -61,22 +67,24 @@ class Stretch:
             np.array([len(p) for p in parts], dtype=float),
         )
         at = [float(far[p].mean()) for p in parts]
-        return cls(tuple(at), tuple(float(v) for v in np.maximum(rising, 1.0)))
+        return cls(tuple(at), tuple(float(v) for v in np.maximum(rising, 1.0)), power)
 
     def at(self, far: FloatArray) -> FloatArray:
         """Factor at each distance [limits], at least 1."""
         last = max(self.far[-1], 1e-12)
         inside = np.interp(far, self.far, self.factor)
-        return np.asarray(np.where(far > last, self.factor[-1] * far / last, inside))
+        return np.asarray(np.where(far > last, self.factor[-1] * (far / last) ** self.power, inside))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"far": list(self.far), "factor": list(self.factor)}
+        return {"far": list(self.far), "factor": list(self.factor), "power": self.power}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Stretch:
         """What `to_dict` gave."""
-        return cls(tuple(float(v) for v in given["far"]), tuple(float(v) for v in given["factor"]))
+        return cls(
+            tuple(float(v) for v in given["far"]), tuple(float(v) for v in given["factor"]), float(given["power"])
+        )
 
 
 def _pooled(values: FloatArray, weights: FloatArray) -> FloatArray:

@@ -229,7 +229,7 @@ class ConformalIntervals:
         """What a card says: by kind, groups, scale, highest level, and the coverage table at 90 %."""
         out: dict[str, Any] = {}
         for kind, held in self.kinds.items():
-            table = self.coverage_report(kind, 0.9) if self.widest_level(kind) >= 0.9 else None
+            table = self.coverage_report(kind, 0.9) if self.widest_level(kind) >= 0.9 - 1e-9 else None
             out[kind] = {
                 "groups": len(np.unique(held.groups)), "effective_groups": round(held.n_groups, 1),
                 "scale": held.scale.kind, "age_bands_d": list(held.edges),
@@ -295,7 +295,7 @@ class ConformalIntervals:
         raise MissingDataError(
             f"a {100 * level:g} % interval for a new {kind} needs tests of at least {needed} {what}; there are "
             f"{len(np.unique(self.of(kind).groups))} (worth {self.of(kind).n_groups:.1f} equal ones). Test more "
-            f"{what}, or ask for at most {100 * self.widest_level(kind):.0f} %."
+            f"{what}, or ask for at most {math.floor(100 * self.widest_level(kind) + 1e-9)} %."
         )
 
 

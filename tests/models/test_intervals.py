@@ -1,0 +1,354 @@
+"""Intervals: the conformal step against the definition and crepes, coverage of new groups, honesty with few of them."""
+
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wastelab.errors import MissingDataError, ModelError
+from wastelab.models.conformal import GroupConformal, conformal_multiplier, effective_groups
+from wastelab.models.coverage import coverage_table, interval_score
+from wastelab.models.design import Design, Feature
+from wastelab.models.folds import group_folds, row_folds
+from wastelab.models.interval_scale import ResidualScale
+from wastelab.models.intervals import ConformalIntervals
+
+FEATURES = (Feature("x", "", "input"), Feature("z", "", "input"), Feature("ln age", "ln d", "age"))
+
+
+def synthetic(seed, n_mixes=90, within=0.7):
+    """Synthetic: mixes at one to six ages, errors shared within a mix, wider where x is large and at early ages."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 7, n_mixes)
+    mix = np.repeat(np.arange(n_mixes), sizes)
+    of_mix = rng.uniform(0, 1, (n_mixes, 2))
+    age = rng.choice([1.0, 3.0, 7.0, 28.0, 56.0, 90.0], len(mix))
+    sd = (0.5 + 5 * of_mix[mix, 0] ** 2) * np.where(age <= 3, 1.6, 1.0)
+    shared, own = rng.standard_normal(n_mixes)[mix], rng.standard_normal(len(mix))
+    centre = 20 + 30 * of_mix[mix, 1]
+    design = Design(np.column_stack([of_mix[mix], np.log(age)]), FEATURES)
+    return design, centre, centre + sd * (math.sqrt(within) * shared + math.sqrt(1 - within) * own), mix, sd, age
+
+
+def table(y, mix, source=None):
+    return SimpleNamespace(target=y, mix=mix, source=source)
+
+
+def fitted(seed=0, n_mixes=90, **options):
+    design, centre, y, mix, sd, _ = synthetic(seed, n_mixes)
+    rng = np.random.default_rng(seed + 1000)
+    given = {"mean": centre, "spread": sd * rng.uniform(0.7, 1.4, len(y)), "disagreement": np.full(len(y), 0.5)}
+    return ConformalIntervals(n_trees=30, n_folds=4, **options).fit(design, table(y, mix), given), design, given
+
+
+# -- the conformal step, by its definition
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_rows_of_their_own_give_the_intervals_of_crepes(level):
+    from crepes import ConformalRegressor
+
+    rng = np.random.default_rng(3)
+    residual, sigma, new = rng.standard_normal(119), rng.uniform(0.5, 2, 119), rng.uniform(0.5, 2, 7)
+    centre = np.linspace(10, 40, 7)
+    theirs = ConformalRegressor().fit(residual, sigmas=sigma).predict_int(
+        centre, sigmas=new, confidence=level - 1e-12
+    )  # fmt: skip
+    scores = np.sort(np.abs(residual) / sigma)[::-1]
+    half = conformal_multiplier(scores, effective_groups(np.arange(119)), level) * new
+    np.testing.assert_allclose(np.column_stack([centre - half, centre + half]), theirs, rtol=1e-12)
+
+
+def test_quantile_by_hand():
+    scores = np.array([9.0, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert conformal_multiplier(scores, 9, 0.9) == 9.0  # ceil(0.9 * 10) = 9th from below
+    assert conformal_multiplier(scores, 9, 0.8) == 8.0
+    assert conformal_multiplier(scores, 9, 0.5) == 5.0
+    assert conformal_multiplier(scores, 8.9, 0.9) == math.inf
+    assert conformal_multiplier(scores[:0], 0, 0.5) == math.inf
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+def test_equal_groups_give_the_quantile_of_hierarchical_conformal_prediction(level):
+    # every score weighs 1 / (K + 1) / size, infinity the last 1 / (K + 1): Lee, Barber, Willett, arXiv:2306.06342
+    rng = np.random.default_rng(0)
+    groups, size = 13, 4
+    scores = rng.exponential(size=groups * size)
+    weight = 1.0 / (groups + 1) / size
+    reached, expected = 0.0, math.inf
+    for value in sorted(scores):
+        reached += weight
+        if reached >= level - 1e-9:
+            expected = value
+            break
+    k = effective_groups(np.repeat(np.arange(groups), size))
+    assert k == pytest.approx(groups)
+    assert conformal_multiplier(np.sort(scores)[::-1], k, level) == expected
+
+
+def test_unequal_groups_count_for_less():
+    assert effective_groups([1, 1, 1, 1]) == 1.0
+    assert effective_groups([0, 1, 2, 3]) == 4.0
+    assert effective_groups([0, 0, 0, 1]) == pytest.approx(16 / 10)
+
+
+# -- coverage of groups that were not seen
+def test_synthetic_new_mixes_are_covered_in_every_part():
+    held = {0.5: [], 0.8: [], 0.9: []}
+    parts = []
+    for seed in range(16):
+        intervals, *_ = fitted(seed, n_mixes=120)
+        design, centre, y, _, sd, age = synthetic(seed + 500, 150)
+        spread = sd * np.random.default_rng(seed).uniform(0.7, 1.4, len(y))
+        for level, found in held.items():
+            lower, upper = intervals.interval(design, centre, spread, np.full(len(y), 0.5), level)
+            found.append(np.mean((y >= lower) & (y <= upper)))
+            if level == 0.9:
+                third = np.digitize(sd, np.quantile(sd, [1 / 3, 2 / 3]))
+                ok = (y >= lower) & (y <= upper)
+                parts.append([*(ok[third == k].mean() for k in range(3)), ok[age <= 3].mean(), ok[age > 28].mean()])
+    for level, found in held.items():
+        assert level - 0.02 <= np.mean(found) <= level + 0.045, level
+    assert np.min(np.mean(parts, axis=0)) >= 0.86
+
+
+def test_calibrated_by_row_misses_new_mixes_and_by_mix_holds():
+    from sklearn.neighbors import KNeighborsRegressor
+
+    def nearest(x, y, at):
+        return KNeighborsRegressor(2).fit(x[:, :2], y).predict(at[:, :2])
+
+    by_row, by_mix = [], []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        n = 120
+        mix = np.repeat(np.arange(n), 4)
+        of_mix, effect = rng.uniform(0, 1, (n, 2)), 4 * rng.standard_normal(n)
+        values = np.column_stack([of_mix[mix], np.tile(np.log([3.0, 7, 28, 90]), n)])
+        y = 10 + 20 * of_mix[mix, 0] + effect[mix] + 0.5 * rng.standard_normal(len(mix))
+        train, test = mix < 80, mix >= 80
+        design = Design(values, FEATURES)
+
+        def predicted(folds, groups, values=values, y=y, train=train, test=test, design=design):
+            seen, centre = np.flatnonzero(train), np.empty(int(train.sum()))
+            for a, b in folds:
+                centre[b] = nearest(values[seen[a]], y[seen[a]], values[seen[b]])
+            final = nearest(values[seen], y[seen], values[test])
+            held = GroupConformal(n_trees=30, n_folds=4).fit(design.rows(train), centre, y[train], groups)
+            return np.mean(np.abs(y[test] - final) <= held.half_width(design.rows(test), final))
+
+        by_row.append(predicted(row_folds(320, 5), np.arange(320)))
+        by_mix.append(predicted(group_folds(mix[train], 5), mix[train]))
+    assert np.mean(by_row) < 0.6
+    assert np.mean(by_mix) >= 0.86
+
+
+def test_a_learned_scale_is_sharper_than_a_constant_one():
+    intervals, *_ = fitted(2, n_mixes=150)
+    scale = intervals.of("mix").scale
+    assert scale.kind in ("spread", "learned")
+    assert scale.tried["learned"] < 0.85 * scale.tried["constant"]
+    report = intervals.coverage_report("mix", 0.9)
+    assert 0.85 <= report.loc["all", "coverage"] <= 0.97
+    assert set(report.index) == {"all", "weak", "middle", "strong", "age <= 3 d", "age 3-28 d", "age > 28 d"}
+    assert report.loc["all", "rows"] == len(intervals.of("mix").centre)
+
+
+def test_scale_of_a_mix_does_not_know_its_own_error():
+    design, centre, y, mix, *_ = synthetic(5)
+    error = np.abs(y - centre)
+    none = np.full(len(y), np.nan)
+    held = ResidualScale(n_trees=10, n_folds=4).fit(design, centre, error, mix, none, none)
+    odd = error.copy()
+    odd[mix == 3] *= 50
+    moved = ResidualScale(n_trees=10, n_folds=4).fit(design, centre, odd, mix, none, none)
+    assert held.tried.keys() == {"constant", "property", "learned"}
+    assert held.kind == moved.kind == "learned"
+    np.testing.assert_array_equal(moved.own[mix == 3], held.own[mix == 3])
+    assert not np.array_equal(moved.own, held.own)
+    np.testing.assert_array_equal(moved.fold, held.fold)
+    for k in np.unique(held.fold):
+        assert not set(mix[held.fold == k]) & set(mix[held.fold != k])
+
+
+# -- nested, bounded, by source
+def test_levels_are_nested_and_end_at_zero():
+    intervals, design, given = fitted(1, non_negative=True)
+    centre = given["mean"] * 0.05
+    last = None
+    for level in (0.5, 0.8, 0.9, 0.95):
+        lower, upper = intervals.interval(design, centre, given["spread"], given["disagreement"], level)
+        assert np.all(lower >= 0) and np.any(lower == 0) and np.all(upper >= centre)
+        if last is not None:
+            assert np.all(lower <= last[0]) and np.all(upper >= last[1])
+        last = lower, upper
+    free, *_ = fitted(1)
+    assert np.any(free.interval(design, centre, given["spread"], given["disagreement"], 0.95)[0] < 0)
+
+
+def test_a_new_source_is_never_surer_than_a_known_one():
+    design, centre, y, mix, sd, _ = synthetic(4, 200)
+    source = mix % 25
+    offset = 4 * np.random.default_rng(0).standard_normal(25)[source]
+    given = {"mean": centre, "spread": sd}
+    far = {"mean": centre - offset, "spread": sd}
+    held = ConformalIntervals(n_trees=20, n_folds=4).fit(design, table(y, mix, source), given, far)
+    kind = np.where(np.arange(len(y)) % 2 == 0, "source", "mix")
+    lower, upper = held.interval(design, centre, sd, None, 0.8, kind=kind)
+    known = held.interval(design, centre, sd, None, 0.8)
+    new = held.interval(design, centre, sd, None, 0.8, kind="source")
+    np.testing.assert_array_equal(lower, np.where(kind == "source", new[0], known[0]))
+    np.testing.assert_array_equal(upper, np.where(kind == "source", new[1], known[1]))
+    assert np.all(new[1] >= known[1])
+    assert np.median(new[1] - new[0]) > 1.2 * np.median(known[1] - known[0])
+    assert held.of("source").n_groups < 26
+    with pytest.raises(MissingDataError, match="at least two sources"):
+        fitted(1)[0].interval(design, centre, sd, np.full(len(y), 0.5), kind="source")
+
+
+def test_stretch_and_narrowing_multiply_the_width():
+    intervals, design, given = fitted(1)
+    args = (design, given["mean"], given["spread"], given["disagreement"], 0.8)
+    lower, upper = intervals.interval(*args)
+    wide = intervals.interval(*args, stretch=2.0)
+    slim = intervals.interval(*args, narrowing=np.full(len(design), 0.5))
+    np.testing.assert_allclose(wide[1] - wide[0], 2 * (upper - lower), rtol=1e-12)
+    np.testing.assert_allclose(slim[1] - slim[0], 0.5 * (upper - lower), rtol=1e-12)
+    for bad in ({"stretch": 0.9}, {"narrowing": 0.0}, {"narrowing": 1.1}, {"stretch": np.nan}):
+        with pytest.raises(ModelError, match=next(iter(bad))):
+            intervals.interval(*args, **bad)
+
+
+# -- few data
+def test_few_mixes_widen_to_infinity_or_refuse_and_say_what_to_test():
+    rng = np.random.default_rng(0)
+    design = Design(np.column_stack([rng.uniform(size=(8, 2)), np.full(8, np.log(28))]), FEATURES)
+    y, mix = rng.normal(30, 3, 8), np.arange(8)
+    given = {"mean": np.full(8, 30.0)}
+    held = ConformalIntervals(non_negative=True).fit(design, table(y, mix), given)
+    assert held.of("mix").scale.kind == "constant"
+    lower, upper = held.interval(design, given["mean"], level=0.9)
+    assert np.all(lower == 0) and np.all(np.isinf(upper))
+    assert held.widest_level() == pytest.approx(8 / 9)
+    lower, upper = held.interval(design, given["mean"], level=0.8)
+    half = np.sort(np.abs(y - 30))[::-1][0]  # ceil(0.8 * 9) = 8th of 8
+    np.testing.assert_allclose(upper - 30.0, half, rtol=1e-12)
+    assert held.to_dict()["mix"]["coverage_90"] is None
+    strict = ConformalIntervals(few_groups="refuse").fit(design, table(y, mix), given)
+    with pytest.raises(MissingDataError, match=r"at least 9 mixes; there are 8 .* at most 88 %"):
+        strict.interval(design, given["mean"], level=0.9)
+
+
+def test_little_data_get_a_simple_scale():
+    for n_mixes, kinds in ((9, {"constant"}), (20, {"constant", "property", "spread"})):
+        intervals, *_ = fitted(0, n_mixes=n_mixes)
+        scale = intervals.of("mix").scale
+        assert set(scale.tried) == kinds, len(scale.own)
+        assert intervals.of("mix").edges == ()
+
+
+def test_perfect_predictions_and_one_repeated_error():
+    design, centre, *_, mix, _, _ = synthetic(0, 60)
+    exact = ConformalIntervals(n_trees=10, n_folds=3).fit(design, table(centre, mix), {"mean": centre})
+    lower, upper = exact.interval(design, centre)
+    np.testing.assert_allclose(upper - lower, 0, atol=1e-9)
+
+
+def test_rows_without_a_prediction_are_left_out():
+    design, centre, y, mix, sd, _ = synthetic(0, 60)
+    gone = centre.copy()
+    gone[mix == 5] = np.nan
+    held = ConformalIntervals(n_trees=10, n_folds=3).fit(design, table(y, mix), {"mean": gone, "spread": sd})
+    lower, upper = held.cross_interval("mix", 0.8)
+    np.testing.assert_array_equal(np.isnan(lower), mix == 5)
+    np.testing.assert_array_equal(np.isnan(upper), mix == 5)
+    assert len(held.rows("mix")) == np.sum(mix != 5)
+
+
+def test_missing_features_are_allowed():
+    design, centre, y, mix, sd, _ = synthetic(6, 80)
+    values = design.values.copy()
+    values[::3, 0] = np.nan
+    values[::5, 2] = np.nan
+    gaps = Design(values, FEATURES)
+    held = ConformalIntervals(n_trees=20, n_folds=4).fit(gaps, table(y, mix), {"mean": centre, "spread": sd})
+    lower, upper = held.interval(gaps, centre, sd)
+    assert np.all(np.isfinite(lower)) and np.all(upper > lower)
+
+
+# -- stored
+def test_stored_intervals_are_equal_and_need_no_scikit_learn(tmp_path):
+    intervals, design, given = fitted(7, non_negative=True)
+    arrays = intervals.to_arrays()
+    assert all(isinstance(v, np.ndarray | str) for v in arrays.values())
+    np.savez(tmp_path / "a.npz", **arrays)
+    rows = np.column_stack([given["mean"], given["spread"], given["disagreement"]])
+    np.savez(tmp_path / "rows.npz", values=design.values, rows=rows)
+    code = f"""
+import sys
+import numpy as np
+from wastelab.models.design import Design, Feature
+from wastelab.models.intervals import ConformalIntervals
+with np.load(r"{tmp_path / "a.npz"}") as file:
+    held = ConformalIntervals.from_arrays(dict(file))
+with np.load(r"{tmp_path / "rows.npz"}") as file:
+    values, rows = file["values"], file["rows"]
+names = (("x", "input"), ("z", "input"), ("ln age", "age"))
+design = Design(values, tuple(Feature(n, "", k) for n, k in names))
+np.save(r"{tmp_path / "out.npy"}", np.stack(held.interval(design, *rows.T, level=0.9)))
+assert not {{"sklearn", "crepes", "pandas"}} & set(sys.modules), sorted(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = np.stack(intervals.interval(design, *rows.T, level=0.9))
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+    again = ConformalIntervals.from_arrays(arrays)
+    pd.testing.assert_frame_equal(again.coverage_report(), intervals.coverage_report())
+    assert again.to_dict() == intervals.to_dict()
+    for name in ("mix.scores_0", "mix.rows", "meta"):
+        with pytest.raises(ModelError, match="damaged"):
+            ConformalIntervals.from_arrays({k: v for k, v in arrays.items() if k != name})
+
+
+# -- tables
+def test_coverage_table_and_interval_score_by_hand():
+    y, lower, upper = np.array([1.0, 5, 9]), np.array([0.0, 6, 5]), np.array([2.0, 8, 7])
+    np.testing.assert_allclose(interval_score(y, lower, upper, 0.9), [2, 2 + 20 * 1, 2 + 20 * 2])
+    found = coverage_table(y, lower, upper, level=0.9, centre=[1, 7, 6], age=[3, 28, 29])
+    assert found.loc["all", "coverage"] == pytest.approx(1 / 3)
+    assert found.loc["weak", "coverage"] == 1.0 and found.loc["strong", "interval_score"] == pytest.approx(22)
+    assert found.loc["age 3-28 d", "rows"] == 1 and found.loc["age > 28 d", "interval_score"] == pytest.approx(42)
+    with pytest.raises(ModelError, match="nothing to compare"):
+        coverage_table([np.nan], [0], [1], level=0.9, centre=[0])
+
+
+# -- bad input
+def test_bad_input_is_refused():
+    intervals, design, given = fitted(0)
+    centre, spread, among = given["mean"], given["spread"], given["disagreement"]
+    for level in (0, 1, 1.2, -0.1, "0.9", True, float("nan")):
+        with pytest.raises(ModelError, match=r"level = .*between 0 and 1"):
+            intervals.interval(design, centre, spread, among, level)
+    with pytest.raises(ModelError, match="centre has shape"):
+        intervals.interval(design, centre[:-1], spread, among)
+    with pytest.raises(ModelError, match="row 2: nan is not a finite number"):
+        intervals.interval(design, np.where(np.arange(len(centre)) == 2, np.nan, centre), spread, among)
+    with pytest.raises(ModelError, match="not a standard deviation"):
+        intervals.interval(design, centre, -spread, among)
+    with pytest.raises(ModelError, match="states no spread"):
+        intervals.interval(design, centre, None, among)
+    with pytest.raises(ModelError, match="expected 'mix' or 'source'"):
+        intervals.interval(design, centre, spread, among, kind="row")
+    with pytest.raises(ModelError, match="few_groups"):
+        ConformalIntervals(few_groups="guess")
+    mix = np.zeros(len(design), dtype=int)
+    with pytest.raises(ModelError, match="at least 2 groups"):
+        ConformalIntervals().fit(design, table(centre, mix), given)
+    with pytest.raises(ModelError, match="have no 'mean'"):
+        ConformalIntervals().fit(design, table(centre, mix), {"spread": spread})
+    with pytest.raises(ModelError, match="names no sources"):
+        ConformalIntervals(n_trees=5, n_folds=2).fit(design, table(centre, np.arange(len(mix))), given, given)
+    with pytest.raises(ModelError, match="'mean' has shape"):
+        ConformalIntervals().fit(design, table(centre, mix), {"mean": centre[1:]})
