@@ -53,7 +53,7 @@ class Boosting(_Learner):
         max_leaf_nodes: int = 12,
         min_samples_leaf: int = 8,
         l2_regularization: float = 1.0,
-        max_features: float = 0.5,
+        max_features: float = 0.2,
         without: tuple[str, ...] = COPIES,
         random_state: int = 0,
     ) -> None:
@@ -192,7 +192,13 @@ class Ridge(_Learner):
         self.low_, self.high_ = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
         terms = self._terms(x)
         self.scale_ = np.where(terms.std(axis=0) > 0, terms.std(axis=0), 1.0)
-        model = RidgeCV(np.logspace(-3, 4, 29)).fit(terms / self.scale_, np.asarray(y), sample_weight=_weights(noise))
+        self.course_ = Course.of(design) if self.degree == 2 else Course(np.zeros(0), np.zeros(0))
+        model = RidgeCV(np.logspace(-3, 4, 29))
+        model.fit(terms / self.scale_, np.asarray(y), sample_weight=_weights(noise))
+        age = design.age
+        if self.degree == 1 and age is not None and design.features[age].monotone * model.coef_[age] < 0:
+            terms[:, age] = 0.0  # against physics: as if the age were not known
+            model.fit(terms / self.scale_, np.asarray(y), sample_weight=_weights(noise))
         self.coefficient_, self.intercept_ = model.coef_ / self.scale_, float(model.intercept_)
         return self
 
@@ -207,6 +213,12 @@ class Ridge(_Learner):
         """Expected value of each row, shape (n_rows,); of degree 2: NaN outside the training ranges."""
         x = _filled(design, self.median_, self.gaps_)
         out: FloatArray = self._terms(x) @ self.coefficient_ + self.intercept_
+        if design.age is not None and len(self.course_.knots):
+            table = np.empty((len(x), len(self.course_.knots)))
+            for j, knot in enumerate(self.course_.knots):
+                at = _filled(design.at_age(knot), self.median_, self.gaps_)
+                table[:, j] = self._terms(at) @ self.coefficient_ + self.intercept_
+            out = self.course_.along(table, design.values[:, design.age])
         if self.degree == 2:
             slack = 1e-9 * (self.high_ - self.low_)
             out[np.any((x < self.low_ - slack) | (x > self.high_ + slack), axis=1)] = np.nan
@@ -216,15 +228,17 @@ class Ridge(_Learner):
         """Parameters and coefficients."""
         meta = {"parameters": self.get_params(), "gaps": list(self.gaps_), "intercept": self.intercept_}
         names = ("median", "mean", "sd", "low", "high", "scale", "coefficient")
-        return meta, {name: getattr(self, f"{name}_") for name in names}
+        own = {"knots": self.course_.knots, "knot_weights": self.course_.weights}
+        return meta, own | {name: getattr(self, f"{name}_") for name in names}
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> Ridge:
         """The same learner from what `to_state` gave."""
         learner = cls(**meta["parameters"])
         learner.gaps_, learner.intercept_ = list(meta["gaps"]), float(meta["intercept"])
-        for name, value in arrays.items():
-            setattr(learner, f"{name}_", value)
+        learner.course_ = Course(arrays["knots"], arrays["knot_weights"])
+        for name in ("median", "mean", "sd", "low", "high", "scale", "coefficient"):
+            setattr(learner, f"{name}_", arrays[name])
         return learner
 
 

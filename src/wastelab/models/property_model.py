@@ -321,13 +321,13 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         design = self.builder_.design(features)
         known = self._effect_of(source)
         kind = self._kind()
-        predictions = self.learner_.predict_members(design)
+        predictions = self.learner_.predict_members(self._not_before(design))
         centre = self._centre(design, kind, predictions)
         if known is not None:
             centre = self._bounded(known.adjust(design, centre, predict=lambda d: self._centre(d, kind))[0])
         if interval is None:
             return centre
-        spread = self.learner_.spread(design)
+        spread = self.learner_.spread(self._not_before(design))
         own = np.column_stack(list(predictions.values()))
         disagreement = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(centre))
         checked = self.domain_.check(features, design)
@@ -363,16 +363,22 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
 
     def _centre(self, design: Design, kind: str, predictions: Mapping[str, FloatArray] | None = None) -> FloatArray:
         """Blend of the members; below the first tested age a property that starts at 0 goes there with ln(1 + age)."""
-        given = self.learner_.predict_members(design) if predictions is None else predictions
+        given = self.learner_.predict_members(self._not_before(design)) if predictions is None else predictions
         centre: FloatArray = np.column_stack([given[name] for name, _ in self.learner_.members]) @ self.weights_[kind]
-        age = design.age
-        if self.bounded and age is not None and design.features[age].monotone > 0:
-            log_age = design.values[:, age]
+        if self._starts_at_zero(design) and design.age is not None:
+            log_age = design.values[:, design.age]
             early = log_age < self.first_age_
-            if early.any():
-                centre = centre.copy()
-                centre[early] *= np.log1p(np.exp(log_age[early])) / np.log1p(np.exp(self.first_age_))
+            centre[early] *= np.log1p(np.exp(log_age[early])) / np.log1p(np.exp(self.first_age_))
         return self._bounded(centre)
+
+    def _starts_at_zero(self, design: Design) -> bool:
+        return self.bounded and design.age is not None and design.features[design.age].monotone > 0
+
+    def _not_before(self, design: Design) -> Design:
+        """The same mixes, none younger than the youngest test."""
+        if not self._starts_at_zero(design) or design.age is None:
+            return design
+        return design.at_age(np.maximum(design.values[:, design.age], self.first_age_))
 
     def _bounded(self, values: FloatArray) -> FloatArray:
         return np.maximum(values, 0.0) if self.bounded else values
