@@ -258,7 +258,7 @@ def test_too_few_sources_for_a_level_are_said(capsys, folder):
 def test_rows_outside_are_named_and_strict_fails(capsys, folder, tmp_path):
     args = ["predict", folder / "model", folder / "outside.xlsx", "--out", tmp_path / "p.xlsx"]
     code, text, _ = run(capsys, *args, "--lang", "zh")
-    assert code == 0 and "超出模型的有效范围" in text and "S01" in text
+    assert code == 0 and "超出模型的有效范围" in text and "S01" in text and "超出试验范围" in text
     code, _, _ = run(capsys, *args, "--strict")
     assert code == 1
     written = pd.read_excel(tmp_path / "p.xlsx", engine="calamine")

@@ -1,5 +1,6 @@
 """Model cards: what stands first, what is said of data, scores, intervals, domain and features, in two languages."""
 
+import inspect
 import json
 import re
 import string
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from wastelab.errors import ModelError, UnknownNameError
+from wastelab.models import domain_texts
 from wastelab.models.audit_texts import TEXTS as AUDIT
 from wastelab.models.card import ModelCard, card_of, model_card
 from wastelab.models.card_text import _safe, said, to_markdown, to_text, word
@@ -130,6 +132,13 @@ def test_what_nobody_stated_is_not_stated(model):
         model_card(PropertyModel("compressive_strength"))
 
 
+def test_severe_findings_are_said_loudly():
+    table = made_up(20)
+    table = pd.concat([table, table.iloc[:6], table.iloc[:6], table.iloc[:1].assign(compressive_strength_MPa=150.0)])
+    labels = model_card(fit(table, learner="ridge")).labels
+    assert any("SUSPICIOUS TESTS" in label for label in labels)
+
+
 def test_the_score_of_random_rows_is_never_alone(card):
     assert [s["protocol"] for s in card.content["scores"]["every"]][-1] == "row"
     assert "not for quoting" in card.report("en") and "不得引用" in card.report("zh")
@@ -142,6 +151,10 @@ def test_every_notice_has_a_text_in_every_language_with_the_same_placeholders():
     for key, (found, todo) in AUDIT.items():
         name = key.replace(".", "_")
         texts |= {name: ("audit", found), f"{name}_do": ("audit", todo)}
+    for make in (f for f in vars(domain_texts).values() if inspect.isfunction(f)):
+        given = ["x" if p.annotation == "str" else 1.0 for p in inspect.signature(make).parameters.values()]
+        area, _, name = make(*given).key.partition(".")
+        texts[name] = (area, make(*given).english)
     for name, (area, text) in texts.items():
         assert english[area][name] == text, f"{area}.{name}: the locale file is behind the module"
         assert placeholders(chinese[area][name]) <= placeholders(text), f"{area}.{name}"

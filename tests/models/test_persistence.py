@@ -195,6 +195,11 @@ def forge(folder, name, change):
 FORGED = {
     "another class": ("model.json", lambda b: b.replace(b'"kind": "PropertyModel"', b'"kind": "Popen"'), "loads"),
     "a newer version": ("model.json", lambda b: b.replace(b'"schema": 1,', b'"schema": 9,', 1), "version 9.*reads 1"),
+    "a nest without end": (
+        "model.json",
+        lambda b: b.replace(b'"how":', b'"deep": ' + b"[" * 600 + b"]" * 600 + b', "how":', 1),
+        "",
+    ),
     "no JSON": ("model.json", lambda b: b[:-20], "cannot be read"),
     "another list": ("model.json", lambda b: b"[]", "does not describe"),
     "a lost array": ("arrays.npz", lambda b: b[:-500], "damaged"),

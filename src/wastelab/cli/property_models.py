@@ -18,6 +18,8 @@ _LANG = click.option("--lang", type=click.Choice(["en", "zh"]), help="Language."
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _OUT = click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .xlsx table.")
 _LOUD = "!!! "
+#: Rows that are shown on a screen; files and JSON hold all.
+_MOST_ROWS = 60
 
 
 @click.command()
@@ -363,8 +365,11 @@ def _show(frame: pd.DataFrame, title: str, language: str) -> None:
     left = len(order)
     order += [c for c in frame.columns if c not in (*order, *long)]
     order += long
-    rows = [[_cell(value, language) for value in row] for row in frame[order].itertuples(index=False)]
+    shown = frame[order].head(_MOST_ROWS)
+    rows = [[_cell(value, language) for value in row] for row in shown.itertuples(index=False)]
     table(console(), title, [_heading(str(c), language) for c in order], rows, left=left, last_left=bool(long))
+    if len(frame) > _MOST_ROWS:
+        click.echo(tr("cli.more_rows", language, count=len(frame) - _MOST_ROWS, all=len(frame)))
 
 
 def _heading(name: str, language: str) -> str:

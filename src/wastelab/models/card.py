@@ -154,7 +154,7 @@ def model_card(model: Any, *, accepted: str = "", stated: Mapping[str, str] | No
         "audit": _findings(audit), "limits": [], "labels": [], "versions": package_versions(),
         "parameters": {k: v for k, v in model.get_params().items() if not hasattr(v, "fit")},
     }  # fmt: skip
-    content["labels"] = _labels(data, scores, accepted)
+    content["labels"] = _labels(data, scores, accepted, content["audit"] or [])
     content["limits"] = _limits(data, scores, features)
     return ModelCard(plain(content))
 
@@ -289,7 +289,7 @@ def _findings(audit: Any) -> list[dict[str, Any]] | None:
     return [f.to_dict() for f in getattr(audit, "found", audit)]
 
 
-def _labels(data: TrainingData, scores: Any, accepted: str) -> list[dict[str, Any]]:
+def _labels(data: TrainingData, scores: Any, accepted: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What must be seen first."""
     out: list[dict[str, Any]] = []
     if scores is None:
@@ -305,6 +305,9 @@ def _labels(data: TrainingData, scores: Any, accepted: str) -> list[dict[str, An
         out.append({"key": "model_card.few_mixes", "values": {"n": data.n_mixes}})
     if scores is None or "source" not in scores.protocols:
         out.append({"key": "model_card.no_other_laboratory", "values": {}})
+    severe = sum(f["severity"] == "severe" for f in found)
+    if severe:
+        out.append({"key": "model_card.severe_findings", "values": {"n": severe}})
     return out
 
 

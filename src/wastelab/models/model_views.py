@@ -176,7 +176,8 @@ class Views:
         """Save as a folder of JSON and plain arrays; see `wastelab.models.persistence.save_model`."""
         from .persistence import save_model
 
-        return Path(save_model(self, path, **options))
+        save_model(self, path, **options)
+        return Path(path)
 
     def compiled(self: PropertyModel, **options: Any) -> CompiledModel:  # type: ignore[misc]
         """The same model as plain arrays for kernels; see `wastelab.models.compiled`."""

@@ -123,7 +123,7 @@ def save_model(
     Notes
     -----
     A folder without tests is not anonymous: a Gaussian process predicts from the mixes and results it was fitted to,
-    and holds them, scaled, among its numbers.
+    and holds them, scaled, among its numbers; intervals hold results and errors.
     """
     name = type(model).__name__
     if name not in KINDS or part(name) is not type(model):
@@ -201,7 +201,7 @@ def load_model(path: str | Path, *, fingerprint: str = "") -> Any:
             vars(model).update(stored["state"])
     except ModelError as exc:
         raise ModelError(f"{place}: {exc}") from exc
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as exc:
         raise ModelError(
             f"{place}: no model can be made of it ({type(exc).__name__}: {exc}). Load it with the version of wastelab "
             f"that saved it ({body['versions'].get('wastelab', 'unknown')})."
