@@ -8,6 +8,7 @@ import pytest
 
 from wastelab.errors import MissingDataError, ModelError, UnknownNameError
 from wastelab.models.acquisition import expected_improvement
+from wastelab.models.belief import Rescaled
 from wastelab.models.few_tests import FewTests
 from wastelab.models.suggest import suggest
 
@@ -298,6 +299,28 @@ def test_a_hundred_thousand_candidates() -> None:
     assert out.candidate.is_unique and len(out) == 5
     assert out.gain[0] >= ei.max()
     assert (out.upper > Y.max()).all()
+
+
+def test_at_an_age_compares_with_tests_of_that_age_only() -> None:
+    line = pd.DataFrame({"water": np.linspace(140, 200, 7)})
+    tested = pd.concat([line.iloc[:4].assign(age_d=28.0), line.iloc[:5].assign(age_d=90.0)], ignore_index=True)
+    y = np.array([40.0, 45.0, 44.0, 39.0, 60.0, 61.0, 59.0, 55.0, 50.0])
+    model = FewTests().fit(tested, y, pool=pd.concat([line.assign(age_d=a) for a in (28.0, 90.0)]))
+    out = suggest(line, model, 7, at={"age_d": 28}, tested=tested, measured=y)
+    assert out.attrs["best"] == 45.0 and sorted(out.candidate) == [4, 5, 6]
+    assert "5 of 9 tests were not made at age_d = 28" in out.attrs["notes"][0]
+    with pytest.raises(UnknownNameError, match="Did you mean 'age_d'"):
+        suggest(line, model, 1, at={"age": 28}, tested=tested, measured=y)
+
+
+def test_rescaled_keeps_correlations_and_takes_centre_and_spread_of_another() -> None:
+    belief = Rescaled(MODEL, lambda t: t["slag"].to_numpy(), lambda t: np.full(len(t), 2.0))
+    mean, cov = belief(TABLE)
+    _, own = MODEL(TABLE)
+    np.testing.assert_array_equal(mean, TABLE["slag"])
+    np.testing.assert_allclose(np.sqrt(np.diag(cov)), 2.0)
+    sd = np.sqrt(np.diag(own))
+    np.testing.assert_allclose(cov / 4.0, own / np.outer(sd, sd), atol=1e-12)
 
 
 def _marginals(model: FewTests, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

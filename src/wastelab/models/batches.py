@@ -81,7 +81,8 @@ def greedy_expected_improvement(
     weight : array_like, shape (n_candidates,), optional
         Factor on the gain of each candidate: probability of meeting limits, 1 / cost.
     alone : array_like, shape (n_candidates,), optional
-        Exact gain of each candidate by itself, weighed, where there is a formula: chooses the first.
+        Exact gain of each candidate by itself, weighed, where there is a formula: chooses the first, and the next where
+        no draw improves.
 
     Returns
     -------
@@ -111,6 +112,10 @@ def greedy_expected_improvement(
             gain = np.array(alone, dtype=np.float64)
         gain[rows] = -np.inf
         i = _first_largest(gain)
+        if alone is not None and gain[i] <= 0.0:  # no draw improves: what is best by itself, however little
+            single = np.array(alone, dtype=np.float64)
+            single[rows] = -np.inf
+            i = _first_largest(single)
         rows.append(i)
         gains.append(float(gain[i]))
         current = np.maximum(current, draws[:, i])

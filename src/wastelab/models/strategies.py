@@ -221,7 +221,8 @@ def improve(state: State, n: int, notes: list[str]) -> Choice:
     chance = (utility[:, picked] > reference[:, None]).mean(axis=0)
     measure = f"expected improvement of {task.of or 'the property'} on the best so far, beyond the tests before it here"
     out = state.choice(rows, gain, measure + (f", per unit of {task.cost}" if task.cost else ""), chance)
-    out.best = float(np.median(reference)) * (-1.0 if task.objective == "min" else 1.0)
+    if isinstance(task.objective, str):
+        out.best = float(np.median(reference)) * (-1.0 if task.objective == "min" else 1.0)
     out.why = _reasons(state, out)
     return out
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ModelError, UnknownNameError
 from ..errors import suggest as did_you_mean
 from . import strategies
-from .belief import Limits, Posterior
+from .belief import FloatArray, Limits, Posterior
 from .strategies import Choice, Task
 
 
@@ -43,6 +43,7 @@ def suggest(
     interval: float = 0.9,
     min_tests: int = 3,
     columns: list[str] | None = None,
+    at: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """The next tests to make.
@@ -92,6 +93,9 @@ def suggest(
         Results below which the candidates are covered evenly, whatever the strategy.
     columns : list of str, optional
         Columns by which mixes differ; by default all that `candidates` and `tested` share.
+    at : mapping of column to number, optional
+        Conditions at which the property is wanted, such as ``{"age_d": 28}``: set in every candidate. Tests at others
+        have taught the model, but are not what has to be beaten, and their mixes may be suggested.
     seed : int
         Of the draws.
 
@@ -130,10 +134,12 @@ def suggest(
     )
     _check(candidates, n, task, tested, measured, outside, columns)
     results = np.zeros(0) if measured is None else np.asarray(measured, dtype=np.float64)
+    notes: list[str] = []
+    if at:
+        candidates, tested, results = _conditions(candidates, tested, results, at, notes)
     inside = np.ones(len(candidates), dtype=bool) if in_domain is None else np.asarray(in_domain, dtype=bool)
     if inside.shape != (len(candidates),):
         raise ModelError(f"in_domain has shape {inside.shape}, expected one truth value for each of {len(candidates)}")
-    notes: list[str] = []
     shared = _shared(candidates, tested, columns)
     rows = _eligible(candidates, tested, shared, task, inside, outside, notes)
     if len(rows) < n:
@@ -265,6 +271,31 @@ def _eligible(
     if not len(rows):
         raise ModelError(f"no candidate is left to suggest out of {size}: {'; '.join(notes)}. Give other candidates")
     return rows
+
+
+def _conditions(
+    candidates: pd.DataFrame,
+    tested: pd.DataFrame | None,
+    results: FloatArray,
+    at: Mapping[str, float],
+    notes: list[str],
+) -> tuple[pd.DataFrame, pd.DataFrame | None, FloatArray]:
+    """Candidates under the conditions wanted, and the tests made under them."""
+    candidates = candidates.assign(**{str(k): float(v) for k, v in at.items()})
+    if tested is None:
+        return candidates, None, results
+    same = np.ones(len(tested), dtype=bool)
+    for name, value in at.items():
+        if name not in tested.columns:
+            raise UnknownNameError(f"at: '{name}' is no column of the tests.{did_you_mean(name, tested.columns)}")
+        column = tested[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        same &= np.isclose(column, float(value), rtol=1e-9, atol=0.0)
+    if not same.all():
+        where = ", ".join(f"{k} = {v:g}" for k, v in at.items())
+        notes.append(
+            f"{int((~same).sum())} of {len(same)} tests were not made at {where}: nothing is compared with them"
+        )
+    return candidates, tested[same], results[same]
 
 
 def _shared(candidates: pd.DataFrame, tested: pd.DataFrame | None, columns: list[str] | None) -> list[str]:
