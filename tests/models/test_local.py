@@ -218,6 +218,17 @@ def test_plan_continues_from_what_is_tested_and_ties_go_to_the_first_row(fitted)
     assert effect.first_tests(twice, 1).row[0] < len(rows)
 
 
+def test_plan_over_thousands_of_candidates_is_that_over_the_few_they_repeat(fitted):
+    effect, design, data, _ = fitted
+    rows = rows_of(data, 9)
+    few = design.rows(rows)
+    many = Design(np.tile(few.values, (1000 // 3, 1)), few.features)
+    assert len(many) > 3000
+    expected, found = effect.first_tests(few, 2), effect.first_tests(many, 2)
+    assert (found.row % len(rows)).tolist() == expected.row.tolist()
+    np.testing.assert_allclose(found.sd_after, expected.sd_after, rtol=5e-3)
+
+
 def test_corrected_strength_does_not_fall_with_age():
     design, data, model = synthetic()
     effect = SourceEffect("log").fit(design, data, model)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from .local_effect import EffectModel
 
-#: Candidates that the mean variance is taken over where there are more: evenly spaced rows.
-MOST_REFERENCE = 1500
+#: Candidates that the mean variance is taken over where there are more (evenly spaced rows), and pairs kept in memory.
+MOST_REFERENCE, MOST_PAIRS = 1500, 2e7
 #: Standardised distance from the mean candidate beyond which a column is named.
 _NOTABLE = 0.8
 
@@ -58,8 +58,9 @@ def choose(
     slopes = coordinates.slopes
     noise = parts.noise + 1e-9
     reference = np.arange(len(x))
-    if len(x) > MOST_REFERENCE:
-        reference = np.unique(np.linspace(0, len(x) - 1, MOST_REFERENCE).round().astype(np.int64))
+    most = min(MOST_REFERENCE, max(int(MOST_PAIRS / len(x)), 100))
+    if len(x) > most:
+        reference = np.unique(np.linspace(0, len(x) - 1, most).round().astype(np.int64))
     at, scale = x[reference], weight[reference] ** 2
     cross = effect(at, x, parts, slopes)
     variance = effect_variance(at, parts, slopes)

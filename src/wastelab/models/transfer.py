@@ -109,6 +109,8 @@ class TransferModel:
         Share of the draws of mixes in which the blend beats the own tests alone; below `LEAST_SHARE` they stand alone.
     oof_ : ndarray, shape (n_rows, n_ways)
         Predictions of mixes left out.
+    oof_spread_ : ndarray, shape (n_rows,)
+        Their standard deviations as `spread` gives them.
     n_mixes_ : int
     """
 
@@ -166,10 +168,11 @@ class TransferModel:
             )
         variance = np.full(len(target), np.nan) if noise is None else np.asarray(noise, dtype=np.float64)
         folds = self.n_mixes_ if self.n_mixes_ <= LEAVE_ONE_OUT else 10
-        self.oof_ = np.empty((len(target), len(WAYS)))
+        self.oof_, self.oof_spread_ = np.empty((len(target), len(WAYS))), np.empty(len(target))
         for train, test in group_folds(groups, folds, self.random_state):
             ways = self._ways(design.rows(train), target[train], p[train], groups[train], variance[train])
             self.oof_[test] = _predictions(ways, design.rows(test), p[test])
+            self.oof_spread_[test] = ways[1].spread(design.rows(test), p[test])
         self._weigh(target, groups)
         self.ways_ = self._ways(design, target, p, groups, variance)
         return self
@@ -179,6 +182,11 @@ class TransferModel:
         p = np.asarray(public, dtype=np.float64)
         blend: FloatArray = _predictions(self.ways_, design, p) @ np.array([self.weights_[way] for way in WAYS])
         return blend
+
+    def spread(self, design: Design, public: ArrayLike) -> FloatArray:
+        """Standard deviation of a new test, as the Gaussian process around the public model has it, shape (n_rows,)."""
+        values: FloatArray = self.ways_[1].spread(design, np.asarray(public, dtype=np.float64))
+        return values
 
     def predict_ways(self, design: Design, public: ArrayLike) -> pd.DataFrame:
         """Predictions of each way, and the blend."""
@@ -266,6 +274,9 @@ class _Around:
 
     def predict(self, design: Design, p: FloatArray) -> FloatArray:
         return self.local.adjust(design, p)[0]
+
+    def spread(self, design: Design, p: FloatArray) -> FloatArray:
+        return self.local.spread(design, self.predict(design, p))
 
 
 def _around(
