@@ -39,6 +39,9 @@ _LAZY = {
     "PropertyModel": "models.property_model",
     "audit_table": "models.audit",
     "load_model": "models.persistence",
+    "read_table": "models.table",
+    "shipped_model": "models.shipped",
+    "shipped_models": "models.shipped",
     "judge": "standards",
     "list_standards": "standards",
     "load_standard": "standards",
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
     from .models.audit import audit_table
     from .models.persistence import load_model
     from .models.property_model import PropertyModel
+    from .models.shipped import shipped_model, shipped_models
+    from .models.table import read_table
     from .reference import (
         compositions,
         data_dir,

@@ -10,8 +10,33 @@ from importlib import import_module
 from typing import Any
 
 _LAZY = {
+    "Audit": "audit",
+    "CompiledModel": "compiled",
+    "ConformalIntervals": "intervals",
+    "Design": "design",
+    "Domain": "domain",
+    "Feature": "design",
+    "GaussianProcess": "gp",
+    "MixFeatures": "builder",
+    "PropertyModel": "property_model",
+    "Scores": "scores",
+    "SourceEffect": "local",
     "TrainingData": "table",
+    "TransferModel": "transfer",
+    "Trees": "trees",
+    "audit_table": "audit",
+    "cross_predict": "validation",
+    "learning_curve": "validation",
+    "load_model": "persistence",
+    "model_card": "card",
+    "paired_difference": "validation",
     "read_table": "table",
+    "save_model": "persistence",
+    "shipped_model": "shipped",
+    "shipped_models": "shipped",
+    "suggest": "suggest",
+    "validate": "validation",
+    "verify_model": "persistence",
 }
 
 __all__ = sorted(_LAZY)
