@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .conformal import conformal_multiplier, effective_groups
 from .design import FloatArray, IntArray
 
 #: Rows that one step of the curve is learned from, at least; and steps at most.
 _STEP_ROWS, _STEPS = 40, 8
+_LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,10 @@ class Stretch:
 
     Notes
     -----
-    Up to the last learned distance the factor is how much larger than over all rows the 90 % quantile of conformal
-    scores is, pooled to be monotone. Beyond, where nothing was tested, it grows in proportion to the distance, as the
-    error of a property with bounded slopes does at most; it stays where the expected error follows a Gaussian
-    process's spread, which has grown with distance already.
+    Up to the last learned distance the factor is how much larger than over all rows the 90 % conformal quantile of
+    scores is, with its margin for few groups, pooled to be monotone. Beyond, where nothing was tested, it grows in
+    proportion to the distance, as the error of a property with bounded slopes does at most; it stays where the expected
+    error follows a Gaussian process's spread, which has grown with distance already.
     """
 
     far: tuple[float, ...] = (1.0,)
@@ -57,15 +59,15 @@ class Stretch:
         there = np.isfinite(far)
         far, score, groups = far[there], score[there], groups[there]
         steps = min(len(far) // _STEP_ROWS, _STEPS)
-        if steps < 2 or not np.quantile(score, 0.9) > 0:
+        if steps < 2:
             return cls(power=power)
         order = np.lexsort((groups, far))
         parts = np.array_split(order, steps)
-        usual = float(np.quantile(score, 0.9))
-        rising = _pooled(
-            np.array([np.quantile(score[p], 0.9) / usual for p in parts]),
-            np.array([len(p) for p in parts], dtype=float),
-        )
+        usual = conformal_multiplier(np.sort(score)[::-1], effective_groups(groups), _LEVEL)
+        found = [conformal_multiplier(np.sort(score[p])[::-1], effective_groups(groups[p]), _LEVEL) for p in parts]
+        if not 0 < usual < np.inf or np.isinf(found).any():
+            return cls(power=power)
+        rising = _pooled(np.array(found) / usual, np.array([len(p) for p in parts], dtype=float))
         at = [float(far[p].mean()) for p in parts]
         return cls(tuple(at), tuple(float(v) for v in np.maximum(rising, 1.0)), power)
 
