@@ -55,28 +55,15 @@ def sum_up(corner, extent, place, unit, divisor, work, out):
 
 
 @njit(cache=True, nogil=True)
-def _exchange(leaves, amount, corner, n_corners, g, t, factor, left):
-    """Add `factor` times the values of some leaves (a mask) of one tree at the corners that matter."""
-    one = leaves & ~leaves | np.uint8(1)
-    while leaves:
-        b = lowest_bit(leaves)
-        leaves &= leaves - one
-        value = factor * amount[g, t, b]
-        for c in range(n_corners[g, t, b]):
-            code = np.int64(corner[g, t, b, c])
-            left[code >> 1] += -value if code & 1 else value
-
-
-@njit(cache=True, nogil=True)
 def grid_masks(
     x, first, columns, threshold, start, table, live, value, corner, n_corners, base, extent, place, unit, divisor, out
 ):
     """Predictions of rows first to first + len(out) at all process points, by masks.
 
     columns : int64 (k,) features that are no axes; live : unsigned (n_groups, GROUP) leaves that answer for a process
-    point at all; value : int64 (n_groups, GROUP, n_leaves); corner : int32 (n_groups, GROUP, n_leaves, 2^n_axes), twice
-    the places of the corners of a leaf's box, 1 more where it is taken away; n_corners : uint8 (n_groups, GROUP,
-    n_leaves) of those that lie in the grid, which stand first; base : int; out : (n, n_points). Other arguments as of
+    point at all; value : int64 (n_groups * GROUP * n_leaves,); corner : int32 (len(value) * 2^n_axes,), twice the
+    places of the corners of a leaf's box, 1 more where it is taken away; n_corners : uint8 (len(value),) of them that
+    are looked at; base : int; unit : float, of the integers; out : (n, n_points). Other arguments as of
     `predict_masks` and `sum_up`.
     """
     n = out.shape[0]
@@ -90,6 +77,8 @@ def grid_masks(
     left = np.zeros(size, dtype=np.int64)
     work = np.empty(size, dtype=np.int64)
     left[0] = base
+    n_leaves = np.uint64(value.shape[0] // max(n_groups * GROUP, 1))
+    all_corners = np.uint64(corner.shape[0] // max(value.shape[0], 1))
     for i in range(0, n, CHUNK):
         m = min(CHUNK, n - i)
         rank_rows(x, first + i, columns, threshold, start, rank[:m])
@@ -114,10 +103,20 @@ def grid_masks(
                     if not differ:
                         continue
                     for t in range(block, block + 8):
-                        now, before = mask[g, t], held[g, t]
-                        _exchange(now & ~before, value, corner, n_corners, g, t, 1, left)
-                        _exchange(before & ~now, value, corner, n_corners, g, t, -1, left)
-                        held[g, t] = now
+                        now, before = np.uint64(mask[g, t]), np.uint64(held[g, t])
+                        held[g, t] = mask[g, t]
+                        differ_now = now ^ before
+                        here = np.uint64(g * GROUP + t) * n_leaves
+                        while differ_now != 0:
+                            b = lowest_bit(differ_now)
+                            differ_now &= differ_now - _ONE
+                            leaf = here + b
+                            gone = np.int64(((now >> b) & _ONE) ^ _ONE)
+                            amount = value[leaf]
+                            for c in range(n_corners[leaf]):
+                                code = np.int64(corner[leaf * all_corners + np.uint64(c)])
+                                negative = (code ^ gone) & 1
+                                left[np.uint64(code >> 1)] += (amount ^ -negative) + negative
             sum_up(left, extent, place, unit, divisor, work, out[i + j])
 
 

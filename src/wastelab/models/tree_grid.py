@@ -75,6 +75,8 @@ class TreeGrid:
         order = np.argsort(~within, axis=1, kind="stable")
         corner = np.take_along_axis(np.stack(corners, axis=1), order, axis=1).astype(np.int32)
         n_corners = within.sum(axis=1).astype(np.uint8)
+        if len(corners) <= 4:  # a loop of fixed length over all is faster than one over those that matter
+            n_corners[:] = len(corners)
         place = np.ravel_multi_index(tuple(np.indices(self.shape).reshape(len(self.shape), -1)), tuple(extent))
         unit = trees.unit()
         value = np.round(trees.value / unit).astype(np.int64)
@@ -87,8 +89,8 @@ class TreeGrid:
             leaves = masks.leaves
             self._kernel = kernels.grid_masks
             self._arguments = (
-                *before, masks.table, masks.live(answers[leaves]), masks.spread(value[leaves]),
-                masks.spread(corner[leaves]), masks.spread(n_corners[leaves]), *tail,
+                *before, masks.table, masks.live(answers[leaves]), masks.spread(value[leaves]).ravel(),
+                masks.spread(corner[leaves]).ravel(), masks.spread(n_corners[leaves]).ravel(), *tail,
             )  # fmt: skip
             return
         kind = np.where(trees.feature < 0, 4, 0).astype(np.uint8)
