@@ -251,34 +251,29 @@ def front(state: State, n: int, notes: list[str]) -> Choice:
     every = np.vstack([mean, done])
     low, high = every.min(axis=0), every.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
-    reference = np.zeros(len(sign)) - 0.05
     mean, sd, done = (mean - low) / span, sd / span, (done - low) / span
+    reference = np.full(len(sign), -0.05)  # a little below the worst, so that the ends of the front count too
     weight = state.feasible * state.per_cost
-    rows: list[int] = []
+    gain = acquisition.expected_hypervolume_improvement(mean, sd, done, reference) * weight
+    short = state.shortlist(gain) if n > 1 else np.arange(len(gain))
+    _, covariance = ask(state.posterior, state.pool.iloc[short]) if n > 1 else (0.0, np.zeros((0, 0)))
+    gain, left, believed = gain[short], sd[short], done
+    picked: list[int] = []
     gains: list[float] = []
-    alone: FloatArray | None = None
-    short = np.arange(len(mean))
-    covariance: FloatArray | None = None
-    believed, at = done, sd.copy()
-    for step in range(n):
-        gain = acquisition.expected_hypervolume_improvement(mean[short], at[short], believed, reference) * weight[short]
-        if alone is None:
-            alone = gain
-            if n > 1:  # the rest of the batch comes from a short list, whose members are known to vary together
-                full = gain
-                short = state.shortlist(full)
-                gain = full[short]
-                _, covariance = ask(state.posterior, state.pool.iloc[short])
-        taken = np.isin(short, rows)
-        gain = np.where(taken, -np.inf, gain)
+    while True:
+        gain[picked] = -np.inf
         i = int(np.argmax(gain))
-        rows.append(int(short[i]))
+        picked.append(i)
         gains.append(float(gain[i]))
+        if len(picked) == n:
+            break
+        # believe the prediction, and know what varies with it better
         believed = np.vstack([believed, mean[short[i]]])
-        if covariance is not None and step + 1 < n:
-            before = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-            covariance = batches.condition(covariance, i, task.noise_variance)
-            at[short, 0] *= np.sqrt(np.maximum(np.diag(covariance), 0.0)) / before
+        before = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+        covariance = batches.condition(covariance, i, task.noise_variance)
+        left[:, 0] *= np.sqrt(np.maximum(np.diag(covariance), 0.0)) / before
+        gain = acquisition.expected_hypervolume_improvement(mean[short], left, believed, reference) * weight[short]
+    rows = [int(short[i]) for i in picked]
     free = np.array([_not_dominated(mean[r], sd[r], done, task.seed) for r in rows])
     box = "share of the box between the worst and the best value of each objective"
     out = state.choice(rows, np.array(gains), f"expected growth of the hypervolume [{box}]", free)
