@@ -15,6 +15,7 @@ import pytest
 from wastelab.errors import ModelError, UnknownNameError
 from wastelab.models import _gp_predict_kernels as kernels
 from wastelab.models.compiled import CompiledModel
+from wastelab.models.compiled_course import CompiledCourse
 from wastelab.models.compiled_gp import GaussianMean
 from wastelab.models.compiled_polynomial import Polynomial
 from wastelab.models.design import Design, Feature, Ratio
@@ -206,15 +207,28 @@ def test_exponential_of_the_kernels() -> None:
 
 
 @pytest.mark.parametrize("degree", [1, 2])
-def test_polynomials(degree: int) -> None:
-    ridge = Ridge(degree).fit(DESIGN, Y)
-    polynomial = Polynomial.from_ridge(ridge)
-    expected = ridge.predict(NEW_DESIGN)
-    got = polynomial.predict(NEW_DESIGN.values)
-    assert np.array_equal(np.isnan(got), np.isnan(expected)) and (degree == 1) == (not np.isnan(got).any())
+@pytest.mark.parametrize("monotone", [0, 1])
+def test_polynomials(degree: int, monotone: int) -> None:
+    features = (*FEATURES[:5], Feature("age", "ln d", "age", monotone=monotone))
+    ridge = Ridge(degree).fit(Design(DESIGN.values, features), Y)
+    member = CompiledModel.from_learner(ridge, features).members[0].model
+    courses = getattr(ridge, "course_", None)
+    kept_from_falling = courses is not None and len(courses.knots) > 0
+    assert isinstance(member, CompiledCourse if kept_from_falling else Polynomial)
+    assert kept_from_falling == (degree == 2 and monotone == 1)
+    raw = NEW.copy()
+    raw[:9, 4] = 400.0
+    new = slow_design(raw).values
+    expected = ridge.predict(Design(new, features))
+    got = member.predict(new)
+    assert np.array_equal(np.isnan(got), np.isnan(expected)) and np.isnan(got[:9]).all() == (degree == 2)
     there = ~np.isnan(got)
     assert there.sum() > 50 and np.abs(got - expected)[there].max() < 1e-10
-    assert np.array_equal(Polynomial.from_arrays(polynomial.arrays()).predict(NEW_DESIGN.values), got, equal_nan=True)
+    assert np.array_equal(type(member).from_arrays(member.arrays()).predict(new), got, equal_nan=True)
+    grid = member.predict_grid(new[:20], {5: np.log(AGES)})
+    every = np.repeat(new[:20], len(AGES), axis=0)
+    every[:, 5] = np.tile(np.log(AGES), 20)
+    assert np.allclose(grid.ravel(), ridge.predict(Design(every, features)), rtol=0, atol=1e-10, equal_nan=True)
 
 
 def test_a_file_leads_back_with_the_same_bytes(compiled: CompiledModel, tmp_path: Path) -> None:

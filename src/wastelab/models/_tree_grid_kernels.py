@@ -2,7 +2,8 @@
 
 A leaf answers for a box of process points. Its value is added at one corner of that box and taken away at the others,
 so that running sums along the axes give all process points of a mix at once. Values are integers on a binary grid:
-sums are exact, and from one mix to the next only the leaves that changed are exchanged.
+sums are exact, and from one mix to the next only the leaves that changed are exchanged. Deep trees are walked for every
+point, the mix being ranked once.
 """
 # mypy: ignore-errors
 
@@ -11,18 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._tree_kernels import (
-    CHILD_MASK,
-    CHUNK,
-    COLUMN_MASK,
-    COLUMN_SHIFT,
-    GROUP,
-    RANK_SHIFT,
-    allowed_leaves,
-    lowest_bit,
-    rank_rows,
-    walking_ranks,
-)
+from ._tree_kernels import CHUNK, GROUP, WALK_CHUNK, allowed_leaves, lowest_bit, rank_rows, walk_rows, walking_ranks
 
 _ONE = np.uint64(1)
 
@@ -121,69 +111,28 @@ def grid_masks(
 
 
 @njit(cache=True, nogil=True)
-def grid_walk(
-    x,
-    first,
-    columns,
-    threshold,
-    start,
-    node,
-    kind,
-    root,
-    value,
-    corner,
-    n_corners,
-    base,
-    extent,
-    place,
-    unit,
-    divisor,
-    out,
-):
-    """Predictions of rows first to first + len(out) at all process points, by walking.
+def grid_walk(x, first, columns, threshold, start, at, axis, node, root, depth, leaf, base, divisor, out):
+    """Predictions of rows first to first + len(out) at all process points, by walking: the mix is ranked once.
 
-    node : uint64 (n_nodes,), as of `walk_rows`; kind : uint8 (n_nodes,), 0: the node asks the mix, 1: process points go
-    both ways, 2: all go left, 3: all go right, 4: a leaf; value : int64 (n_nodes,); corner : int32 (n_nodes,
-    2^n_axes), n_corners : uint8 (n_nodes,). Other arguments as of `grid_masks`.
+    columns : int64 (k,) features used; at : uint32 (n_points, 2 k) `walking_ranks` of the process points; axis : bool
+    (2 k,) whether a column is one of them; leaf : (n_nodes,) and base, on a binary grid; out : (n, n_points). Other
+    arguments as of `predict_walk`.
     """
-    n = out.shape[0]
-    size = 1
-    for k in range(extent.shape[0]):
-        size *= extent[k]
-    rank = np.empty((min(n, CHUNK), 2 * columns.shape[0]), dtype=np.uint32)
-    left = np.empty(size, dtype=np.int64)
-    work = np.empty(size, dtype=np.int64)
-    stack = np.empty(node.shape[0] + 1, dtype=np.uint64)
-    for i in range(0, n, CHUNK):
-        m = min(CHUNK, n - i)
-        walking_ranks(x, first + i, columns, threshold, start, rank[:m])
+    n, n_points = out.shape
+    width = axis.shape[0]
+    block = max(WALK_CHUNK // n_points, 1)
+    single = np.empty((min(n, block), width), dtype=np.uint32)
+    rank = np.empty((single.shape[0] * n_points, width), dtype=np.uint32)
+    flat = rank.reshape(rank.size)
+    for i in range(0, n, block):
+        m = min(block, n - i)
+        walking_ranks(x, first + i, columns, threshold, start, single[:m])
         for j in range(m):
-            left[:] = 0
-            left[0] = base
-            for t in range(root.shape[0]):
-                r = np.uint64(root[t])
-                at = r
-                waiting = 0
-                while True:
-                    what = kind[at]
-                    word = node[at]
-                    if what == 4:
-                        for c in range(n_corners[at]):
-                            code = np.int64(corner[at, c])
-                            left[code >> 1] += -value[at] if code & 1 else value[at]
-                        if waiting == 0:
-                            break
-                        waiting -= 1
-                        at = stack[waiting]
-                        continue
-                    child = r + (word & CHILD_MASK)
-                    if what == 0:
-                        here = np.uint64(rank[j, (word >> COLUMN_SHIFT) & COLUMN_MASK])
-                        at = child + np.uint64(here >= (word >> RANK_SHIFT))
-                    elif what == 1:
-                        stack[waiting] = child + _ONE
-                        waiting += 1
-                        at = child
-                    else:
-                        at = child + np.uint64(what == 3)
-            sum_up(left, extent, place, unit, divisor, work, out[i + j])
+            for p in range(n_points):
+                for c in range(width):
+                    rank[j * n_points + p, c] = at[p, c] if axis[c] else single[j, c]
+        total = out[i : i + m].reshape(m * n_points)
+        total[:] = base
+        walk_rows(flat, width, node, root, depth, leaf, total)
+        for j in range(total.shape[0]):
+            total[j] /= divisor

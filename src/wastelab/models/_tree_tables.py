@@ -40,14 +40,6 @@ class Packed:
     old: NDArray[np.int64]
     low: NDArray[np.int64]
 
-    def node_for(self, columns: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """The nodes with features counted through `columns`; those of other features must not be asked."""
-        position = np.zeros(len(self.start) - 1, dtype=np.int64)
-        position[columns] = np.arange(len(columns))
-        column = ((self.node >> COLUMN_SHIFT) & COLUMN_MASK).astype(np.int64)
-        moved = (2 * position[self.columns][column // 2] + column % 2).astype(np.uint64)
-        return (self.node & ~(COLUMN_MASK << COLUMN_SHIFT)) | (moved << COLUMN_SHIFT)
-
 
 def pack(trees: Trees) -> Packed:
     """Nodes with thresholds replaced by ranks and children side by side."""

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError, UnknownNameError, suggest
 from . import _compiled_kernels as kernels
-from .compiled_course import TreeCourse
+from .compiled_course import CompiledCourse
 from .compiled_gp import GaussianMean
 from .compiled_polynomial import Polynomial
 from .design import Feature, Ratio
@@ -28,10 +28,10 @@ from .tree_grid import check_axis, check_rows
 from .trees import Trees
 
 FloatArray = NDArray[np.float64]
-Part = Trees | TreeCourse | GaussianMean | Polynomial
+Part = Trees | CompiledCourse | GaussianMean | Polynomial
 _KINDS: dict[str, Any] = {
     "trees": Trees,
-    "tree_course": TreeCourse,
+    "course": CompiledCourse,
     "gaussian_process": GaussianMean,
     "polynomial": Polynomial,
 }
@@ -48,7 +48,7 @@ class Member:
 
     @property
     def kind(self) -> str:
-        """What it is: trees, tree_course, gaussian_process or polynomial."""
+        """What it is: trees, course, gaussian_process or polynomial."""
         return next(kind for kind, cls in _KINDS.items() if isinstance(self.model, cls))
 
 
@@ -384,26 +384,29 @@ class CompiledModel:
 def _compile(learner: Any, features: Sequence[Feature], rounded: bool) -> Part:
     n_features = len(features)
     trees = getattr(learner, "trees_", None)
+    base: Trees | Polynomial
     if trees is not None:
         own: Trees = trees.filled(learner.median_, learner.gaps_) if hasattr(learner, "median_") else trees
         if hasattr(learner, "columns_"):
             own = own.over(learner.columns_, n_features)
-        own = own.rounded() if rounded else own
-        course = getattr(learner, "course_", None)
-        if course is None or not len(course.knots):
-            return own
-        age = next(j for j, f in enumerate(features) if f.kind == "age")
-        return TreeCourse(own, age, np.asarray(course.knots), np.asarray(course.weights))
-    if hasattr(learner, "alpha_"):
+        base = own.rounded() if rounded else own
+    elif hasattr(learner, "alpha_"):
         return GaussianMean.from_process(learner, n_features)
-    if hasattr(learner, "coefficient_"):
-        return Polynomial.from_ridge(learner)
-    if isinstance(getattr(learner, "mean_", None), float):
-        return Polynomial.constant(learner.mean_, n_features)
-    raise ModelError(
-        f"a {type(learner).__name__} cannot be compiled; expected a fitted Boosting, ExtraTrees, GaussianProcess, "
-        f"Ridge or Mean."
-    )
+    elif hasattr(learner, "coefficient_"):
+        base = Polynomial.from_ridge(learner)
+    elif isinstance(getattr(learner, "mean_", None), float):
+        base = Polynomial.constant(learner.mean_, n_features)
+    else:
+        raise ModelError(
+            f"a {type(learner).__name__} cannot be compiled; expected a fitted Boosting, ExtraTrees, GaussianProcess, "
+            f"Ridge or Mean."
+        )
+    course = getattr(learner, "course_", None)
+    age = next((j for j, f in enumerate(features) if f.kind == "age"), None)
+    if course is None or age is None or not len(course.knots):
+        return base
+    limits = (base.low[age], base.high[age]) if isinstance(base, Polynomial) else (-np.inf, np.inf)
+    return CompiledCourse(base, age, np.asarray(course.knots), np.asarray(course.weights), *map(float, limits))
 
 
 def _number(value: Any) -> float:

@@ -19,6 +19,7 @@ from . import _tree_grid_kernels as kernels
 from ._tree_tables import leaf_ranges
 
 if TYPE_CHECKING:
+    from ._tree_tables import Masks
     from .trees import Trees
 
 FloatArray = NDArray[np.float64]
@@ -52,16 +53,34 @@ class TreeGrid:
         self.trees = trees
         self.axes = {int(f): check_axis(f, values, trees.n_features) for f, values in axes.items()}
         self.shape = tuple(len(v) for v in self.axes.values())
-        packed, masks = trees._packed, trees._masks
-        features = list(self.axes)
-        first, end, _ = leaf_ranges(trees, packed, features)
+        self._kernel: Any
+        self._arguments: tuple[Any, ...]
+        self._kernel, self._arguments = self._by_walk() if trees._masks is None else self._by_masks(trees._masks)
+
+    def _by_walk(self) -> tuple[Any, tuple[Any, ...]]:
+        """Kernel and arguments for deep trees."""
+        trees = self.trees
+        packed, fixed = trees._packed, trees.rounded()
+        points = np.zeros((int(np.prod(self.shape)), trees.n_features))
+        points[:, list(self.axes)] = np.stack(np.meshgrid(*self.axes.values(), indexing="ij"), -1).reshape(
+            len(points), -1
+        )
+        axis = np.repeat(np.isin(packed.columns, list(self.axes)), 2)
+        return kernels.grid_walk, (
+            packed.columns, packed.thresholds, packed.start, trees._ranks(points), axis, packed.node, trees.roots,
+            packed.depth, fixed.value[packed.old], fixed.base, float(trees.divisor),
+        )  # fmt: skip
+
+    def _by_masks(self, masks: Masks) -> tuple[Any, tuple[Any, ...]]:
+        """Kernel and arguments for trees whose leaves are bits."""
+        trees, packed = self.trees, self.trees._packed
+        leaves = masks.leaves
+        first, end, _ = leaf_ranges(trees, packed, list(self.axes))
         sides = []
         for k, (f, values) in enumerate(self.axes.items()):
             rank = np.searchsorted(packed.thresholds[packed.start[f] : packed.start[f + 1]], values, side="left")
-            sides.append((np.searchsorted(rank, first[:, k]), np.searchsorted(rank, end[:, k])))
-        answers = np.ones(len(trees.feature), dtype=np.bool_)
-        for a, b in sides:
-            answers &= a < b
+            sides.append((np.searchsorted(rank, first[leaves, k]), np.searchsorted(rank, end[leaves, k])))
+        answers = np.logical_and.reduce([a < b for a, b in sides])
         extent = np.array([size + 1 for size in self.shape], dtype=np.int64)
         step = np.append(np.cumprod(extent[::-1])[::-1][1:], 1)
         # Corners of each leaf's box, twice the place and 1 more where its value is taken away; those in the grid first.
@@ -70,7 +89,7 @@ class TreeGrid:
             at = sum(side[c] * s for side, c, s in zip(sides, choice, step, strict=True))
             corners.append(2 * at + sum(choice) % 2)
             ends = [sides[k][1] < self.shape[k] for k, c in enumerate(choice) if c]
-            inside.append(np.logical_and.reduce(ends) if ends else np.ones(len(at), dtype=np.bool_))
+            inside.append(np.logical_and.reduce(ends) if ends else np.ones(len(leaves), dtype=np.bool_))
         within = np.stack(inside, axis=1)
         order = np.argsort(~within, axis=1, kind="stable")
         corner = np.take_along_axis(np.stack(corners, axis=1), order, axis=1).astype(np.int32)
@@ -79,28 +98,12 @@ class TreeGrid:
             n_corners[:] = len(corners)
         place = np.ravel_multi_index(tuple(np.indices(self.shape).reshape(len(self.shape), -1)), tuple(extent))
         unit = trees.unit()
-        value = np.round(trees.value / unit).astype(np.int64)
+        value = np.round(trees.value[leaves] / unit).astype(np.int64)
         columns = np.array([f for f in packed.columns if f not in self.axes], dtype=np.int64)
-        tail = (round(trees.base / unit), extent, place.astype(np.int64), unit, float(trees.divisor))
-        before = (columns, packed.thresholds, packed.start)
-        self._kernel: Any
-        self._arguments: tuple[Any, ...]
-        if masks is not None:
-            leaves = masks.leaves
-            self._kernel = kernels.grid_masks
-            self._arguments = (
-                *before, masks.table, masks.live(answers[leaves]), masks.spread(value[leaves]).ravel(),
-                masks.spread(corner[leaves]).ravel(), masks.spread(n_corners[leaves]).ravel(), *tail,
-            )  # fmt: skip
-            return
-        kind = np.where(trees.feature < 0, 4, 0).astype(np.uint8)
-        asked = np.flatnonzero(np.isin(trees.feature, features))
-        left, right = answers[trees.left[asked]], answers[trees.right[asked]]
-        kind[asked] = np.where(left & right, 1, np.where(left, 2, 3))
-        self._kernel = kernels.grid_walk
-        self._arguments = (
-            *before, packed.node_for(columns), kind[packed.old], trees.roots, value[packed.old],
-            np.ascontiguousarray(corner[packed.old]), n_corners[packed.old], *tail,
+        return kernels.grid_masks, (
+            columns, packed.thresholds, packed.start, masks.table, masks.live(answers), masks.spread(value).ravel(),
+            masks.spread(corner).ravel(), masks.spread(n_corners).ravel(), round(trees.base / unit), extent,
+            place.astype(np.int64), unit, float(trees.divisor),
         )  # fmt: skip
 
     def predict(self, X: ArrayLike, *, threads: int = 1) -> FloatArray:
