@@ -1,0 +1,491 @@
+"""Several properties of the same mixes: one model each, what one learns from another, and from results already there.
+
+Every property has its own `PropertyModel`, fitted to the rows that have it. A property with few tests may look at what
+the models of better-tested ones expect of a mix, if that makes its error on unseen mixes smaller. When some properties
+of a new mix have been measured, their errors tell of those of the others: predictions move, intervals shrink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from ..errors import ModelError, UnknownNameError, suggest
+from .columns import factor, split_unit
+from .design import FloatArray, IntArray
+from .notices import Notice
+from .property_model import Progress, PropertyModel
+from .residual_bond import LEAST_COMMON, ResidualBond
+from .scores import Scores
+from .sharing import Sharing, predicted_name, share
+from .table import TrainingData, _numbers, _target_column, read_table, table_of
+from .unseen import Unseen, of_new, predict_unseen, unseen_tests
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .card import ModelCard
+
+#: English texts of the notices, by key.
+TEXTS: Mapping[str, str] = {
+    "several.shared": (
+        "{target} also looks at what is expected of {others}: RMSE {shared} instead of {alone} {unit} on unseen mixes "
+        "(better in {share} of the draws)."
+    ),
+    "several.not_shared": (
+        "{target} does not look at other properties: with what is expected of {others} RMSE is {shared}, alone {alone} "
+        "{unit} on unseen mixes (better in {share} of the draws; {needed} are asked for)."
+    ),
+    "several.few_to_share": "{target} has too few tests for a comparison with and without other properties.",
+    "several.age": (
+        "Tests of several ages are in one column, so that no property looks at what is expected of another; results "
+        "of the same mix and age still sharpen each other."
+    ),
+    "several.few_common": (
+        "{a} and {b} were both tested on only {n} mixes: a result of one tells nothing of the other ({least} are "
+        "needed)."
+    ),
+    "several.no_bond": (
+        "Errors of {a} and {b} on the same {n} mixes do not go together: a result of one tells nothing of the other."
+    ),
+    "several.bond": (
+        "Errors of {a} and {b} go together (correlation {r} over {n} mixes): a result of one sharpens the other."
+    ),
+}
+
+
+class PropertyModels(BaseEstimator):  # type: ignore[misc]
+    """Models of several properties of the same mixes.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Columns of the properties; names without a unit will do.
+    unit : mapping of str to str, optional
+        Units of targets whose column does not say it.
+    share : {"auto", "never"}
+        Whether a property may look at what the models of better-tested ones expect of a mix. "auto" keeps that only
+        where unseen mixes say so.
+    learner, monotone, n_folds, protocols, non_negative, random_state
+        Of each `PropertyModel`.
+
+    Attributes
+    ----------
+    models_ : dict of str to PropertyModel
+        By name of the target without unit, in the order of `targets`.
+    scores_ : dict of str to Scores
+    sharing_ : dict of str to Sharing
+        What looking at other properties changed, where it was tried.
+    bond_ : ResidualBond
+        How errors of different properties of one mix go together.
+    gain_ : pandas.DataFrame
+        By how much results of others sharpen a prediction (`ResidualBond.gain`).
+    notices_ : tuple of Notice
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        unit: Mapping[str, str] | None = None,
+        share: str = "auto",
+        learner: str | Sequence[str] = "auto",
+        monotone: str = "auto",
+        n_folds: int = 5,
+        protocols: Sequence[str] = ("source", "time", "mix", "row"),
+        non_negative: str | bool = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.targets = targets
+        self.unit = unit
+        self.share = share
+        self.learner = learner
+        self.monotone = monotone
+        self.n_folds = n_folds
+        self.protocols = protocols
+        self.non_negative = non_negative
+        self.random_state = random_state
+
+    # -- fitting
+    def fit(
+        self,
+        X: Any,
+        *,
+        groups: Any = None,
+        mix: Any = None,
+        source: Any = None,
+        time: Any = None,
+        drop: Sequence[str] = (),
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> PropertyModels:
+        """Fit a model of each property, choose what is shared, and learn how their errors go together.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, xarray.Dataset or path
+            One row a mix (and age); an empty cell where a property was not tested.
+        groups, mix, source, time, drop, progress
+            As in `PropertyModel.fit`; the same for all properties. No target is a feature of another. Other results
+            in the table must be named in `drop` (or `features` given): `read_table` refuses those it recognises.
+        **options
+            `features`, `age`, `units`, `licence`, `origin` of `read_table`.
+
+        Returns
+        -------
+        PropertyModels
+            itself
+
+        Raises
+        ------
+        ModelError
+            If a target has no value, or fewer than 5 mixes; or there are fewer than two targets.
+        UnknownNameError
+            If a target is not in the table.
+        """
+        import pandas as pd
+
+        if self.share not in ("auto", "never"):
+            raise ModelError(f"share = {self.share!r}: expected 'auto' or 'never'.")
+        frame, place = table_of(X)
+        frame.attrs.clear()
+        columns = self._columns(frame, place)
+        tested = pd.DataFrame({name: _numbers(frame, c, place) for name, c in columns.items()})
+        some = np.flatnonzero(tested.notna().any(axis=1).to_numpy())
+        self._some_tested(tested, place)
+        frame = frame.iloc[some].reset_index(drop=True)
+        given = {"mix": groups if mix is None else mix, "source": source, "time": time}
+        given = {k: v if v is None or isinstance(v, str) else np.asarray(v)[some] for k, v in given.items()}
+        tested = tested.iloc[some].reset_index(drop=True)
+        every = read_table(
+            frame.assign(__any__=1.0), "__any__", drop=[*drop, *columns.values()], **given, **options
+        )  # fmt: skip
+        names = np.asarray(every.mix_names)[every.mix]
+        tables: dict[str, TrainingData] = {}
+        for name, column in columns.items():
+            others = [c for c in columns.values() if c != column]
+            unit = dict(self.unit or {}).get(name) or dict(self.unit or {}).get(column)
+            data = read_table(
+                frame, column, drop=[*drop, *others], **(given | {"mix": names}), unit=unit, **options
+            )  # fmt: skip
+            tables[name] = replace(data, mix_from=every.mix_from, origin=data.origin or place)
+        rows = {name: np.flatnonzero(tested[name].notna().to_numpy()) for name in columns}
+        self._fit_all(tables, frame, rows, progress)
+        self.bond_ = self._bond(tables, rows, every)
+        self.gain_ = self.bond_.gain()
+        self.notices_ = (*self._said_of_sharing(every.age), *self._said_of_bonds())
+        return self
+
+    def _columns(self, frame: pd.DataFrame, place: str) -> dict[str, str]:
+        """Column of each target by its name without unit."""
+        if isinstance(self.targets, str) or len(self.targets) < 2:
+            raise ModelError(
+                f"targets = {self.targets!r}: expected the columns of at least two properties. For one property use "
+                f"PropertyModel."
+            )
+        found = [_target_column(frame, t, place) for t in self.targets]
+        names = [split_unit(c)[0] for c in found]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice is not None:
+            raise ModelError(f"{place}: two targets are named '{twice}'. Give every property a name of its own.")
+        unknown = set(self.unit or {}) - {*names, *found}
+        if unknown:
+            raise UnknownNameError(f"unit: there is no target '{min(unknown)}'.{suggest(min(unknown), names)}")
+        return dict(zip(names, found, strict=True))
+
+    @staticmethod
+    def _some_tested(tested: pd.DataFrame, place: str) -> None:
+        for name in tested.columns:
+            if not tested[name].notna().any():
+                raise ModelError(
+                    f"{place}: no row has a value of '{name}'. Take it out of the targets, or give a table with tests "
+                    f"of it."
+                )
+
+    def _fit_all(
+        self, tables: Mapping[str, TrainingData], frame: pd.DataFrame, rows: Mapping[str, IntArray],
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
+        """Models in the order of the number of tests, each alone and with what is expected of those before it."""
+        self.order_ = tuple(sorted(tables, key=lambda name: -len(tables[name])))
+        self.sharing_: dict[str, Sharing] = {}
+        models: dict[str, PropertyModel] = {}
+        expected: dict[str, FloatArray] = {}
+        options = {k: v for k, v in self.get_params().items() if k not in ("targets", "unit", "share")}
+        for name in self.order_:
+            data = tables[name]
+            model = PropertyModel(name, **options).fit(data, progress=progress)
+            if expected and self.share == "auto" and not data.age:
+                of_rows = {other: values[rows[name]] for other, values in expected.items()}
+                model, self.sharing_[name] = share(model, data, of_rows, progress)
+            models[name] = model
+            if self.share == "auto" and not data.age and name != self.order_[-1]:
+                expected[name] = self._expect(model, frame.assign(**_as_columns(expected))).mean
+        self.models_ = {name: models[name] for name in tables}
+
+    def _expect(self, model: PropertyModel, frame: pd.DataFrame) -> Unseen:
+        return predict_unseen(model, model.read_mixes(frame), [predicted_name(n) for n in self.order_])
+
+    def _bond(self, tables: Mapping[str, TrainingData], rows: Mapping[str, IntArray], every: TrainingData) -> Any:
+        """Standardised errors by mix and age; repeats are their mean."""
+        age = every.features[every.age].to_numpy() if every.age else np.zeros(len(every))
+        keys, unit = np.unique(np.column_stack([every.mix, age]), axis=0, return_inverse=True)
+        unit = unit.ravel()
+        z, scale = np.full((2, len(keys), len(tables)), np.nan)
+        for j, name in enumerate(tables):
+            own = unseen_tests(self.models_[name])
+            there = np.flatnonzero(np.isfinite(own.mean))
+            at = unit[rows[name][there]]
+            count = np.bincount(at, minlength=len(keys)).astype(np.float64)
+            count[count == 0] = np.nan
+            error = (tables[name].target[there] - own.mean[there]) / own.scale[there]
+            z[:, j] = np.bincount(at, error, len(keys)) / count
+            scale[:, j] = np.bincount(at, own.scale[there], len(keys)) / count
+        return ResidualBond(tuple(tables), z, scale, keys[:, 0].astype(np.int64), self.random_state)
+
+    def _said_of_sharing(self, age: str) -> list[Notice]:
+        if self.share == "auto" and age:
+            return [Notice("several.age", TEXTS["several.age"])]
+        return [
+            Notice(key, TEXTS[key], values)
+            for name, s in self.sharing_.items()
+            for key, values in [s.said(name, self.models_[name].data_.unit)]
+        ]
+
+    def _said_of_bonds(self) -> list[Notice]:
+        out = []
+        for i, a in enumerate(self.bond_.targets):
+            for j in range(i):
+                b, n = self.bond_.targets[j], int(self.bond_.common[i, j])
+                r = float(self.bond_.correlation[i, j])
+                key = "several.few_common" if n < LEAST_COMMON else "several.no_bond" if r == 0 else "several.bond"
+                values: dict[str, str | int | float] = {"a": b, "b": a, "n": n}
+                values |= {"least": LEAST_COMMON} if n < LEAST_COMMON else {"r": f"{r:.2f}"} if r else {}
+                out.append(Notice(key, TEXTS[key], values))
+        return out
+
+    # -- predicting
+    def predict(
+        self,
+        X: Any,
+        interval: float | None = None,
+        *,
+        known: Mapping[str, Any] | pd.DataFrame | bool | None = None,
+        on_outside: str = "widen",
+    ) -> pd.DataFrame:
+        """Predict all properties of mixes, given what has been measured of them.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, mapping, xarray.Dataset or path
+            As in `PropertyModel.predict`.
+        interval : float, optional
+            Probability that the result of a new test lies within, e.g. 0.9.
+        known : mapping of str to array_like, or DataFrame, or True, optional
+            Results that are there already, by property: one number for all rows or one for each, NaN where a mix was
+            not tested. A unit at the end of a name is converted. ``True`` takes the columns of `X` that are named as
+            targets.
+        on_outside : {"widen", "refuse", "ignore"}
+            As in `PropertyModel.predict`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Without an interval one column of means for each property. With one, two levels of columns: the property,
+            then ``mean``, ``lower``, ``upper``, ``in_domain``, ``reasons``; ``predict(...)["strength_28d"]`` is what
+            that property's model alone would give. ``attrs``: ``units``, ``interval``, ``known``, ``warnings``.
+
+        Raises
+        ------
+        UnknownNameError
+            If a known property is none of the targets.
+        UnitError
+            If the unit of a known result is not convertible.
+        ModelError
+            If known results are not finite, or not one for each row.
+
+        Notes
+        -----
+        A result moves the prediction of the *other* properties, never its own. It never makes an interval wider. A
+        result further from its prediction than three standard deviations counts as three, and is named in
+        ``attrs["warnings"]``: it may be a wrong test.
+        """
+        import pandas as pd
+
+        frame, place = table_of(X)
+        frame = self._with_expected(frame)
+        measured = self._measured(known, frame, place)
+        z, warnings = self._errors_of(measured, frame)
+        parts: dict[str, Any] = {}
+        for name, model in self.models_.items():
+            found = model.predict(frame, interval, on_outside=on_outside)
+            out = pd.DataFrame({"mean": found}) if interval is None else found
+            parts[name] = self._sharpened(name, out, z, frame, interval, on_outside) if measured else out
+        if interval is None:
+            table = pd.DataFrame({name: part["mean"] for name, part in parts.items()})
+        else:
+            for part in parts.values():
+                part.attrs.clear()
+            table = pd.concat(parts, axis=1, names=["property", ""])
+        table.attrs.update(
+            units={name: m._table().unit for name, m in self._fitted().items()}, interval=interval,
+            known=sorted(measured), warnings=warnings,
+        )  # fmt: skip
+        return table
+
+    def _with_expected(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The table with a column for each property that another model looks at."""
+        self._fitted()
+        wanted = {other for s in self.sharing_.values() if s.used for other in s.others}
+        for name in self.order_:
+            if name in wanted:
+                frame = frame.assign(**_as_columns({name: self._expect(self.models_[name], frame).mean}))
+        return frame
+
+    def _measured(self, known: Any, frame: pd.DataFrame, place: str) -> dict[str, FloatArray]:
+        """Known results by property, in its unit; NaN where there is none."""
+        if known is None or known is False:
+            return {}
+        names = tuple(self.models_)
+        if known is True:
+            known = {c: frame[c] for c in frame.columns if c in names or split_unit(str(c))[0] in names}
+            if not known:
+                raise ModelError(f"{place}: known=True, but no column is named as a target ({', '.join(names)}).")
+        out: dict[str, FloatArray] = {}
+        for column in known:
+            name, unit = (str(column), "") if column in names else split_unit(str(column))
+            if name not in names:
+                raise UnknownNameError(
+                    f"known: '{column}' is none of the properties of this model.{suggest(str(column), names)} "
+                    f"Properties: {', '.join(names)}."
+                )
+            if name in out:
+                raise ModelError(f"known: '{name}' is given twice. Give every result once.")
+            values = self._numbers(column, known[column], len(frame))
+            wanted = self.models_[name]._table().unit
+            out[name] = values * (factor(unit, wanted, what=str(column)) if unit and wanted else 1.0)
+            below = np.flatnonzero(out[name] < 0)
+            if self.models_[name].bounded and len(below):
+                raise ModelError(f"known '{column}', row {below[0] + 1}: {values[below[0]]:g}; it cannot be below 0.")
+        return out
+
+    @staticmethod
+    def _numbers(column: Any, given: Any, rows: int) -> FloatArray:
+        try:
+            values = np.array(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ModelError(
+                f"known '{column}': expected numbers, with NaN where a mix was not tested; found {given!r}."
+            ) from None
+        if values.shape not in ((), (rows,)):
+            raise ModelError(
+                f"known '{column}' has shape {values.shape}; expected one result, or one for each of {rows} rows (NaN "
+                f"where a mix was not tested)."
+            )
+        if np.isinf(values).any():
+            raise ModelError(f"known '{column}': infinite value. Give a finite number, or NaN where not tested.")
+        return np.broadcast_to(values, rows).copy()
+
+    def _errors_of(self, measured: Mapping[str, FloatArray], frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
+        """Standardised errors of the known results, shape (n_rows, n_targets), and what looks wrong among them."""
+        names = self.bond_.targets
+        z = np.full((len(frame), len(names)), np.nan)
+        for name, values in measured.items():
+            before = self._expect(self.models_[name], frame)
+            z[:, names.index(name)] = (values - before.mean) / (before.scale * before.stretch)
+        rows, columns = np.nonzero(self.bond_.beyond(z))
+        return z, [
+            f"row {i + 1}: {names[j]} = {measured[names[j]][i]:g} is further from its prediction than nearly all tests "
+            f"the model was fitted to; it counts as three standard deviations. Check the test."
+            for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+
+    def _sharpened(
+        self, name: str, out: pd.DataFrame, z: FloatArray, frame: pd.DataFrame, interval: float | None, on_outside: str
+    ) -> pd.DataFrame:
+        """A prediction given the errors of other properties of the same mix."""
+        model = self.models_[name]
+        shift, left = self.bond_.condition(name, z)
+        at = np.flatnonzero(left < 1.0)
+        if not len(at):
+            return out
+        new = of_new(model, model.read_mixes(frame.iloc[at].reset_index(drop=True)))
+        size = new.scale * (new.stretch if on_outside == "widen" else 1.0)
+        before = out["mean"].to_numpy()[at]
+        centre = out["mean"].to_numpy().copy()
+        centre[at] = model._bounded(before + shift[at] * size)
+        if interval is not None:
+            half = out["upper"].to_numpy()[at] - before
+            half = np.minimum(half, self.bond_.half_width(name, z[at], interval) * size)
+            for column, sign in (("lower", -1.0), ("upper", 1.0)):
+                ends = out[column].to_numpy().copy()
+                ends[at] = model._bounded(centre[at] + sign * half)
+                out[column] = ends
+        out["mean"] = centre
+        return out
+
+    # -- looking at it
+    @property
+    def scores_(self) -> dict[str, Scores]:
+        """Scores of each property's model."""
+        return {name: model.scores_ for name, model in self._fitted().items()}
+
+    def __getitem__(self, name: str) -> PropertyModel:
+        """The model of one property."""
+        models = self._fitted()
+        if name not in models:
+            raise UnknownNameError(f"There is no model of '{name}'.{suggest(name, models)}")
+        return models[name]
+
+    def card(self, lang: str = "en") -> dict[str, ModelCard]:
+        """The card of each property's model; see `PropertyModel.card`."""
+        return {name: model.card(lang) for name, model in self._fitted().items()}
+
+    def report(self) -> str:
+        """What a person reads: scores of each property, what is shared, what results of one tell of another."""
+        from .multi_report import report
+
+        return report(self)
+
+    def __str__(self) -> str:
+        return self.report() if hasattr(self, "models_") else repr(self)
+
+    def __repr__(self) -> str:
+        models: Mapping[str, PropertyModel] = getattr(self, "models_", {})
+        if not models:
+            return f"PropertyModels({list(self.targets)}, not fitted)"
+        said = "; ".join(
+            f"{n} {m.scores_.headline.label} RMSE {m.scores_.headline.rmse:.3g} {m._table().unit}".rstrip()
+            for n, m in models.items()
+        )
+        return f"<PropertyModels: {said}>"
+
+    def _fitted(self) -> dict[str, PropertyModel]:
+        models: dict[str, PropertyModel] | None = getattr(self, "models_", None)
+        if models is None:
+            raise ModelError("These models are not fitted. Call fit(table) first, or PropertyModels.load(path).")
+        return models
+
+    # -- keeping
+    def save(self, path: str | Path, **options: Any) -> Path:
+        """Save as a folder of model folders; see `wastelab.models.multi_folder.save_models`."""
+        from .multi_folder import save_models
+
+        save_models(self, path, **options)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, fingerprint: str = "") -> PropertyModels:
+        """Load what `save` saved; see `wastelab.models.multi_folder.load_models`."""
+        from .multi_folder import load_models
+
+        return load_models(path, fingerprint=fingerprint)
+
+
+def _as_columns(expected: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    return {predicted_name(name): values for name, values in expected.items()}

@@ -1,0 +1,88 @@
+"""What a property model says, and by how much it errs, of mixes that it has not seen.
+
+For a row of its own table that is the out-of-fold prediction; for any other row the prediction itself. Errors of
+several properties can only be compared when no prediction has seen the mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .design import FloatArray
+from .table import mix_keys
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .property_model import PropertyModel
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Predictions of rows by models that saw no test of their mix.
+
+    Attributes
+    ----------
+    mean, scale : ndarray, shape (n_rows,)
+        And the expected size of the error, without what the domain adds; NaN where there is no such prediction.
+    stretch : ndarray, shape (n_rows,)
+        Factor of the error outside the domain, 1 inside.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    stretch: FloatArray
+
+
+def unseen_tests(model: PropertyModel) -> Unseen:
+    """Of the rows of the model's own table, by the hardest protocol that its intervals hold for."""
+    kind = model._kind()
+    rows, held = model.intervals_.rows(kind), model.intervals_.of(kind)
+    n = model.intervals_._n_rows
+    mean, scale = np.full((2, n), np.nan)
+    mean[rows], scale[rows] = held.centre, held.scale.own
+    return Unseen(mean, scale, np.ones(n))
+
+
+def predict_unseen(model: PropertyModel, features: pd.DataFrame, ignore: Sequence[str] = ()) -> Unseen:
+    """Of any rows: out of fold for those that are in the model's table.
+
+    Parameters
+    ----------
+    model : PropertyModel
+    features : pandas.DataFrame
+        As `PropertyModel.read_mixes` gives them.
+    ignore : sequence of str
+        Columns by which rows are not told apart.
+    """
+    new = of_new(model, features)
+    data = model.data_
+    if data is None:
+        return new
+    drop = [c for c in ignore if c in features.columns]
+    place: dict[str, list[int]] = {}
+    for row, key in enumerate(mix_keys(data.features.drop(columns=drop))):
+        place.setdefault(key, []).append(row)
+    own = unseen_tests(model)
+    for i, key in enumerate(mix_keys(features.drop(columns=drop))):
+        rows = [r for r in place.get(key, ()) if np.isfinite(own.mean[r])]
+        if rows:
+            new.mean[i], new.scale[i], new.stretch[i] = own.mean[rows].mean(), own.scale[rows].mean(), 1.0
+    return new
+
+
+def of_new(model: PropertyModel, features: pd.DataFrame) -> Unseen:
+    """Of rows that are taken as new mixes, whatever the model has seen."""
+    design = model.builder_.design(features)
+    kind, early = model._kind(), model._not_before(design)
+    parts = model.learner_.predict_members(early)
+    mean = model._centre(design, kind, parts)
+    own = np.column_stack(list(parts.values()))
+    among = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(mean))
+    scale = model.intervals_.of(kind).scale.predict(design, mean, model.learner_.spread(early), among)
+    stretch = model.domain_.check(features, design)["stretch"].to_numpy(dtype=np.float64)
+    return Unseen(mean.copy(), np.array(scale, dtype=np.float64), np.array(stretch))
