@@ -14,7 +14,7 @@ import pytest
 from wastelab.errors import MissingDataError, ModelError
 from wastelab.models.design import Design, Feature
 from wastelab.models.local import LocalEffect, SourceEffect
-from wastelab.models.source_covariance import Block, SourceCovariance
+from wastelab.models.source_covariance import Block, SourceCovariance, blocks_of
 from wastelab.models.table import TrainingData, read_table
 
 FEATURES = (
@@ -304,6 +304,56 @@ def test_what_cannot_be_calibrated_is_refused(fitted):
         effect.condition(one, [30.0, 31.0], [30.0])
     with pytest.raises(ModelError, match="expected 1 to 1"):
         effect.first_tests(one, 3)
+
+
+def test_twin_likelihood_with_heaps_that_laboratories_share():
+    from scipy.stats import multivariate_normal
+
+    rng = np.random.default_rng(5)
+    source, heap = np.array([0, 0, 0, 1, 1, 2, 2, 3]), np.array([0, 1, 1, 1, 2, 5, 5, 6])
+    x, z, mix = rng.standard_normal((8, 2)), rng.standard_normal(8), np.array([0, 0, 1, 2, 3, 4, 4, 5])
+    blocks = blocks_of(x, z, source, mix, heap=heap, most=80, seed=0)
+    assert sorted(len(b.z) for b in blocks) == [1, 2, 5]  # 0 and 1 share heap 1; 2 and 3 stand alone
+    problem = SourceCovariance(2, (1,), heap=True)
+    theta = problem.centre + 0.3 * rng.standard_normal(len(problem.centre))
+    value, gradient = problem.value(theta, blocks)
+    parts = problem.unpack(theta)
+    own = source[:, None] == source
+    kernel = np.array([[matern(a, b, parts.lengths) for b in x] for a in x]) * parts.smooth + parts.offset
+    kernel = (kernel + parts.slopes[0] * np.outer(x[:, 1], x[:, 1])) * own + parts.mix * (mix[:, None] == mix)
+    kernel += parts.heap * (heap[:, None] == heap) + (parts.noise + 1e-9) * np.eye(8)
+    slow = 0.5 * np.sum(((theta - problem.centre) / problem.width) ** 2) - 4 * np.log(2 * np.pi)
+    assert value == pytest.approx(slow - multivariate_normal.logpdf(z, cov=kernel), rel=1e-9)
+    for i in range(len(theta)):
+        up, down = theta.copy(), theta.copy()
+        up[i] += 1e-5
+        down[i] -= 1e-5
+        slow = (problem.value(up, blocks)[0] - problem.value(down, blocks)[0]) / 2e-5
+        assert gradient[i] == pytest.approx(slow, rel=1e-4, abs=1e-5), problem.kinds[i]
+
+
+def test_synthetic_heaps_are_told_apart_from_laboratories():
+    design, data, model = synthetic(n_sources=30, offset=0.1)
+    rng = np.random.default_rng(8)
+    heap = rng.integers(0, 40, len(data) // 2).repeat(2)  # both ages of a mix are of one heap; laboratories share heaps
+    y = data.target * np.exp(0.3 * rng.standard_normal(40))[heap]
+    effect = SourceEffect("log").fit(design, replace(data, target=y), model, heap=heap)
+    assert 0.18 < np.sqrt(effect.model_.components.heap) * effect.model_.unit < 0.45  # made with 0.3
+    assert "shared by tests of one heap" in effect.report()
+    rows = rows_of(data, 0)[:3]
+    local = effect.condition(design.rows(rows), 1.5 * model[rows], model[rows], heap=["A", "A", "A"])
+    same = local.adjust(design.rows(rows), model[rows], heap=["A", "A", "A"])
+    other = local.adjust(design.rows(rows), model[rows], heap=["B", "B", "B"])
+    assert np.all(same[0] > other[0]) and np.all(other[0] > model[rows])
+    assert np.all(same[1] / same[0] < other[1] / other[0])
+    plain = effect.condition(design.rows(rows), 1.5 * model[rows], model[rows]).adjust(design.rows(rows), model[rows])
+    np.testing.assert_allclose(plain[0], same[0])
+    plan = effect.first_tests(design.rows(rows), 2, heap=["A", "A", "B"])
+    assert 2 in plan.row.tolist()  # one of each heap
+    again = LocalEffect.from_dict(json.loads(json.dumps(local.to_dict())))
+    np.testing.assert_array_equal(again.adjust(design.rows(rows), model[rows], heap=["B"] * 3)[0], other[0])
+    with pytest.raises(ModelError, match="1 names of heaps for 3 rows"):
+        local.adjust(design.rows(rows), model[rows], heap=["A"])
 
 
 def test_few_sources_are_said_to_be_few():

@@ -102,6 +102,7 @@ def choose(
 
 def describe(x: FloatArray, given: FloatArray, order: list[int], coordinates: Coordinates, design: Design) -> list[str]:
     """Why each was chosen, in words: near the middle of the candidates, or where the tests before it say least."""
+    x, given = x[:, : len(coordinates.names)], given[:, : len(coordinates.names)]
     spread = np.where(x.std(axis=0) > 1e-9, x.std(axis=0), np.inf)
     names = coordinates.names
     values = {name: design.values[:, j] for j, name in enumerate(design.names)}
@@ -130,6 +131,7 @@ def plan(
     *,
     predicted: ArrayLike | None = None,
     given: FloatArray | None = None,
+    heap: ArrayLike | None = None,
     rows: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Candidates in the order of testing as a table. See `SourceEffect.first_tests`."""
@@ -137,7 +139,7 @@ def plan(
 
     if not 1 <= n <= len(design):
         raise ModelError(f"n = {n}: expected 1 to {len(design)}, the number of candidates.")
-    x = model.coordinates(design)
+    x = model.coordinates(design, heap)
     weight = np.full(len(x), model.unit) if predicted is None else model.weight(predicted)
     known = np.zeros((0, x.shape[1])) if given is None else given
     order, effects = choose(x, known, model.components, model.coordinates, weight, n)

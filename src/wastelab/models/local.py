@@ -80,7 +80,9 @@ class SourceEffect:
         self.derived = tuple(derived)
         self.random_state = random_state
 
-    def fit(self, design: Design, data: TrainingData, predicted: ArrayLike) -> SourceEffect:
+    def fit(
+        self, design: Design, data: TrainingData, predicted: ArrayLike, *, heap: ArrayLike | None = None
+    ) -> SourceEffect:
         """Learn the variances of the effect.
 
         Parameters
@@ -90,6 +92,9 @@ class SourceEffect:
             With sources; rows as in the design.
         predicted : array_like, shape (n_rows,)
             Predictions of each row by models that had not seen its source; NaN where there is none.
+        heap : array_like, shape (n_rows,), optional
+            Name of the heap (or delivery) of the main material of each row, where laboratories have several or share
+            one: what tests of a heap share is then told apart from what those of a laboratory share.
 
         Raises
         ------
@@ -114,11 +119,15 @@ class SourceEffect:
             )
         y, p = np.asarray(data.target, dtype=np.float64)[use], p[use]
         part = design.rows(use)
-        coordinates = Coordinates.of(part, self.derived)
-        x = coordinates(part)
+        coordinates = Coordinates.of(part, self.derived, heap is not None)
+        heaps = None if heap is None else np.asarray(heap)[use]
+        x = coordinates(part, heaps)
+        columns = len(coordinates.names)
         mix = np.asarray(data.mix)[use]
         repeated = len(np.unique(mix)) < len(mix)
-        covariance = SourceCovariance(x.shape[1], coordinates.slopes, smooth=self.smooth, mix=repeated)
+        covariance = SourceCovariance(
+            columns, coordinates.slopes, smooth=self.smooth, mix=repeated, heap=heaps is not None
+        )
         best: tuple[float, str, float, FloatArray] | None = None
         self.log_density_: dict[str, float] = {}
         for name in self._scales(y):
@@ -127,7 +136,9 @@ class SourceEffect:
             unit = float(np.sqrt(np.mean(z * z)))
             if unit <= 0:
                 raise ModelError("the predictions equal the tests exactly: they are not those of unseen sources.")
-            blocks = blocks_of(x, z / unit, source, mix, most=MOST_ROWS, seed=self.random_state)
+            blocks = blocks_of(
+                x[:, :columns], z / unit, source, mix, heap=heaps, most=MOST_ROWS, seed=self.random_state
+            )
             theta, value = covariance.fit(blocks)
             used = sum(len(block.z) for block in blocks)
             self.log_density_[name] = -value + log_jacobian(y, name) * used / len(y) - used * float(np.log(unit))
@@ -156,6 +167,7 @@ class SourceEffect:
         predicted: ArrayLike,
         *,
         mix: ArrayLike | None = None,
+        heap: ArrayLike | None = None,
         noise: ArrayLike | None = None,
     ) -> LocalEffect:
         """The effect of one source, given tests of it.
@@ -168,6 +180,8 @@ class SourceEffect:
             Measured, and what the model predicts without knowing the source.
         mix : array_like, optional
             Mix of each test; by default rows that differ in nothing but age are one mix.
+        heap : array_like, optional
+            Heap of each test, where `fit` was given heaps; by default all are of one heap, which predictions are for.
         noise : array_like, optional
             Variance of each measured mean as its specimens show it, NaN where unknown. It replaces the noise that was
             learned, within a quarter and four times of it: specimens of one batch do not show what batches differ by.
@@ -181,7 +195,7 @@ class SourceEffect:
         ModelError
             Unequal lengths, no test, a value that is not finite, or not above 0 on a scale that needs it.
         """
-        return condition(self.model_, design, y, predicted, mix=mix, noise=noise)
+        return condition(self.model_, design, y, predicted, mix=mix, heap=heap, noise=noise)
 
     # -- before any test
     def first_tests(
@@ -191,6 +205,8 @@ class SourceEffect:
         *,
         predicted: ArrayLike | None = None,
         tested: Design | None = None,
+        heap: ArrayLike | None = None,
+        tested_heap: ArrayLike | None = None,
         rows: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Which candidates to test first so that the model knows most about all of them.
@@ -207,6 +223,8 @@ class SourceEffect:
             Predictions of the candidates: errors then count in the unit of the target; else on the scale of the effect.
         tested : Design, optional
             What this source has tested already.
+        heap, tested_heap : array_like, optional
+            Heaps of both, where `fit` was given heaps.
         rows : sequence of str, optional
             Names of the candidates.
 
@@ -222,8 +240,8 @@ class SourceEffect:
         ModelError
             If there are fewer candidates than tests asked for, or n < 1.
         """
-        given = None if tested is None else self.model_.coordinates(tested)
-        return plan(self.model_, design, n, predicted=predicted, given=given, rows=rows)
+        given = None if tested is None else self.model_.coordinates(tested, tested_heap)
+        return plan(self.model_, design, n, predicted=predicted, given=given, heap=heap, rows=rows)
 
     # -- telling and keeping
     @property
@@ -234,6 +252,7 @@ class SourceEffect:
             "constant": c.offset,
             "slopes": float(np.sum(c.slopes)),
             "smooth": c.smooth,
+            "heap": c.heap,
             "mix": c.mix,
             "noise": c.noise,
         }
@@ -243,7 +262,7 @@ class SourceEffect:
     def report(self) -> str:
         """What a person should know."""
         shares = self.shares
-        own = shares["constant"] + shares["slopes"] + shares["smooth"]
+        own = shares["constant"] + shares["slopes"] + shares["smooth"] + shares["heap"]
         lines = [
             f"Effect of a source, learned from {self.n_rows_} tests of {self.n_sources_} sources that were left out "
             f"(scale: {self.model_.scale}).",
@@ -251,6 +270,8 @@ class SourceEffect:
             f"learned from local tests ({100 * shares['constant']:.0f} % a constant, {100 * shares['slopes']:.0f} % "
             f"slopes, {100 * shares['smooth']:.0f} % varies with the mix).",
         ]
+        if shares["heap"] > 0:
+            lines.append(f"{100 * shares['heap']:.0f} % is shared by tests of one heap, in whichever laboratory.")
         if self.n_sources_ < FEW_SOURCES:
             lines.append(f"Only {self.n_sources_} sources: how much sources differ is mostly assumed.")
         return "\n".join(lines)

@@ -89,6 +89,7 @@ def condition(
     predicted: ArrayLike,
     *,
     mix: ArrayLike | None = None,
+    heap: ArrayLike | None = None,
     noise: ArrayLike | None = None,
 ) -> LocalEffect:
     """The effect of one source, given tests of it. See `SourceEffect.condition`."""
@@ -112,7 +113,8 @@ def condition(
         known = np.asarray(noise, dtype=np.float64) / model.weight(p) ** 2
         low, high = (f * model.components.noise for f in NOISE_RANGE)
         own = np.where(np.isfinite(known) & (known > 0), np.clip(known, low, high), own)
-    return LocalEffect(model, model.coordinates(design), z, own, measured, p, None if mix is None else np.asarray(mix))
+    x = model.coordinates(design, heap)
+    return LocalEffect(model, x, z, own, measured, p, None if mix is None else np.asarray(mix))
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class LocalEffect:
         predicted: ArrayLike,
         *,
         mix: ArrayLike | None = None,
+        heap: ArrayLike | None = None,
         predict: Callable[[Design], FloatArray] | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Predictions for this source.
@@ -185,6 +188,8 @@ class LocalEffect:
             What the model predicts without knowing the source.
         mix : array_like, optional
             Mix of each row, where the tests came with mixes.
+        heap : array_like, optional
+            Heap of each row, where the tests came with heaps.
         predict : callable, optional
             The model, ``predict(design) -> (n_rows,)``. With it the corrected course of each mix is kept from falling
             with age where the property may not fall: a correction that fades with age could make it fall.
@@ -196,21 +201,23 @@ class LocalEffect:
         sd : ndarray, shape (n_rows,)
             Standard deviation of the effect that is left [unit of the target].
         """
-        centre = self._centre(design, predicted, mix)
+        centre = self._centre(design, predicted, mix, heap)
         if predict is not None and len(self.model.course.knots) and design.age is not None:
             knots = self.model.course.knots
             table = np.empty((len(design), len(knots)))
             for j, knot in enumerate(knots):
                 at = design.at_age(knot)
-                table[:, j] = self._centre(at, predict(at), mix)
+                table[:, j] = self._centre(at, predict(at), mix, heap)
             age = design.values[:, design.age]
             known = ~np.isnan(age)
             centre = np.where(known, self.model.course.along(table, np.where(known, age, knots[0])), centre)
         mean = backward(centre, self.model.scale)
-        left, _ = self._left(design, mix)
+        left, _ = self._left(design, mix, heap)
         return mean, np.sqrt(left) * self.model.weight(mean)
 
-    def spread(self, design: Design, mean: ArrayLike, *, mix: ArrayLike | None = None) -> FloatArray:
+    def spread(
+        self, design: Design, mean: ArrayLike, *, mix: ArrayLike | None = None, heap: ArrayLike | None = None
+    ) -> FloatArray:
         """Standard deviation of a new test in this source: what is left of effect and mix, and noise.
 
         Parameters
@@ -218,39 +225,39 @@ class LocalEffect:
         design : Design
         mean : array_like, shape (n_rows,)
             As `adjust` gave.
-        mix : array_like, optional
+        mix, heap : array_like, optional
 
         Returns
         -------
         ndarray, shape (n_rows,)
             [unit of the target]
         """
-        left, of_mix = self._left(design, mix)
+        left, of_mix = self._left(design, mix, heap)
         return np.sqrt(left + of_mix + self.model.components.noise) * self.model.weight(mean)
 
-    def narrowing(self, design: Design, *, mix: ArrayLike | None = None) -> FloatArray:
+    def narrowing(self, design: Design, *, mix: ArrayLike | None = None, heap: ArrayLike | None = None) -> FloatArray:
         """What intervals for an unseen source are to be multiplied by, at most 1, shape (n_rows,)."""
         parts = self.model.components
-        before = effect_variance(self.model.coordinates(design), parts, self.model.coordinates.slopes)
-        left, of_mix = self._left(design, mix)
+        before = effect_variance(self.model.coordinates(design, heap), parts, self.model.coordinates.slopes)
+        left, of_mix = self._left(design, mix, heap)
         after = left + of_mix + parts.noise
         ratio: FloatArray = np.sqrt(np.minimum(after / (before + parts.mix + parts.noise), 1.0))
         return ratio
 
-    def _centre(self, design: Design, predicted: ArrayLike, mix: Any) -> FloatArray:
+    def _centre(self, design: Design, predicted: ArrayLike, mix: Any, heap: Any) -> FloatArray:
         p = self.model.scaled(predicted)
         if len(p) != len(design):
             raise ModelError(f"{len(p)} predictions for {len(design)} rows; expected as many.")
-        _, cross = self._cross(self.model.coordinates(design), mix)
+        _, cross = self._cross(self.model.coordinates(design, heap), mix)
         centre: FloatArray = p + self.model.unit * (cross @ self._alpha)
         return centre
 
-    def _left(self, design: Design, mix: Any) -> tuple[FloatArray, FloatArray]:
+    def _left(self, design: Design, mix: Any, heap: Any) -> tuple[FloatArray, FloatArray]:
         """Variance of the effect that is left, and of what the mix adds to it (shares)."""
         from scipy.linalg import solve_triangular
 
         parts = self.model.components
-        x = self.model.coordinates(design)
+        x = self.model.coordinates(design, heap)
         shared, cross = self._cross(x, mix)
         prior = effect_variance(x, parts, self.model.coordinates.slopes)
         left = prior - np.sum(solve_triangular(self._cholesky, shared.T, lower=True) ** 2, axis=0)
@@ -259,10 +266,16 @@ class LocalEffect:
         return left, np.maximum(both - left, 0.0)
 
     def first_tests(
-        self, design: Design, n: int = 3, *, predicted: ArrayLike | None = None, rows: Sequence[str] | None = None
+        self,
+        design: Design,
+        n: int = 3,
+        *,
+        predicted: ArrayLike | None = None,
+        heap: ArrayLike | None = None,
+        rows: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Which candidates to test next, given the tests so far. See `SourceEffect.first_tests`."""
-        return plan(self.model, design, n, predicted=predicted, given=self.x, rows=rows)
+        return plan(self.model, design, n, predicted=predicted, given=self.x, heap=heap, rows=rows)
 
     @property
     def tests(self) -> pd.DataFrame:

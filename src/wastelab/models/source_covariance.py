@@ -1,8 +1,9 @@
 """How the errors of a model hang together within one source: the covariance behind local calibration and transfer.
 
 Two tests of one laboratory share: a constant, slopes along log age and water/binder, a smooth function of the mix
-(product of Matern-3/2), what is common to all tests of one mix; and each has its own noise. Tests of different sources
-share nothing, so that the likelihood is a sum over sources and cheap.
+(product of Matern-3/2), what is common to all tests of one mix; and each has its own noise. Where heaps of material are
+named, tests of one heap share a constant too, in whichever laboratory. Tests that share neither are independent: the
+likelihood is a sum over small blocks.
 
 References
 ----------
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,9 +26,9 @@ from .design import Design, FloatArray, IntArray
 
 #: Log-normal priors (mean and sd of the logarithm) of variances [share of the squared errors] and lengths [sd].
 PRIOR = {"offset": (-0.7, 1.5), "slope": (-3.0, 1.2), "smooth": (-1.5, 1.2), "length": (1.3, 1.0), "mix": (-3.0, 1.5),
-         "noise": (-2.5, 1.5)}  # fmt: skip
+         "heap": (-2.0, 1.5), "noise": (-2.5, 1.5)}  # fmt: skip
 _BOUNDS = {"offset": (-9.0, 4.0), "slope": (-9.0, 3.0), "smooth": (-9.0, 4.0), "length": (-2.0, 5.0),
-           "mix": (-9.0, 3.0), "noise": (-7.0, 3.0)}  # fmt: skip
+           "mix": (-9.0, 3.0), "heap": (-9.0, 3.0), "noise": (-7.0, 3.0)}  # fmt: skip
 #: Columns beside the age along which sources have slopes.
 WATER_BINDER = ("water/binder",)
 #: Derived features that the smooth part uses beside what is in the table.
@@ -47,6 +49,8 @@ class Coordinates:
         Name of the age column, or empty.
     slopes : tuple of int
         Columns along which sources have slopes.
+    heap : bool
+        Whether a last column numbers heaps of material.
     """
 
     names: tuple[str, ...]
@@ -55,9 +59,10 @@ class Coordinates:
     median: FloatArray
     age: str
     slopes: tuple[int, ...]
+    heap: bool = False
 
     @classmethod
-    def of(cls, design: Design, derived: Sequence[str] = DERIVED) -> Coordinates:
+    def of(cls, design: Design, derived: Sequence[str] = DERIVED, heap: bool = False) -> Coordinates:
         """Columns of a design that vary: what is in the table, the age, and the named derived features."""
         wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name in derived]
         values = design.values[:, wanted]
@@ -71,32 +76,38 @@ class Coordinates:
         names = tuple(design.names[wanted[i]] for i in keep)
         age = "" if design.age is None else design.names[design.age]
         slopes = tuple(i for i, name in enumerate(names) if name == age or name in WATER_BINDER)
-        return cls(names, filled.mean(axis=0)[keep], sd[keep], median[keep], age, slopes)
+        return cls(names, filled.mean(axis=0)[keep], sd[keep], median[keep], age, slopes, heap)
 
-    def __call__(self, design: Design) -> FloatArray:
-        """Standardised coordinates, shape (n_rows, n_columns)."""
+    def __call__(self, design: Design, heap: ArrayLike | None = None) -> FloatArray:
+        """Standardised coordinates, shape (n_rows, n_columns), with heaps a last column: 0 where none is named."""
         at = {name: j for j, name in enumerate(design.names)}
         missing = [name for name in self.names if name not in at]
         if missing:
             raise ModelError(f"the design lacks the column {missing[0]!r} that the effect of a source was fitted with.")
         values = design.values[:, [at[name] for name in self.names]]
-        return np.ascontiguousarray((np.where(np.isnan(values), self.median, values) - self.mean) / self.sd)
+        x = (np.where(np.isnan(values), self.median, values) - self.mean) / self.sd
+        if self.heap:
+            numbers = np.zeros(len(x)) if heap is None else _numbers(heap, len(x))
+            x = np.column_stack([x, numbers])
+        return np.ascontiguousarray(x)
 
     def mixes(self, x: FloatArray) -> FloatArray:
         """Coordinates without the age: equal for rows of one mix."""
-        return x[:, [i for i, name in enumerate(self.names) if name != self.age]]
+        own = [i for i, name in enumerate(self.names) if name != self.age]
+        return x[:, [*own, len(self.names)] if self.heap else own]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {"names": list(self.names), "mean": self.mean.tolist(), "sd": self.sd.tolist(),
-                "median": self.median.tolist(), "age": self.age, "slopes": list(self.slopes)}  # fmt: skip
+                "median": self.median.tolist(), "age": self.age, "slopes": list(self.slopes),
+                "heap": self.heap}  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Coordinates:
         """Inverse of `to_dict`."""
         mean, sd, median = (np.asarray(values[key], dtype=np.float64) for key in ("mean", "sd", "median"))
         slopes = tuple(int(i) for i in values["slopes"])
-        return cls(tuple(values["names"]), mean, sd, median, str(values["age"]), slopes)
+        return cls(tuple(values["names"]), mean, sd, median, str(values["age"]), slopes, bool(values["heap"]))
 
 
 @dataclass(frozen=True)
@@ -109,11 +120,13 @@ class Components:
     lengths: FloatArray
     mix: float
     noise: float
+    heap: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {"offset": self.offset, "slopes": self.slopes.tolist(), "smooth": self.smooth,
-                "lengths": self.lengths.tolist(), "mix": self.mix, "noise": self.noise}  # fmt: skip
+                "lengths": self.lengths.tolist(), "mix": self.mix, "noise": self.noise,
+                "heap": self.heap}  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Components:
@@ -121,17 +134,20 @@ class Components:
         return cls(
             float(values["offset"]), np.asarray(values["slopes"], dtype=np.float64), float(values["smooth"]),
             np.asarray(values["lengths"], dtype=np.float64), float(values["mix"]), float(values["noise"]),
+            float(values["heap"]),
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Block:
-    """The tests of one source: coordinates by column, errors, mixes and relative noise variances."""
+    """Tests that share something: coordinates by column, errors, mixes, relative noise variances; sources and heaps."""
 
     xt: FloatArray
     z: FloatArray
     mix: IntArray
     ratio: FloatArray
+    source: IntArray | None = None
+    heap: IntArray | None = None
 
 
 class SourceCovariance:
@@ -142,8 +158,8 @@ class SourceCovariance:
     n_columns : int
     slopes : sequence of int
         Columns along which sources have slopes.
-    smooth, mix : bool
-        Whether there is a smooth part, and one that all tests of a mix share.
+    smooth, mix, heap : bool
+        Whether there is a smooth part, and what all tests of a mix, and of a heap, share.
     prior : Components, optional
         Centres of the priors, where something better than the general ones is known.
     prior_sd : float, optional
@@ -157,13 +173,14 @@ class SourceCovariance:
         *,
         smooth: bool = True,
         mix: bool = True,
+        heap: bool = False,
         prior: Components | None = None,
         prior_sd: float = 1.0,
     ) -> None:
-        self.n_columns, self.slopes, self.smooth, self.mix = n_columns, tuple(slopes), smooth, mix
+        self.n_columns, self.slopes, self.smooth, self.mix, self.heap = n_columns, tuple(slopes), smooth, mix, heap
         kinds = ["offset", *["slope"] * len(self.slopes)]
         kinds += ["smooth", *["length"] * n_columns] if smooth else []
-        kinds += ["mix"] * mix + ["noise"]
+        kinds += ["mix"] * mix + ["heap"] * heap + ["noise"]
         self.kinds = kinds
         self.centre = np.array([PRIOR[kind][0] for kind in kinds])
         self.width = np.array([PRIOR[kind][1] for kind in kinds])
@@ -177,7 +194,7 @@ class SourceCovariance:
         """Logarithms of the parameters in one vector."""
         values = [parts.offset, *parts.slopes]
         values += [parts.smooth, *parts.lengths] if self.smooth else []
-        values += [parts.mix] * self.mix + [parts.noise]
+        values += [parts.mix] * self.mix + [parts.heap] * self.heap + [parts.noise]
         return np.log(np.maximum(np.asarray(values, dtype=np.float64), 1e-12))
 
     def unpack(self, theta: FloatArray) -> Components:
@@ -190,7 +207,8 @@ class SourceCovariance:
             smooth, lengths = float(values[at]), values[at + 1 : at + 1 + self.n_columns]
             at += 1 + self.n_columns
         mix = float(values[at]) if self.mix else 0.0
-        return Components(float(values[0]), slopes, smooth, lengths, mix, float(values[-1]))
+        heap = float(values[-2]) if self.heap else 0.0
+        return Components(float(values[0]), slopes, smooth, lengths, mix, float(values[-1]), heap)
 
     def value(self, theta: FloatArray, blocks: Sequence[Block]) -> tuple[float, FloatArray]:
         """Negative log posterior density (up to a constant) and its gradient."""
@@ -202,16 +220,19 @@ class SourceCovariance:
         f, gradient = 0.5 * float(away @ away), away / self.width
         for block in blocks:
             n = len(block.z)
-            kernel = np.full((n, n), parts.offset)
+            same = np.ones((n, n)) if block.source is None else 1.0 * (block.source[:, None] == block.source)
+            kernel = parts.offset * same
             for column, variance in zip(self.slopes, parts.slopes, strict=True):
-                kernel += variance * np.multiply.outer(block.xt[column], block.xt[column])
+                kernel += variance * np.multiply.outer(block.xt[column], block.xt[column]) * same
             smooth = np.zeros((n, n))
             if self.smooth:
                 k.covariance(block.xt, inverse, k.PRODUCT_32, smooth)
-                smooth *= parts.smooth
+                smooth *= parts.smooth * same
                 kernel += smooth
             if self.mix:
                 k.add_group(kernel, block.mix, parts.mix)
+            if self.heap and block.heap is not None:
+                k.add_group(kernel, block.heap, parts.heap)
             kernel[np.diag_indices(n)] += parts.noise * block.ratio + 1e-9
             lower, info = lapack.dpotrf(kernel, lower=1, overwrite_a=0)
             if info:
@@ -223,7 +244,7 @@ class SourceCovariance:
             f += 0.5 * float(block.z @ alpha)
             weighted = np.ascontiguousarray(full)
             k.weights_of(weighted, alpha, weighted)
-            both = weighted + np.tril(weighted, -1).T
+            both = (weighted + np.tril(weighted, -1).T) * same
             gradient[0] += 0.5 * parts.offset * float(both.sum())
             for i, (column, variance) in enumerate(zip(self.slopes, parts.slopes, strict=True)):
                 gradient[1 + i] += 0.5 * variance * float(block.xt[column] @ both @ block.xt[column])
@@ -236,6 +257,8 @@ class SourceCovariance:
                 at += 1 + self.n_columns
             if self.mix:
                 gradient[at] += parts.mix * k.group_product(weighted, block.mix)
+            if self.heap and block.heap is not None:
+                gradient[-2] += parts.heap * k.group_product(weighted, block.heap)
             gradient[-1] += 0.5 * parts.noise * float(np.diag(weighted) @ block.ratio)
         return f, gradient
 
@@ -255,12 +278,15 @@ class SourceCovariance:
 
 def effect(x: FloatArray, z: FloatArray, parts: Components, slopes: Sequence[int]) -> FloatArray:
     """Covariance of the effect of a source (without what a mix shares and without noise) between two sets of rows."""
-    out = np.empty((len(x), len(z)))
-    k.cross_covariance(np.ascontiguousarray(x.T), np.ascontiguousarray(z.T), _ROOT3 / parts.lengths, k.PRODUCT_32, out)
+    out, d = np.empty((len(x), len(z))), len(parts.lengths)
+    a, b = np.ascontiguousarray(x[:, :d].T), np.ascontiguousarray(z[:, :d].T)
+    k.cross_covariance(a, b, _ROOT3 / parts.lengths, k.PRODUCT_32, out)
     out *= parts.smooth
     out += parts.offset
     for column, variance in zip(slopes, parts.slopes, strict=True):
         out += variance * np.multiply.outer(x[:, column], z[:, column])
+    if x.shape[1] > d:
+        out += parts.heap * (x[:, d, None] == z[None, :, d])
     return out
 
 
@@ -269,7 +295,7 @@ def effect_variance(x: FloatArray, parts: Components, slopes: Sequence[int]) -> 
     total = np.full(len(x), parts.offset + parts.smooth)
     for column, variance in zip(slopes, parts.slopes, strict=True):
         total += variance * x[:, column] ** 2
-    return total
+    return total + parts.heap if x.shape[1] > len(parts.lengths) else total
 
 
 def same_mix(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -280,14 +306,51 @@ def same_mix(a: FloatArray, b: FloatArray) -> FloatArray:
     return equal
 
 
-def blocks_of(x: FloatArray, z: FloatArray, source: ArrayLike, mix: ArrayLike, *, most: int, seed: int) -> list[Block]:
-    """Tests by source; of a source with more than `most` rows a random part."""
+def blocks_of(
+    x: FloatArray,
+    z: FloatArray,
+    source: ArrayLike,
+    mix: ArrayLike,
+    *,
+    heap: ArrayLike | None = None,
+    most: int,
+    seed: int,
+) -> list[Block]:
+    """Tests by source, or by sources that heaps connect; of a source with more than `most` rows a random part."""
     rng = np.random.default_rng(seed)
-    sources, mixes = np.asarray(source), np.unique(np.asarray(mix), return_inverse=True)[1].ravel()
+    sources, mixes = (np.unique(np.asarray(v), return_inverse=True)[1].ravel().astype(np.int64) for v in (source, mix))
+    heaps = None if heap is None else np.unique(np.asarray(heap), return_inverse=True)[1].ravel().astype(np.int64)
+    kept: dict[int, IntArray] = {}
+    for number in range(int(sources.max()) + 1):
+        rows = np.flatnonzero(sources == number)
+        kept[number] = np.sort(rng.permutation(rows)[:most]) if len(rows) > most else rows
     out = []
-    for name in np.unique(sources):
-        rows = np.flatnonzero(sources == name)
-        if len(rows) > most:
-            rows = np.sort(rng.permutation(rows)[:most])
-        out.append(Block(np.ascontiguousarray(x[rows].T), z[rows], mixes[rows].astype(np.int64), np.ones(len(rows))))
+    for members in _connected(sources, heaps):
+        rows = np.concatenate([kept[number] for number in members])
+        several = len(members) > 1
+        out.append(Block(
+            np.ascontiguousarray(x[rows].T), z[rows], mixes[rows], np.ones(len(rows)),
+            sources[rows] if several else None, None if heaps is None else heaps[rows],
+        ))  # fmt: skip
     return out
+
+
+def _connected(sources: IntArray, heaps: IntArray | None) -> list[list[int]]:
+    """Sources that share heaps, directly or through others."""
+    n = int(sources.max()) + 1
+    if heaps is None:
+        return [[number] for number in range(n)]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(sources)), (sources, n + heaps)), shape=(n + int(heaps.max()) + 1,) * 2)
+    label = connected_components(links, directed=False)[1][:n]
+    return [np.flatnonzero(label == part).tolist() for part in np.unique(label)]
+
+
+def _numbers(heap: ArrayLike, n: int) -> FloatArray:
+    """A number for each name of a heap, the same in every call."""
+    names = np.asarray(heap).ravel()
+    if len(names) != n:
+        raise ModelError(f"{len(names)} names of heaps for {n} rows; expected as many.")
+    return np.array([float(crc32(str(name).encode())) for name in names])
