@@ -31,6 +31,7 @@ _LAZY = {
     "model_card": "card",
     "paired_difference": "validation",
     "read_table": "table",
+    "ModelCard": "card",
     "save_model": "persistence",
     "shipped_model": "shipped",
     "shipped_models": "shipped",

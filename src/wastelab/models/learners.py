@@ -39,8 +39,10 @@ class Boosting(_Learner):
 
     Parameters
     ----------
-    learning_rate, max_iter, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features, random_state
+    learning_rate, max_iter, max_leaf_nodes, l2_regularization, max_features, random_state
         As in `sklearn.ensemble.HistGradientBoostingRegressor`.
+    min_samples_leaf : int
+        The same; 0 takes a fiftieth of the rows, between 5 and 20.
     without : tuple of str
         Derived features that are not looked at: those that say what others say in another curve. Trees do not mind
         the curve, and copies of a column crowd out the rest where each split looks at a part of the columns.
@@ -48,12 +50,12 @@ class Boosting(_Learner):
 
     def __init__(
         self,
-        learning_rate: float = 0.05,
-        max_iter: int = 1200,
+        learning_rate: float = 0.08,
+        max_iter: int = 600,
         max_leaf_nodes: int = 12,
-        min_samples_leaf: int = 8,
+        min_samples_leaf: int = 0,
         l2_regularization: float = 1.0,
-        max_features: float = 0.2,
+        max_features: float = 0.15,
         without: tuple[str, ...] = COPIES,
         random_state: int = 0,
     ) -> None:
@@ -72,6 +74,7 @@ class Boosting(_Learner):
 
         self.columns_ = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name not in self.without]
         parameters = {name: value for name, value in self.get_params().items() if name != "without"}
+        parameters["min_samples_leaf"] = self.min_samples_leaf or int(np.clip(len(design) // 50, 5, 20))
         model = HistGradientBoostingRegressor(
             **parameters, early_stopping=False, monotonic_cst=[design.features[j].monotone for j in self.columns_]
         )
