@@ -250,17 +250,33 @@ def test_real_new_sources_are_covered_only_when_calibrated_on_sources():
     assert np.concatenate(held["source"]).mean() >= 0.87
 
 
-def test_stretch_and_narrowing_multiply_the_width():
+def test_stretch_multiplies_the_width():
     intervals, design, given = fitted(1)
     args = (design, given["mean"], given["spread"], given["disagreement"], 0.8)
     lower, upper = intervals.interval(*args)
     wide = intervals.interval(*args, stretch=2.0)
-    slim = intervals.interval(*args, narrowing=np.full(len(design), 0.5))
     np.testing.assert_allclose(wide[1] - wide[0], 2 * (upper - lower), rtol=1e-12)
-    np.testing.assert_allclose(slim[1] - slim[0], 0.5 * (upper - lower), rtol=1e-12)
     for bad in ({"stretch": 0.9}, {"narrowing": 0.0}, {"narrowing": 1.1}, {"stretch": np.nan}):
         with pytest.raises(ModelError, match=next(iter(bad))):
             intervals.interval(*args, **bad)
+
+
+def test_own_tests_narrow_a_new_source_down_to_a_known_one():
+    design, centre, y, mix, sd, _ = synthetic(4, 200)
+    source = mix % 25
+    offset = 4 * np.random.default_rng(0).standard_normal(25)[source]
+    held = ConformalIntervals(n_trees=20, n_folds=4).fit(
+        design, table(y, mix, source), {"mean": centre, "spread": sd}, {"mean": centre - offset, "spread": sd}
+    )
+
+    def half(**how):
+        lower, upper = held.interval(design, centre, sd, None, 0.8, **how)
+        return (upper - lower) / 2
+
+    known, new = half(), half(kind="source")
+    np.testing.assert_allclose(half(kind="source", narrowing=0.7), np.maximum(0.7 * new, known), rtol=1e-9)
+    np.testing.assert_allclose(half(kind="source", narrowing=1e-6), known, rtol=1e-9)
+    np.testing.assert_allclose(half(narrowing=0.5), known, rtol=1e-12)
 
 
 # -- few data

@@ -154,7 +154,8 @@ class ConformalIntervals:
         stretch : array_like, shape (n_rows,), optional
             At least 1: what the width is multiplied by outside the domain (`wastelab.models.domain.Domain.check`).
         narrowing : array_like, shape (n_rows,), optional
-            Above 0 and at most 1: what is left of the width where the source's own tests correct the prediction.
+            Above 0 and at most 1: what is left of the width for a new source where some of its own tests correct the
+            prediction. It never becomes narrower than the interval of a new mix of a known source.
 
         Returns
         -------
@@ -171,16 +172,17 @@ class ConformalIntervals:
         """
         middle = vector(centre, len(design), "centre")
         words = np.broadcast_to(np.asarray(kind, dtype=str), len(middle))
+        left = _factor(narrowing, len(middle), "narrowing", np.nextafter(0.0, 1.0), 1.0)
         half = np.zeros(len(middle))
         for word in sorted({"mix", *words.tolist()}):
             held = self.of(word)
             at = np.flatnonzero(np.isin(words, ("mix", "source") if word == "mix" else (word,)))
             own, among = (None if v is None else np.asarray(v)[at] for v in (spread, disagreement))
-            half[at] = np.maximum(half[at], held.half_width(design.rows(at), middle[at], own, among, level))
+            wide = held.half_width(design.rows(at), middle[at], own, among, level)
+            half[at] = np.maximum(half[at], wide * left[at] if word == "source" else wide)
             if self.few_groups == "refuse" and np.isinf(half[at]).any():
                 self._refuse(word, level)
         half *= _factor(stretch, len(middle), "stretch", 1.0, math.inf)
-        half *= _factor(narrowing, len(middle), "narrowing", np.nextafter(0.0, 1.0), 1.0)
         return self._ends(middle, half)
 
     def of(self, kind: str) -> GroupConformal:
