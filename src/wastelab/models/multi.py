@@ -16,11 +16,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..errors import ModelError, UnknownNameError, suggest
-from .columns import factor, split_unit
+from .columns import split_unit
 from .design import FloatArray, IntArray
-from .notices import Notice
+from .known_results import read_known
+from .multi_report import notices, report
 from .property_model import Progress, PropertyModel
-from .residual_bond import LEAST_COMMON, ResidualBond
+from .residual_bond import ResidualBond
 from .scores import Scores
 from .sharing import Sharing, predicted_name, share
 from .table import TrainingData, _numbers, _target_column, read_table, table_of
@@ -30,33 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .card import ModelCard
-
-#: English texts of the notices, by key.
-TEXTS: Mapping[str, str] = {
-    "several.shared": (
-        "{target} also looks at what is expected of {others}: RMSE {shared} instead of {alone} {unit} on unseen mixes "
-        "(better in {share} of the draws)."
-    ),
-    "several.not_shared": (
-        "{target} does not look at other properties: with what is expected of {others} RMSE is {shared}, alone {alone} "
-        "{unit} on unseen mixes (better in {share} of the draws; {needed} are asked for)."
-    ),
-    "several.few_to_share": "{target} has too few tests for a comparison with and without other properties.",
-    "several.age": (
-        "Tests of several ages are in one column, so that no property looks at what is expected of another; results "
-        "of the same mix and age still sharpen each other."
-    ),
-    "several.few_common": (
-        "{a} and {b} were both tested on only {n} mixes: a result of one tells nothing of the other ({least} are "
-        "needed)."
-    ),
-    "several.no_bond": (
-        "Errors of {a} and {b} on the same {n} mixes do not go together: a result of one tells nothing of the other."
-    ),
-    "several.bond": (
-        "Errors of {a} and {b} go together (correlation {r} over {n} mixes): a result of one sharpens the other."
-    ),
-}
 
 
 class PropertyModels(BaseEstimator):  # type: ignore[misc]
@@ -178,7 +152,8 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
         self._fit_all(tables, frame, rows, progress)
         self.bond_ = self._bond(tables, rows, every)
         self.gain_ = self.bond_.gain()
-        self.notices_ = (*self._said_of_sharing(every.age), *self._said_of_bonds())
+        units = {name: data.unit for name, data in tables.items()}
+        self.notices_ = notices(self.sharing_, self.bond_, units, bool(every.age) and self.share == "auto")
         return self
 
     def _columns(self, frame: pd.DataFrame, place: str) -> dict[str, str]:
@@ -248,27 +223,6 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
             scale[:, j] = np.bincount(at, own.scale[there], len(keys)) / count
         return ResidualBond(tuple(tables), z, scale, keys[:, 0].astype(np.int64), self.random_state)
 
-    def _said_of_sharing(self, age: str) -> list[Notice]:
-        if self.share == "auto" and age:
-            return [Notice("several.age", TEXTS["several.age"])]
-        return [
-            Notice(key, TEXTS[key], values)
-            for name, s in self.sharing_.items()
-            for key, values in [s.said(name, self.models_[name].data_.unit)]
-        ]
-
-    def _said_of_bonds(self) -> list[Notice]:
-        out = []
-        for i, a in enumerate(self.bond_.targets):
-            for j in range(i):
-                b, n = self.bond_.targets[j], int(self.bond_.common[i, j])
-                r = float(self.bond_.correlation[i, j])
-                key = "several.few_common" if n < LEAST_COMMON else "several.no_bond" if r == 0 else "several.bond"
-                values: dict[str, str | int | float] = {"a": b, "b": a, "n": n}
-                values |= {"least": LEAST_COMMON} if n < LEAST_COMMON else {"r": f"{r:.2f}"} if r else {}
-                out.append(Notice(key, TEXTS[key], values))
-        return out
-
     # -- predicting
     def predict(
         self,
@@ -319,7 +273,7 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
 
         frame, place = table_of(X)
         frame = self._with_expected(frame)
-        measured = self._measured(known, frame, place)
+        measured = read_known(known, frame, {n: (m._table().unit, m.bounded) for n, m in self.models_.items()}, place)
         z, warnings = self._errors_of(measured, frame)
         parts: dict[str, Any] = {}
         for name, model in self.models_.items():
@@ -346,50 +300,6 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
             if name in wanted:
                 frame = frame.assign(**_as_columns({name: self._expect(self.models_[name], frame).mean}))
         return frame
-
-    def _measured(self, known: Any, frame: pd.DataFrame, place: str) -> dict[str, FloatArray]:
-        """Known results by property, in its unit; NaN where there is none."""
-        if known is None or known is False:
-            return {}
-        names = tuple(self.models_)
-        if known is True:
-            known = {c: frame[c] for c in frame.columns if c in names or split_unit(str(c))[0] in names}
-            if not known:
-                raise ModelError(f"{place}: known=True, but no column is named as a target ({', '.join(names)}).")
-        out: dict[str, FloatArray] = {}
-        for column in known:
-            name, unit = (str(column), "") if column in names else split_unit(str(column))
-            if name not in names:
-                raise UnknownNameError(
-                    f"known: '{column}' is none of the properties of this model.{suggest(str(column), names)} "
-                    f"Properties: {', '.join(names)}."
-                )
-            if name in out:
-                raise ModelError(f"known: '{name}' is given twice. Give every result once.")
-            values = self._numbers(column, known[column], len(frame))
-            wanted = self.models_[name]._table().unit
-            out[name] = values * (factor(unit, wanted, what=str(column)) if unit and wanted else 1.0)
-            below = np.flatnonzero(out[name] < 0)
-            if self.models_[name].bounded and len(below):
-                raise ModelError(f"known '{column}', row {below[0] + 1}: {values[below[0]]:g}; it cannot be below 0.")
-        return out
-
-    @staticmethod
-    def _numbers(column: Any, given: Any, rows: int) -> FloatArray:
-        try:
-            values = np.array(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ModelError(
-                f"known '{column}': expected numbers, with NaN where a mix was not tested; found {given!r}."
-            ) from None
-        if values.shape not in ((), (rows,)):
-            raise ModelError(
-                f"known '{column}' has shape {values.shape}; expected one result, or one for each of {rows} rows (NaN "
-                f"where a mix was not tested)."
-            )
-        if np.isinf(values).any():
-            raise ModelError(f"known '{column}': infinite value. Give a finite number, or NaN where not tested.")
-        return np.broadcast_to(values, rows).copy()
 
     def _errors_of(self, measured: Mapping[str, FloatArray], frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
         """Standardised errors of the known results, shape (n_rows, n_targets), and what looks wrong among them."""
@@ -448,8 +358,6 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
 
     def report(self) -> str:
         """What a person reads: scores of each property, what is shared, what results of one tell of another."""
-        from .multi_report import report
-
         return report(self)
 
     def __str__(self) -> str:

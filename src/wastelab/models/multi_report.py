@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from .notices import Notice
+from .residual_bond import LEAST_COMMON, ResidualBond
+from .sharing import Sharing
 
 if TYPE_CHECKING:
     from .multi import PropertyModels
+
+#: English texts of the notices, by key.
+TEXTS: Mapping[str, str] = {
+    "several.shared": (
+        "{target} also looks at what is expected of {others}: RMSE {shared} instead of {alone} {unit} on unseen mixes "
+        "(better in {share} of the draws)."
+    ),
+    "several.not_shared": (
+        "{target} does not look at other properties: with what is expected of {others} RMSE is {shared}, alone {alone} "
+        "{unit} on unseen mixes (better in {share} of the draws; {needed} are asked for)."
+    ),
+    "several.few_to_share": "{target} has too few tests for a comparison with and without other properties.",
+    "several.age": (
+        "Tests of several ages are in one column, so that no property looks at what is expected of another; results "
+        "of the same mix and age still sharpen each other."
+    ),
+    "several.few_common": (
+        "{a} and {b} were both tested on only {n} mixes: a result of one tells nothing of the other ({least} are "
+        "needed)."
+    ),
+    "several.no_bond": (
+        "Errors of {a} and {b} on the same {n} mixes do not go together: a result of one tells nothing of the other."
+    ),
+    "several.bond": (
+        "Errors of {a} and {b} go together (correlation {r} over {n} mixes): a result of one sharpens the other."
+    ),
+}
 
 
 def report(models: PropertyModels) -> str:
@@ -39,3 +71,34 @@ def report(models: PropertyModels) -> str:
             )
     lines += [f"* {notice}" for notice in models.notices_]
     return "\n".join(lines)
+
+
+def notices(
+    sharing: Mapping[str, Sharing], bond: ResidualBond, units: Mapping[str, str], has_age: bool
+) -> tuple[Notice, ...]:
+    """What is to be said of what properties share.
+
+    Parameters
+    ----------
+    sharing : mapping of str to Sharing
+    bond : ResidualBond
+    units : mapping of str to str
+    has_age : bool
+        Whether sharing was left out because ages are in a column.
+    """
+    out = [Notice("several.age", TEXTS["several.age"])] if has_age else []
+    for name, s in sharing.items():
+        key, values = s.said(name, units[name])
+        out.append(Notice(key, TEXTS[key], values))
+    for i, b in enumerate(bond.targets):
+        for j, a in enumerate(bond.targets[:i]):
+            n, r = int(bond.common[i, j]), float(bond.correlation[i, j])
+            values = {"a": a, "b": b, "n": n}
+            if n < LEAST_COMMON:
+                key, values = "several.few_common", values | {"least": LEAST_COMMON}
+            elif r == 0.0:
+                key = "several.no_bond"
+            else:
+                key, values = "several.bond", values | {"r": f"{r:.2f}"}
+            out.append(Notice(key, TEXTS[key], values))
+    return tuple(out)

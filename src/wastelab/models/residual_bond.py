@@ -67,7 +67,7 @@ class ResidualBond:
 
     def __post_init__(self) -> None:
         there = np.isfinite(self.z)
-        unit = np.array([_size(c[ok]) for c, ok in zip(self.z.T, there.T, strict=True)])
+        unit = np.array([size_of(c[ok]) for c, ok in zip(self.z.T, there.T, strict=True)])
         scaled = np.clip(self.z / unit, -LIMIT, LIMIT)
         fold = assign_groups(self.mix, N_FOLDS, self.seed) if len(self.mix) else np.zeros(0, dtype=np.int64)
         whole = _correlation(scaled, self.mix, LEAST_COMMON)
@@ -166,7 +166,7 @@ class ResidualBond:
         half_known = np.minimum(half, half_known)
         return {
             "n_mixes": len(np.unique(self.mix[units])),
-            "RMSE": _rms(alone * scale), "RMSE_known": _rms(given * scale),
+            "RMSE": rms(alone * scale), "RMSE_known": rms(given * scale),
             "width": 2 * float(half.mean()), "width_known": 2 * float(half_known.mean()),
             "coverage": float(np.mean(np.abs(alone) * scale <= half)),
             "coverage_known": float(np.mean(np.abs(given) * scale <= half_known)),
@@ -217,16 +217,16 @@ class ResidualBond:
         return cls(tuple(values["targets"]), z, scale, np.array(values["mix"], dtype=np.int64), int(values["seed"]))
 
 
-def _size(values: FloatArray) -> float:
+def size_of(values: FloatArray) -> float:
     """Root mean square, of values cut at three robust deviations."""
     if not len(values):
         return 1.0
     robust = 1.4826 * float(np.median(np.abs(values)))
     cut = np.clip(values, -3 * robust, 3 * robust) if robust > 0 else values
-    return _rms(cut) or 1.0
+    return rms(cut) or 1.0
 
 
-def _rms(values: FloatArray) -> float:
+def rms(values: FloatArray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 

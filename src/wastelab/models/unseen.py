@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .design import FloatArray
-from .table import mix_keys
+from .table import TrainingData, mix_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def predict_unseen(model: PropertyModel, features: pd.DataFrame, ignore: Sequenc
         Columns by which rows are not told apart.
     """
     new = of_new(model, features)
-    data = model.data_
+    data: TrainingData | None = model.data_
     if data is None:
         return new
     drop = [c for c in ignore if c in features.columns]
