@@ -235,6 +235,7 @@ def test_a_file_leads_back_with_the_same_bytes(compiled: CompiledModel, tmp_path
     path = compiled.save(tmp_path / "model.npz")
     again = CompiledModel.load(path)
     assert np.array_equal(again.predict_inputs(NEW), compiled.predict_inputs(NEW))
+    assert repr(again) == repr(compiled) and repr(again).startswith("CompiledModel of strength [MPa], 6 features:")
     assert (again.target, again.unit, again.floor, again.inputs) == ("strength", "MPa", 0.0, INPUTS)
     assert [(m.name, m.weight, m.kind) for m in again.members] == [(m.name, m.weight, m.kind) for m in compiled.members]
     assert again.save(tmp_path / "again.npz").read_bytes() == path.read_bytes()

@@ -52,7 +52,7 @@ class Member:
         return next(kind for kind, cls in _KINDS.items() if isinstance(self.model, cls))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompiledModel:
     """Weighted sum of members over the features of a design.
 
@@ -86,6 +86,11 @@ class CompiledModel:
                     f"member '{member.name}' takes {member.model.n_features} features, but the model has "
                     f"{len(self.features)}."
                 )
+
+    def __repr__(self) -> str:
+        return f"CompiledModel of {self.target or 'a target'} [{self.unit}], {len(self.features)} features:" + "".join(
+            f"\n  {m.weight:6.3f} x {m.name}: {m.model!r}" for m in self.members
+        )
 
     # -- made from
     @classmethod

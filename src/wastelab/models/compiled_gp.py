@@ -32,7 +32,7 @@ _SCALARS = ("n_features", "age", "y_mean", "y_sd", "shift", "transform", "form")
 MAX_TABLE = 1 << 26
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianMean:
     """Mean of a Gaussian process with a covariance in parts, each over some columns.
 
@@ -148,6 +148,10 @@ class GaussianMean:
         mean = cls(**values)
         _check(mean)
         return mean
+
+    def __repr__(self) -> str:
+        parts = f"{len(self.part_variance)} parts, {len(self.knots)} knots of age"
+        return f"GaussianMean({len(self.alpha)} tests, {parts}, {self.n_features} features)"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as arrays of plain numbers, for a file; `from_arrays` is the way back."""

@@ -17,7 +17,7 @@ from .tree_grid import check_axis, check_rows, run_parts
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Polynomial:
     """``intercept + linear . z + z . square . z`` of standardised features z.
 
@@ -102,6 +102,9 @@ class Polynomial:
         if np.any(values["sd"] <= 0) or np.any((values["gaps"] < 0) | (values["gaps"] >= d)) or d < 1:
             raise _damaged("sd, gaps, median", "out of range")
         return cls(**values)
+
+    def __repr__(self) -> str:
+        return f"Polynomial(degree {2 if len(self.square) else 1}, {self.n_features} features)"
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as arrays of plain numbers, for a file; `from_arrays` is the way back."""

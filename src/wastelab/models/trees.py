@@ -27,7 +27,7 @@ BoolArray = NDArray[np.bool_]
 _FIELDS = ("feature", "threshold", "left", "right", "missing_left", "value", "roots", "base", "divisor", "n_features")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trees:
     """An ensemble of regression trees: ``(base + sum of one leaf of each tree) / divisor``.
 
@@ -289,6 +289,9 @@ class Trees:
         return float(2.0 ** -min(bits, 51 - int(np.frexp(largest)[1])))
 
     # -- used --------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Trees({len(self)} trees, {len(self.feature)} nodes, {self.n_features} features)"
 
     def __len__(self) -> int:
         return len(self.roots)
