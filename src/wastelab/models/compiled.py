@@ -68,9 +68,10 @@ class CompiledModel:
 
     Notes
     -----
-    Trees are kept with leaf values rounded to 2^-30 unless asked otherwise, so that sums are exact and free of order:
-    single rows, blocks, grids and threads give the same bits. The difference to the library is below 1e-6 of the unit
-    of the target. Gaussian processes agree with the library to about 1e-12 of the spread of the target.
+    Trees are kept with leaf values rounded to 2^-30 unless asked otherwise, so that their sums are exact and free of
+    order: single rows, blocks, grids and threads give the same bits of them. The difference to the library is below
+    1e-6 of the unit of the target. Gaussian processes agree with the library, and grids of them with single rows, to
+    about 1e-12 of the spread of the target; any number of threads gives the same bits.
     """
 
     members: tuple[Member, ...]
