@@ -43,6 +43,8 @@ class MixEffect:
     log_age : ndarray, shape (n_rows,)
     group : ndarray of int, shape (n_rows,)
         Mix.
+    block : ndarray of int, shape (n_rows,)
+        What errs together: the source where the model is judged by sources, else the mix.
     """
 
     mix: float
@@ -53,6 +55,7 @@ class MixEffect:
     scale: FloatArray = field(repr=False)
     log_age: FloatArray = field(repr=False)
     group: IntArray = field(repr=False)
+    block: IntArray = field(repr=False)
 
     @classmethod
     def of(cls, model: PropertyModel) -> MixEffect:
@@ -74,6 +77,7 @@ class MixEffect:
         z = (data.target[at] - own.mean[at]) / own.scale[at]
         log_age = np.log(data.features[data.age].to_numpy()[at])
         group = data.mix[at]
+        block = data.source[at] if model._kind() == "source" and data.source is not None else group
         several = _mixes_of_several_ages(group, log_age)
         if several < LEAST_COMMON:
             raise MissingDataError(
@@ -81,7 +85,7 @@ class MixEffect:
                 f"early test of {data.name} tells of a later one."
             )
         return cls(*_likely(np.clip(z, -LIMIT * size_of(z), LIMIT * size_of(z)), log_age, group), z, own.scale[at],
-                   log_age, group)  # fmt: skip
+                   log_age, group, block)  # fmt: skip
 
     @property
     def size(self) -> float:
@@ -117,7 +121,7 @@ class MixEffect:
         return conformal_multiplier(np.sort(np.abs(error))[::-1], effective_groups(group), level)
 
     def _of_later_tests(self) -> tuple[FloatArray, IntArray]:
-        """Errors of tests given the younger ones of their mix, in conditional standard deviations, and the mixes."""
+        """Errors of tests given the younger ones of their mix, in conditional standard deviations, and their blocks."""
         errors, groups = [], []
         for rows in _rows_of(self.group):
             age = self.log_age[rows]
@@ -126,7 +130,7 @@ class MixEffect:
                 if young.any():
                     mean, variance = self.condition(age[young], self.z[rows[young]], age[i : i + 1])
                     errors.append((self.z[row] - mean[0]) / math.sqrt(variance[0]))
-                    groups.append(self.group[row])
+                    groups.append(self.block[row])
         return np.array(errors), np.array(groups, dtype=np.int64)
 
     def gain(self, early: Sequence[float], late: float, level: float = 0.9) -> dict[str, float]:
@@ -144,7 +148,7 @@ class MixEffect:
         -------
         dict
             ``n_mixes``; ``RMSE`` and ``RMSE_known``, ``width`` and ``width_known``, ``coverage`` and
-            ``coverage_known`` without and with them; each half of the mixes is calibrated by the other.
+            ``coverage_known`` without and with them; each half of the mixes (sources) is calibrated by the other.
 
         Raises
         ------
@@ -160,19 +164,20 @@ class MixEffect:
                 young = np.concatenate(at[:-1])
                 mean, variance = self.condition(age[young], self.z[rows[young]], asked)
                 row = rows[at[-1][0]]
-                found.append((self.z[row], mean[0], math.sqrt(variance[0]), self.scale[row], int(self.group[row])))
+                found.append((self.z[row], mean[0], math.sqrt(variance[0]), self.scale[row], int(self.block[row])))
         if len(found) < LEAST_COMMON:
             raise MissingDataError(
                 f"Only {len(found)} mixes were tested at {', '.join(f'{a:g}' for a in (*early, late))} d; "
                 f"{LEAST_COMMON} are needed."
             )
-        z, mean, sd, scale, _ = np.array(found).T
+        z, mean, sd, scale, block = np.array(found).T
+        side = np.unique(block, return_inverse=True)[1] % 2
         half = np.empty((2, len(z)))
         for k in (0, 1):
-            test = np.arange(len(z)) % 2 == k
+            test = side == k
             for error, size, out in ((z, np.ones_like(z), half[0]), (z - mean, sd, half[1])):
                 held = np.sort(np.abs(error / size)[~test])[::-1]
-                out[test] = conformal_multiplier(held, float((~test).sum()), level) * size[test]
+                out[test] = conformal_multiplier(held, effective_groups(block[~test]), level) * size[test]
         half[1] = np.minimum(half[1], half[0])
         return {
             "n_mixes": len(z), "RMSE": rms(z * scale), "RMSE_known": rms((z - mean) * scale),

@@ -143,6 +143,7 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
         tables: dict[str, TrainingData] = {}
         for name, column in columns.items():
             others = [c for c in columns.values() if c != column]
+            others += [given["mix"]] if isinstance(given["mix"], str) and given["mix"] else []
             unit = dict(self.unit or {}).get(name) or dict(self.unit or {}).get(column)
             data = read_table(
                 frame, column, drop=[*drop, *others], **(given | {"mix": names}), unit=unit, **options
@@ -221,7 +222,11 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
             error = (tables[name].target[there] - own.mean[there]) / own.scale[there]
             z[:, j] = np.bincount(at, error, len(keys)) / count
             scale[:, j] = np.bincount(at, own.scale[there], len(keys)) / count
-        return ResidualBond(tuple(tables), z, scale, keys[:, 0].astype(np.int64), self.random_state)
+        mix = keys[:, 0].astype(np.int64)
+        group = mix
+        if every.source is not None and any(m._kind() == "source" for m in self.models_.values()):
+            group = every.source[np.unique(unit, return_index=True)[1]]
+        return ResidualBond(tuple(tables), z, scale, mix, group, self.random_state)
 
     # -- predicting
     def predict(

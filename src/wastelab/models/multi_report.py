@@ -37,6 +37,10 @@ TEXTS: Mapping[str, str] = {
     "several.bond": (
         "Errors of {a} and {b} go together (correlation {r} over {n} mixes): a result of one sharpens the other."
     ),
+    "several.one_way": (
+        "Errors of {a} and {b} go together (correlation {r} over {n} mixes): a result of {a} sharpens {b}, not the "
+        "other way round."
+    ),
 }
 
 
@@ -64,9 +68,14 @@ def report(models: PropertyModels) -> str:
         level = models.gain_.attrs["interval"]
         lines.append(f"What results of the same mix are worth (mixes left out; {level:.0%} intervals):")
         for row in models.gain_.itertuples(index=False):
+            held = (
+                f"width {row.width:.3g} -> {row.width_known:.3g}, coverage {row.coverage:.2f} -> "
+                f"{row.coverage_known:.2f}"
+                if row.width == row.width
+                else "too few sources for an interval"
+            )
             lines.append(
-                f"  {row.target:{wide}s}  given {row.known}: RMSE {row.RMSE:.3g} -> {row.RMSE_known:.3g}, width "
-                f"{row.width:.3g} -> {row.width_known:.3g}, coverage {row.coverage:.2f} -> {row.coverage_known:.2f} "
+                f"  {row.target:{wide}s}  given {row.known}: RMSE {row.RMSE:.3g} -> {row.RMSE_known:.3g}, {held} "
                 f"({row.n_mixes} mixes)"
             )
     lines += [f"* {notice}" for notice in models.notices_]
@@ -100,5 +109,9 @@ def notices(
                 key = "several.no_bond"
             else:
                 key, values = "several.bond", values | {"r": f"{r:.2f}"}
+                if not bond.useful[i, j]:  # only the first given the second
+                    key, values = "several.one_way", values | {"a": b, "b": a}
+                elif not bond.useful[j, i]:
+                    key = "several.one_way"
             out.append(Notice(key, TEXTS[key], values))
     return tuple(out)

@@ -2,7 +2,7 @@
 
 Errors are divided by their expected size; their correlation over mixes, drawn towards 0 where few mixes have both
 tests, gives the conditional normal. Widths are not taken from the normal: they are calibrated on conditional errors of
-mixes left out (conformal, counted by mix).
+mixes left out (conformal, counted by mix, or by source where models are judged by sources).
 
 References
 ----------
@@ -46,22 +46,28 @@ class ResidualBond:
     scale : ndarray, shape (n_units, n_targets)
         That expected error [unit of the target].
     mix : ndarray of int, shape (n_units,)
+    group : ndarray of int, shape (n_units,)
+        What errs together and is left out whole: the source where models are judged by sources, else the mix.
     unit : ndarray, shape (n_targets,)
         Root mean square of each column of z.
     common : ndarray of int, shape (n_targets, n_targets)
         Mixes with both tests.
     correlation : ndarray, shape (n_targets, n_targets)
-        Drawn towards 0; 0 of pairs with too few common mixes.
+        Drawn towards 0; 0 of pairs with too few common mixes, or of use in neither direction.
+    useful : ndarray of bool, shape (n_targets, n_targets)
+        Whether a result of the second makes the error of the first smaller, on mixes left out.
     """
 
     targets: tuple[str, ...]
     z: FloatArray
     scale: FloatArray
     mix: IntArray
+    group: IntArray
     seed: int = 0
     unit: FloatArray = field(init=False, compare=False)
     common: IntArray = field(init=False, compare=False)
     correlation: FloatArray = field(init=False, compare=False)
+    useful: NDArray[np.bool_] = field(init=False, compare=False)
     _fold: IntArray = field(init=False, repr=False, compare=False)
     _without: tuple[FloatArray, ...] = field(init=False, repr=False, compare=False)
 
@@ -69,14 +75,17 @@ class ResidualBond:
         there = np.isfinite(self.z)
         unit = np.array([size_of(c[ok]) for c, ok in zip(self.z.T, there.T, strict=True)])
         scaled = np.clip(self.z / unit, -LIMIT, LIMIT)
-        fold = assign_groups(self.mix, N_FOLDS, self.seed) if len(self.mix) else np.zeros(0, dtype=np.int64)
-        whole = _correlation(scaled, self.mix, LEAST_COMMON)
+        fold = assign_groups(self.group, N_FOLDS, self.seed) if len(self.mix) else np.zeros(0, dtype=np.int64)
+        whole = _correlation(scaled, self.mix, self.group, LEAST_COMMON)
         least = LEAST_COMMON - LEAST_COMMON // N_FOLDS
-        parts = [_correlation(scaled[fold != k], self.mix[fold != k], least) for k in range(N_FOLDS)]
-        useful = _useful(scaled, fold, whole, parts)
+        parts = [
+            _correlation(scaled[fold != k], self.mix[fold != k], self.group[fold != k], least) for k in range(N_FOLDS)
+        ]
+        useful = _useful(self.z / unit, scaled, self.scale * unit, fold, whole, parts)
+        either = useful | useful.T
         for name, value in (
-            ("unit", unit), ("common", _common(there, self.mix)), ("correlation", _valid(whole * useful)),
-            ("_fold", fold), ("_without", tuple(_valid(part * useful) for part in parts)),
+            ("unit", unit), ("common", _common(there, self.mix)), ("correlation", _valid(whole * either)),
+            ("useful", useful), ("_fold", fold), ("_without", tuple(_valid(part * either) for part in parts)),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 
@@ -106,15 +115,16 @@ class ResidualBond:
         t = self.targets.index(target)
         out = np.full(len(known), math.inf)
         for pattern, rows in self._patterns(known, t):
-            error, units = self._left_out(t, pattern)
+            units = self._tested(t, pattern)
+            error = self._left_out(t, pattern, units)
             held = np.sort(np.abs(error))[::-1]
-            out[rows] = conformal_multiplier(held, effective_groups(self.mix[units]), level)
+            out[rows] = conformal_multiplier(held, effective_groups(self.group[units]), level)
         return out
 
     def helps(self, target: str) -> tuple[str, ...]:
         """Properties whose results sharpen the prediction of this one."""
         t = self.targets.index(target)
-        return tuple(name for j, name in enumerate(self.targets) if j != t and self.correlation[t, j] != 0.0)
+        return tuple(name for j, name in enumerate(self.targets) if j != t and self.useful[t, j])
 
     def gain(self, level: float = 0.9, sets: Mapping[str, Sequence[Sequence[str]]] | None = None) -> pd.DataFrame:
         """Errors without and with the results of others, on mixes whose correlations were estimated from the others.
@@ -130,7 +140,7 @@ class ResidualBond:
         -------
         pandas.DataFrame
             ``target``, ``known``, ``n_mixes``, ``RMSE``, ``RMSE_known``, ``width``, ``width_known``, ``coverage``,
-            ``coverage_known``. ``attrs["interval"]``.
+            ``coverage_known`` (widths and coverage NaN with too few groups for the level). ``attrs["interval"]``.
         """
         import pandas as pd
 
@@ -151,44 +161,62 @@ class ResidualBond:
         return out
 
     def _gain(self, t: int, pattern: NDArray[np.int64], level: float) -> dict[str, float]:
-        units = np.flatnonzero(np.isfinite(self.z[:, [t, *pattern]]).all(axis=1))
-        alone = self.z[units, t]
-        given, _ = self._left_out(t, pattern)
+        units = self._tested(t, pattern)
         if len(np.unique(self.mix[units])) < LEAST_COMMON:
             return {}
+        used = self._chosen(t, pattern[self.useful[t, pattern]])
+        alone, given = self.z[units, t], self._left_out(t, used, units)
         scale, fold = self.scale[units, t], self._fold[units]
-        half, half_known = np.empty(len(units)), np.empty(len(units))
+        half = np.empty((2, len(units)))
         for k in np.unique(fold):
             others, test = fold != k, fold == k
-            groups = effective_groups(self.mix[units[others]])
-            for error, out in ((alone, half), (given, half_known)):
+            groups = effective_groups(self.group[units[others]])
+            for error, out in ((alone, half[0]), (given, half[1])):
                 out[test] = conformal_multiplier(np.sort(np.abs(error[others]))[::-1], groups, level) * scale[test]
-        half_known = np.minimum(half, half_known)
+        half[1] = np.minimum(half[0], half[1])
+        if np.isinf(half).any():  # too few groups for the level
+            half[:] = np.nan
+        covered = [
+            float(np.mean(np.abs(e) * scale <= h)) if np.isfinite(h).all() else math.nan
+            for e, h in zip((alone, given), half, strict=True)
+        ]
         return {
             "n_mixes": len(np.unique(self.mix[units])),
             "RMSE": rms(alone * scale), "RMSE_known": rms(given * scale),
-            "width": 2 * float(half.mean()), "width_known": 2 * float(half_known.mean()),
-            "coverage": float(np.mean(np.abs(alone) * scale <= half)),
-            "coverage_known": float(np.mean(np.abs(given) * scale <= half_known)),
+            "width": 2 * float(half[0].mean()), "width_known": 2 * float(half[1].mean()),
+            "coverage": covered[0], "coverage_known": covered[1],
         }  # fmt: skip
 
-    def _left_out(self, t: int, pattern: NDArray[np.int64]) -> tuple[FloatArray, IntArray]:
-        """Conditional errors of the units that have all these tests, by correlations of the other folds' mixes."""
-        units = np.flatnonzero(np.isfinite(self.z[:, [t, *pattern]]).all(axis=1))
-        error = self.z[units, t].copy()
+    def _left_out(self, t: int, pattern: NDArray[np.int64], units: IntArray) -> FloatArray:
+        """Conditional errors of units that have all these tests, by correlations of the other folds."""
+        error: FloatArray = self.z[units, t].copy()
         known = self._scaled(self.z[units])[:, pattern]
         for k in np.unique(self._fold[units]):
             test = self._fold[units] == k
             beta, _ = _regression(self._without[k], t, pattern)
             error[test] -= known[test] @ beta * self.unit[t]
-        return error, units
+        return error
+
+    def _tested(self, t: int, pattern: NDArray[np.int64]) -> IntArray:
+        """Units that have all these tests."""
+        return np.flatnonzero(np.isfinite(self.z[:, [t, *pattern]]).all(axis=1))
 
     def _patterns(self, known: FloatArray, t: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Which others that help are known, and the rows of which they are; rows without any are left out."""
-        there = np.isfinite(known) & (self.correlation[t] != 0.0)
+        """Which others are looked at, and the rows of which they are known; rows without any are left out."""
+        there = np.isfinite(known) & self.useful[t]
         there[:, t] = False
         found, code = np.unique(there, axis=0, return_inverse=True)
-        return [(np.flatnonzero(p), np.flatnonzero(code.ravel() == k)) for k, p in enumerate(found) if p.any()]
+        rows = [np.flatnonzero(code.ravel() == k) for k in range(len(found))]
+        return [(self._chosen(t, np.flatnonzero(p)), at) for p, at in zip(found, rows, strict=True) if p.any()]
+
+    def _chosen(self, t: int, pattern: NDArray[np.int64]) -> NDArray[np.int64]:
+        """All that is known, or the best one of it where the others only add error, on mixes left out."""
+        units = self._tested(t, pattern)
+        if len(pattern) < 2 or len(np.unique(self.mix[units])) < LEAST_COMMON:
+            return pattern
+        tried = [pattern, *(pattern[i : i + 1] for i in range(len(pattern)))]
+        cost = [rms(self._left_out(t, p, units) * self.scale[units, t]) for p in tried]
+        return tried[int(np.argmin(cost))]
 
     def _scaled(self, known: FloatArray) -> FloatArray:
         return np.clip(known / self.unit, -LIMIT, LIMIT)
@@ -206,7 +234,7 @@ class ResidualBond:
 
         return {
             "targets": list(self.targets), "z": plain(self.z), "scale": plain(self.scale), "mix": self.mix.tolist(),
-            "seed": self.seed,
+            "group": self.group.tolist(), "seed": self.seed,
         }  # fmt: skip
 
     @classmethod
@@ -214,7 +242,8 @@ class ResidualBond:
         """Inverse of `to_dict`."""
         n = len(values["targets"])
         z, scale = (np.array(values[k], dtype=np.float64).reshape(-1, n) for k in ("z", "scale"))
-        return cls(tuple(values["targets"]), z, scale, np.array(values["mix"], dtype=np.int64), int(values["seed"]))
+        mix, group = (np.array(values[k], dtype=np.int64) for k in ("mix", "group"))
+        return cls(tuple(values["targets"]), z, scale, mix, group, int(values["seed"]))
 
 
 def size_of(values: FloatArray) -> float:
@@ -239,10 +268,10 @@ def _common(there: NDArray[np.bool_], mix: IntArray) -> IntArray:
     return out
 
 
-def _correlation(scaled: FloatArray, mix: IntArray, least: int) -> FloatArray:
+def _correlation(scaled: FloatArray, mix: IntArray, group: IntArray, least: int) -> FloatArray:
     """Correlations about 0 of pairs, each times the share of its square that chance does not explain.
 
-    The variance of a correlation of n mixes is (1 - r^2)^2 / (n - 1).
+    The variance of a correlation of n groups is (1 - r^2)^2 / (n - 1).
     """
     there = np.isfinite(scaled)
     n = scaled.shape[1]
@@ -250,30 +279,39 @@ def _correlation(scaled: FloatArray, mix: IntArray, least: int) -> FloatArray:
     for i in range(n):
         for j in range(i):
             both = there[:, i] & there[:, j]
-            mixes = len(np.unique(mix[both]))
-            if mixes < least:
+            groups = len(np.unique(group[both]))
+            if len(np.unique(mix[both])) < least or groups < 2:
                 continue
             a, b = scaled[both, i], scaled[both, j]
             norm = math.sqrt(float(a @ a) * float(b @ b))
             r = float(a @ b) / norm if norm > 0 else 0.0
-            chance = (1.0 - r**2) ** 2 / (mixes - 1)
+            chance = (1.0 - r**2) ** 2 / (groups - 1)
             out[i, j] = out[j, i] = np.clip(r * r**2 / (r**2 + chance), -0.99, 0.99) if r else 0.0
     return out
 
 
-def _useful(scaled: FloatArray, fold: IntArray, whole: FloatArray, parts: Sequence[FloatArray]) -> NDArray[np.bool_]:
-    """Pairs whose correlation makes errors smaller in mixes that it was not estimated from."""
+def _useful(
+    error: FloatArray,
+    scaled: FloatArray,
+    scale: FloatArray,
+    fold: IntArray,
+    whole: FloatArray,
+    parts: Sequence[FloatArray],
+) -> NDArray[np.bool_]:
+    """Whether errors of the first are smaller given the second, in mixes that the correlation was not estimated from.
+
+    Both in expected errors and in the unit of the property.
+    """
     n = scaled.shape[1]
     out = np.eye(n, dtype=np.bool_)
     for i in range(n):
-        for j in range(i):
-            both = np.isfinite(scaled[:, i]) & np.isfinite(scaled[:, j])
-            if whole[i, j] == 0.0:
+        for j in range(n):
+            if i == j or whole[i, j] == 0.0:
                 continue
-            a, b = scaled[both, i], scaled[both, j]
-            r = np.array([part[i, j] for part in parts])[fold[both]]
-            change = np.sum((a - r * b) ** 2) - np.sum(a**2) + np.sum((b - r * a) ** 2) - np.sum(b**2)
-            out[i, j] = out[j, i] = bool(change < 0.0)
+            both = np.isfinite(scaled[:, i]) & np.isfinite(scaled[:, j])
+            before, size = error[both, i], scale[both, i]
+            after = before - np.array([part[i, j] for part in parts])[fold[both]] * scaled[both, j]
+            out[i, j] = bool(np.sum(after**2) < np.sum(before**2) and rms(after * size) < rms(before * size))
     return out
 
 

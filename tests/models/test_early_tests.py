@@ -1,0 +1,227 @@
+"""What early tests of a mix tell of later ones: synthetic mixes with a known shared effect; public data where marked."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wastelab.errors import MissingDataError, ModelError, UnitError, UnknownNameError, ValidityError
+from wastelab.models.early_tests import early_tests
+from wastelab.models.mix_effect import MixEffect
+from wastelab.models.property_model import PropertyModel
+from wastelab.models.unseen import predict_unseen
+
+SHARED = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "datasets"
+AGES = (3.0, 7.0, 28.0)
+
+
+def synthetic(n: int = 70, seed: int = 0, ages: tuple[float, ...] = AGES) -> pd.DataFrame:
+    """Synthetic: strength by w/c and age, times what all tests of a mix share (10 %), plus noise of 0.8 MPa."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        cement, water = rng.uniform(250, 450), rng.uniform(150, 200)
+        own = 1 + 0.1 * rng.normal()
+        for age in ages:
+            strength = 22 * (cement / water - 0.4) * (0.35 + 0.19 * math.log(age)) * own
+            rows.append((f"N{seed}-{i}", cement, water, age, max(strength + 0.8 * rng.normal(), 0.5)))
+    return pd.DataFrame(rows, columns=["mix_id", "cement_kg_m3", "water_kg_m3", "age_d", "strength_MPa"])
+
+
+@pytest.fixture(scope="module")
+def model() -> PropertyModel:
+    return PropertyModel("strength", learner="gaussian_process", protocols=("mix",)).fit(synthetic())
+
+
+@pytest.fixture(scope="module")
+def effect(model) -> MixEffect:
+    return MixEffect.of(model)
+
+
+@pytest.fixture(scope="module")
+def new() -> pd.DataFrame:
+    return synthetic(60, seed=5)
+
+
+def test_most_of_the_error_is_shared_by_a_mix(effect):
+    assert (effect.mix + effect.course) / effect.size**2 > 0.7
+    assert "shared by all its tests" in str(effect)
+    gain = effect.gain([7], 28)
+    assert gain["n_mixes"] == 70
+    assert gain["RMSE_known"] < 0.6 * gain["RMSE"]
+    assert gain["width_known"] < 0.7 * gain["width"]
+    assert 0.8 <= gain["coverage_known"] <= 1.0
+
+
+def test_conditional_normal_by_hand(effect):
+    tested, asked = np.log([3.0, 7.0]), np.log([28.0])
+    z = np.array([0.8, 1.3])
+    mean, variance = effect.condition(tested, z, asked)
+
+    def k(a, b):
+        return effect.mix + effect.course * math.exp(-abs(a - b) / effect.length)
+
+    among = np.array([[k(a, b) + effect.noise * (i == j) for j, b in enumerate(tested)] for i, a in enumerate(tested)])
+    across = np.array([k(a, asked[0]) for a in tested])
+    assert mean[0] == pytest.approx(across @ np.linalg.inv(among) @ z)
+    assert variance[0] == pytest.approx(effect.size**2 - across @ np.linalg.inv(among) @ across)
+    assert effect.condition(tested, np.array([50.0, 50.0]), asked)[0] == pytest.approx(
+        effect.condition(tested, np.array([500.0, 500.0]), asked)[0]
+    )
+
+
+def test_early_tests_sharpen_new_mixes(model, effect, new):
+    asked, tests = new[new.age_d == 28], new[new.age_d < 28]
+    before = model.predict(asked, 0.9)
+    out = early_tests(model, asked, tests, effect=effect)
+    y = asked["strength_MPa"].to_numpy()
+    rmse = [float(np.sqrt(np.mean((t["mean"].to_numpy() - y) ** 2))) for t in (before, out)]
+    assert rmse[1] < 0.6 * rmse[0]
+    assert (out["upper"] - out["lower"]).mean() < 0.7 * (before["upper"] - before["lower"]).mean()
+    assert 0.8 <= np.mean((y >= out["lower"]) & (y <= out["upper"])) <= 1.0
+    assert (out["tests"] == 2).all()
+    assert list(out.index) == list(asked.index)
+    assert np.allclose(out["mean_before"], before["mean"])
+    assert out.attrs["unit"] == "MPa"
+
+
+def test_results_as_predicted_change_no_mean(model, effect, new):
+    mixes = new[new.mix_id.isin(["N5-0", "N5-1"])]
+    tests = mixes[mixes.age_d == 7].assign(strength_MPa=lambda t: model.predict(t))
+    out = early_tests(model, mixes, tests, effect=effect)
+    assert np.allclose(out["mean"], model.predict(mixes), rtol=1e-9)
+
+
+def test_monotone_in_the_result_never_wider_and_never_falling(model, effect, new):
+    ages = np.array([1.0, 3.0, 5.0, 7.0, 10.0, 14.0, 28.0, 56.0])
+    course = pd.concat([new.iloc[[0]].drop(columns="strength_MPa")] * len(ages), ignore_index=True).assign(age_d=ages)
+    before = model.predict(course, 0.9)
+    seven = float(before["mean"].iloc[3])
+    last = None
+    for step in (-15.0, -5.0, -1.0, 0.0, 1.0, 5.0, 15.0):
+        tests = {"mix_id": course["mix_id"].iloc[0], "age_d": 7.0, "strength_MPa": max(seven + step, 0.0)}
+        out = early_tests(model, course, tests, effect=effect)
+        assert (np.diff(out["mean"]) >= -1e-9).all()
+        assert last is None or (out["mean"] >= last - 1e-9).all()
+        assert (out["upper"] - out["mean"] <= before["upper"] - before["mean"] + 1e-9).all()
+        last = out["mean"]
+    # far above its prediction at 7 d: 28 d is not below what 7 d is now believed to be
+    assert out["mean"].iloc[6] >= out["mean"].iloc[3] > seven
+
+
+def test_the_same_row_is_predicted_the_same_whatever_else_is_asked(model, effect, new):
+    mixes = new[new.mix_id.isin(["N5-0", "N5-1", "N5-2"])]
+    tests = mixes[mixes.age_d == 3]
+    whole = early_tests(model, mixes, tests, effect=effect)
+    one = early_tests(model, mixes.iloc[[5]], tests[tests.mix_id == mixes["mix_id"].iloc[5]], effect=effect)
+    assert one["mean"].iloc[0] == pytest.approx(whole["mean"].iloc[5], rel=1e-9)
+    assert one["upper"].iloc[0] == pytest.approx(whole["upper"].iloc[5], rel=1e-9)
+
+
+def test_mixes_without_tests_are_left_as_they_are(model, effect, new):
+    mixes = new[new.mix_id.isin(["N5-0", "N5-1"])]
+    out = early_tests(model, mixes, mixes[(mixes.age_d == 3) & (mixes.mix_id == "N5-0")], effect=effect)
+    rest = (mixes.mix_id == "N5-1").to_numpy()
+    assert (out["tests"].to_numpy() == np.where(rest, 0, 1)).all()
+    plain = model.predict(mixes, 0.9)
+    for column in ("mean", "lower", "upper"):
+        assert np.allclose(out[column].to_numpy()[rest], plain[column].to_numpy()[rest])
+
+
+def test_units_are_converted_and_far_results_named(model, effect, new):
+    asked = new.iloc[[2]]
+    name = asked["mix_id"].iloc[0]
+    a = early_tests(model, asked, {"mix_id": name, "age_d": 3.0, "strength_MPa": 12.0}, effect=effect)
+    b = early_tests(model, asked, {"mix_id": name, "age_h": 72.0, "strength_kPa": 12000.0}, effect=effect)
+    assert a["mean"].iloc[0] == pytest.approx(b["mean"].iloc[0])
+    far = early_tests(model, asked, {"mix_id": name, "age_d": 3.0, "strength_MPa": 120.0}, effect=effect)
+    assert len(far.attrs["warnings"]) == 1
+    assert "3 d: 120 is far from its prediction" in far.attrs["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"mix_id": "other"}, UnknownNameError, "'other' is not asked about"),
+        ({"age_d": 0.0}, ModelError, "age 0 d"),
+        ({"strength_MPa": np.nan}, ModelError, "result nan"),
+        ({"strength_MPa": -1.0}, ModelError, "result -1"),
+        ({"age_MPa": 3.0, "age_d": None}, UnitError, "not convertible"),
+        ({"strength_MPa": None, "flow_mm": 3.0}, UnknownNameError, "the result \\('strength'\\)"),
+        ({"mix_id": None, "batch": "a"}, UnknownNameError, "no column 'mix_id'"),
+    ],
+)
+def test_wrong_tests_are_refused(model, effect, new, change, error, said):
+    asked = new.iloc[[2]]
+    tests = {"mix_id": asked["mix_id"].iloc[0], "age_d": 3.0, "strength_MPa": 12.0} | change
+    with pytest.raises(error, match=said):
+        early_tests(model, asked, {k: v for k, v in tests.items() if v is not None}, effect=effect)
+
+
+def test_mixes_that_were_fitted_to_are_refused(model, effect):
+    seen = synthetic()
+    with pytest.raises(ValidityError, match="one of those the model was fitted to"):
+        early_tests(model, seen.iloc[[2]], seen.iloc[[0]], effect=effect)
+
+
+def test_one_name_for_two_mixes_is_refused(model, effect, new):
+    two = new.iloc[[0, 3]].assign(mix_id="a")
+    with pytest.raises(ModelError, match="another composition"):
+        early_tests(model, two, two.iloc[[0]], effect=effect)
+    with pytest.raises(UnknownNameError, match="says which mix"):
+        early_tests(model, two.drop(columns="mix_id"), two, effect=effect)
+
+
+def test_models_that_cannot_know_say_so(new):
+    one_age = PropertyModel("strength", learner="ridge", protocols=("mix",)).fit(
+        synthetic(ages=(28.0,)).drop(columns="age_d")
+    )
+    with pytest.raises(MissingDataError, match="has no age"):
+        MixEffect.of(one_age)
+    apart = synthetic()
+    apart = apart[apart.age_d == np.resize(AGES, 70).repeat(3)]
+    few = PropertyModel("strength", learner="ridge", protocols=("mix",)).fit(apart)
+    with pytest.raises(MissingDataError, match="Only 0 mixes were tested at two ages"):
+        early_tests(few, new.iloc[[2]], new.iloc[[0]])
+
+
+def test_unseen_predictions_are_out_of_fold_for_the_table(model, new):
+    table = synthetic().iloc[:6]
+    seen = predict_unseen(model, model.read_mixes(table))
+    assert np.allclose(seen.mean, model.oof_["mean"].iloc[:6])
+    assert not np.allclose(seen.mean, model.predict(table))
+    fresh = predict_unseen(model, model.read_mixes(new.iloc[:6]))
+    assert np.allclose(fresh.mean, model.predict(new.iloc[:6]))
+
+
+def test_sources_are_what_is_counted_where_models_are_judged_by_them():
+    table = synthetic().assign(source=lambda t: [f"S{int(m.split('-')[1]) % 12}" for m in t["mix_id"]])
+    by_source = PropertyModel("strength", learner="ridge", protocols=("source",)).fit(table)
+    effect = MixEffect.of(by_source)
+    assert len(np.unique(effect.block)) == 12
+    assert len(np.unique(effect.group)) == 70
+    assert math.isinf(effect.multiplier(0.95))
+    assert math.isfinite(effect.multiplier(0.8))
+
+
+def test_published_early_strengths_sharpen_28_d():
+    path = SHARED / "boxcrete" / "strength.csv"
+    if not path.is_file():
+        pytest.skip(f"NO PUBLISHED DATA: {path} is not there; set WASTELAB_SHARED")
+    table = pd.read_csv(path)
+    table = table[(table.strength_mean_MPa > 0) & (table.curing_temperature_degC > 0)]
+    others = [c for c in table.columns if c.startswith(("strength_1", "strength_2", "strength_3", "strength_sd"))]
+    table = table[table.age_d.isin([3, 28])]
+    found = PropertyModel("strength_mean", learner="boosting", protocols=("mix",), random_state=11).fit(
+        table, drop=[*others, "gwp_kgCO2e_m3", "slump_mm", "n_specimens", "mix_name"]
+    )
+    gain = MixEffect.of(found).gain([3.0], 28.0)
+    assert gain["n_mixes"] > 80
+    assert gain["RMSE_known"] < 0.9 * gain["RMSE"]
+    assert gain["width_known"] < 0.95 * gain["width"]
+    assert gain["coverage_known"] > 0.85
