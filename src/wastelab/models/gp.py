@@ -1,9 +1,10 @@
 """A Gaussian process for mixes tested at several ages.
 
-Covariance = course (mix x age) + level (mix) + what all tests of one mix share + laboratory + noise. Each smooth part
-is a product of Matern-3/2 functions of single columns: separable in age, and one exponential a pair. What the tests of
-a mix share beyond its composition (the batch, the operator) is a variance of its own: without it a mix tested at eight
-ages counts as eight mixes. Lengths and variances maximise the marginal likelihood with weak log-normal priors.
+Covariance = course (mix x age) + level (mix) + course of ratios (per kg of binder x age) + what all tests of one mix
+share + laboratory + noise. Each smooth part is a product of Matern-3/2 functions of single columns: separable in age,
+and one exponential a pair. What the tests of a mix share beyond its composition (the batch, the operator) is a variance
+of its own: without it a mix tested at eight ages counts as eight mixes. Lengths and variances maximise the marginal
+likelihood with weak log-normal priors.
 
 References
 ----------
@@ -62,6 +63,12 @@ def log_jacobian(y: FloatArray, transform: str) -> float:
     return float(-np.sum(np.log(y))) if transform == "log" else 0.0
 
 
+#: Derived features that a process looks at: what a mix is per kg of binder, whatever the batch; ``*`` is any role.
+RATIOS = ("binder", "water/binder", "*/binder")
+#: Those of that ending that are sums of others.
+_SUMS = ("SCM/binder", "aggregate/binder")
+
+
 class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     """Gaussian process over a `Design`.
 
@@ -76,7 +83,8 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     transform : {"auto", "identity", "sqrt", "log"}
         Scale of the target; "auto" takes the one of the highest marginal likelihood.
     derived : tuple of str
-        Derived features that are used beside what is in the table.
+        Derived features that are used beside what is in the table; ``"*/binder"`` is any of that ending but sums of
+        others.
     priors : bool
         Weak priors on lengths and variances; without them the maximum of the likelihood itself.
     random_state : int
@@ -99,7 +107,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         same_mix: bool = True,
         same_source: bool = True,
         transform: str = "auto",
-        derived: tuple[str, ...] = ("water/binder", "binder"),
+        derived: tuple[str, ...] = RATIOS,
         priors: bool = True,
         refine: int = 30,
         random_state: int = 0,
@@ -206,12 +214,19 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         return groups, codes if 0 < codes.max() < n - 1 else nothing
 
     def _parts(self, design: Design, n_columns: int, sources: IntArray) -> list[Part]:
-        every = tuple(range(n_columns))
+        """Smooth parts: over the table's own columns, over ratios, and over mixes alone; see the class."""
+        names = [design.features[j].name for j in self.columns_]
+        derived = [i for i, j in enumerate(self.columns_) if design.features[j].kind == "derived"]
+        own = tuple(i for i in range(n_columns) if i not in derived)
         if len(sources) and np.sum(np.bincount(sources) >= 4) >= WITHIN_SOURCES:
-            return [Part(every), Part(every, within=True)]
-        if self.level and self.age_ is not None:
-            return [Part(every), Part(tuple(c for c in every if c != self.age_))]
-        return [Part(every)]
+            both = (*own, *(i for i in derived if names[i] in ("water/binder", "binder")))
+            return [Part(both), Part(both, within=True)]
+        parts = [Part(own)]
+        if self.age_ is not None and self.level and len(own) > 1:
+            parts.append(Part(tuple(i for i in own if i != self.age_)))
+        if len(derived) > 1:
+            parts.append(Part((*derived, *(() if self.age_ is None else (self.age_,)))))
+        return parts
 
     def _subsets(
         self, rows: NDArray[np.int64], groups: IntArray, sources: IntArray
@@ -224,8 +239,14 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         return first, rows[_part(groups[rows], SECOND_ROWS, self.random_state + 1)]
 
     def _columns(self, design: Design) -> list[int]:
-        wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name in self.derived]
+        """Inputs, age, categories, and the derived features that are asked for; all columns where there is no other."""
+        wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or self._asked(f.name)]
         return wanted or list(range(len(design.features)))
+
+    def _asked(self, name: str) -> bool:
+        if name in self.derived:
+            return True
+        return name not in _SUMS and any(one[:1] == "*" and name.endswith(one[1:]) for one in self.derived)
 
     def _filled(self, design: Design) -> FloatArray:
         """Numbers without gaps, and a column of 0 and 1 for each column that had gaps in training."""
