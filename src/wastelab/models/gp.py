@@ -217,14 +217,16 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         """Smooth parts: over the table's own columns, over ratios, and over mixes alone; see the class."""
         names = [design.features[j].name for j in self.columns_]
         derived = [i for i, j in enumerate(self.columns_) if design.features[j].kind == "derived"]
+        if len(derived) < 2 or len(derived) > n_columns - 2:  # no course of ratios of its own: one part over all
+            derived = []
         own = tuple(i for i in range(n_columns) if i not in derived)
         if len(sources) and np.sum(np.bincount(sources) >= 4) >= WITHIN_SOURCES:
-            both = (*own, *(i for i in derived if names[i] in ("water/binder", "binder")))
+            both = tuple(i for i in range(n_columns) if i not in derived or names[i] in ("water/binder", "binder"))
             return [Part(both), Part(both, within=True)]
         parts = [Part(own)]
         if self.age_ is not None and self.level and len(own) > 1:
             parts.append(Part(tuple(i for i in own if i != self.age_)))
-        if len(derived) > 1:
+        if derived:
             parts.append(Part((*derived, *(() if self.age_ is None else (self.age_,)))))
         return parts
 
