@@ -1,4 +1,4 @@
-"""What early tests of a mix tell of later ones: synthetic mixes with a known shared effect; public data where marked."""
+"""What early tests of a mix tell of later ones: synthetic mixes with a known shared effect; public data if marked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARED = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).resolve().parents
 AGES = (3.0, 7.0, 28.0)
 
 
-def synthetic(n: int = 70, seed: int = 0, ages: tuple[float, ...] = AGES) -> pd.DataFrame:
+def synthetic(n: int = 60, seed: int = 0, ages: tuple[float, ...] = AGES) -> pd.DataFrame:
     """Synthetic: strength by w/c and age, times what all tests of a mix share (10 %), plus noise of 0.8 MPa."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -52,7 +52,7 @@ def test_most_of_the_error_is_shared_by_a_mix(effect):
     assert (effect.mix + effect.course) / effect.size**2 > 0.7
     assert "shared by all its tests" in str(effect)
     gain = effect.gain([7], 28)
-    assert gain["n_mixes"] == 70
+    assert gain["n_mixes"] == 60
     assert gain["RMSE_known"] < 0.6 * gain["RMSE"]
     assert gain["width_known"] < 0.7 * gain["width"]
     assert 0.8 <= gain["coverage_known"] <= 1.0
@@ -184,7 +184,7 @@ def test_models_that_cannot_know_say_so(new):
     with pytest.raises(MissingDataError, match="has no age"):
         MixEffect.of(one_age)
     apart = synthetic()
-    apart = apart[apart.age_d == np.resize(AGES, 70).repeat(3)]
+    apart = apart[apart.age_d == np.resize(AGES, 60).repeat(3)]
     few = PropertyModel("strength", learner="ridge", protocols=("mix",)).fit(apart)
     with pytest.raises(MissingDataError, match="Only 0 mixes were tested at two ages"):
         early_tests(few, new.iloc[[2]], new.iloc[[0]])
@@ -204,11 +204,12 @@ def test_sources_are_what_is_counted_where_models_are_judged_by_them():
     by_source = PropertyModel("strength", learner="ridge", protocols=("source",)).fit(table)
     effect = MixEffect.of(by_source)
     assert len(np.unique(effect.block)) == 12
-    assert len(np.unique(effect.group)) == 70
+    assert len(np.unique(effect.group)) == 60
     assert math.isinf(effect.multiplier(0.95))
     assert math.isfinite(effect.multiplier(0.8))
 
 
+@pytest.mark.slow
 def test_published_early_strengths_sharpen_28_d():
     path = SHARED / "boxcrete" / "strength.csv"
     if not path.is_file():

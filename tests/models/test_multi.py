@@ -83,6 +83,19 @@ def test_mixes_and_sources_are_the_same_for_all(table):
     assert "new source" in found.report()
 
 
+def test_specimens_belong_to_their_property(table):
+    more = table.assign(sd_7=1.2, n_7=3.0).drop(columns="strength_28d_MPa")
+    found = PropertyModels(["strength_7d", "slump"], **OPTIONS).fit(
+        more, sd={"strength_7d": "sd_7"}, n={"strength_7d_MPa": "n_7"}
+    )
+    assert (found["strength_7d"].data_.y_n == 3).all()
+    assert (found["strength_7d"].data_.y_sd == 1.2).all()
+    assert np.isnan(found["slump"].data_.y_sd).all()
+    assert "sd_7" not in found["slump"].data_.features.columns
+    with pytest.raises(UnknownNameError, match="sd: there is no target 'slum'"):
+        PropertyModels(["strength_7d", "slump"], **OPTIONS).fit(more, sd={"slum": "sd_7"})
+
+
 def test_known_correlation_is_found(models):
     b = models.bond_
     at = [b.targets.index(n) for n in ("strength_28d", "strength_7d", "slump")]

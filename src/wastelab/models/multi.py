@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..errors import ModelError, UnknownNameError, suggest
-from .columns import split_unit
 from .design import FloatArray, IntArray
 from .known_results import read_known
 from .multi_report import notices, report
@@ -24,7 +23,8 @@ from .property_model import Progress, PropertyModel
 from .residual_bond import ResidualBond
 from .scores import Scores
 from .sharing import Sharing, predicted_name, share
-from .table import TrainingData, _numbers, _target_column, read_table, table_of
+from .table import TrainingData, _numbers, read_table, table_of
+from .targets import by_target, check_tested, target_columns
 from .unseen import Unseen, of_new, predict_unseen, unseen_tests
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
         source: Any = None,
         time: Any = None,
         drop: Sequence[str] = (),
+        sd: Mapping[str, str] | None = None,
+        n: Mapping[str, str] | None = None,
         progress: Progress | None = None,
         **options: Any,
     ) -> PropertyModels:
@@ -107,6 +109,8 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
         groups, mix, source, time, drop, progress
             As in `PropertyModel.fit`; the same for all properties. No target is a feature of another. Other results
             in the table must be named in `drop` (or `features` given): `read_table` refuses those it recognises.
+        sd, n : mapping of str to str, optional
+            Columns of standard deviation and number of specimens, by target.
         **options
             `features`, `age`, `units`, `licence`, `origin` of `read_table`.
 
@@ -128,60 +132,35 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
             raise ModelError(f"share = {self.share!r}: expected 'auto' or 'never'.")
         frame, place = table_of(X)
         frame.attrs.clear()
-        columns = self._columns(frame, place)
+        columns = target_columns(self.targets, frame, place)
+        units = by_target("unit", self.unit, columns)
         tested = pd.DataFrame({name: _numbers(frame, c, place) for name, c in columns.items()})
         some = np.flatnonzero(tested.notna().any(axis=1).to_numpy())
-        self._some_tested(tested, place)
+        check_tested(tested, place)
         frame = frame.iloc[some].reset_index(drop=True)
         given = {"mix": groups if mix is None else mix, "source": source, "time": time}
         given = {k: v if v is None or isinstance(v, str) else np.asarray(v)[some] for k, v in given.items()}
         tested = tested.iloc[some].reset_index(drop=True)
-        every = read_table(
-            frame.assign(__any__=1.0), "__any__", drop=[*drop, *columns.values()], **given, **options
-        )  # fmt: skip
+        specimens = {k: by_target(k, v, columns) for k, v in (("sd", sd), ("n", n))}
+        drop = list(dict.fromkeys([*drop, *columns.values(), *(c for of in specimens.values() for c in of.values())]))
+        every = read_table(frame.assign(__any__=1.0), "__any__", drop=drop, **given, **options)
         names = np.asarray(every.mix_names)[every.mix]
         tables: dict[str, TrainingData] = {}
         for name, column in columns.items():
-            others = [c for c in columns.values() if c != column]
+            others = [c for c in drop if c != column]
             others += [given["mix"]] if isinstance(given["mix"], str) and given["mix"] else []
-            unit = dict(self.unit or {}).get(name) or dict(self.unit or {}).get(column)
+            own: dict[str, Any] = {k: of[name] for k, of in specimens.items() if name in of}
             data = read_table(
-                frame, column, drop=[*drop, *others], **(given | {"mix": names}), unit=unit, **options
-            )  # fmt: skip
+                frame, column, drop=others, **(given | {"mix": names}), unit=units.get(name), **own, **options
+            )
             tables[name] = replace(data, mix_from=every.mix_from, origin=data.origin or place)
         rows = {name: np.flatnonzero(tested[name].notna().to_numpy()) for name in columns}
         self._fit_all(tables, frame, rows, progress)
         self.bond_ = self._bond(tables, rows, every)
         self.gain_ = self.bond_.gain()
-        units = {name: data.unit for name, data in tables.items()}
-        self.notices_ = notices(self.sharing_, self.bond_, units, bool(every.age) and self.share == "auto")
+        measured = {name: data.unit for name, data in tables.items()}
+        self.notices_ = notices(self.sharing_, self.bond_, measured, bool(every.age) and self.share == "auto")
         return self
-
-    def _columns(self, frame: pd.DataFrame, place: str) -> dict[str, str]:
-        """Column of each target by its name without unit."""
-        if isinstance(self.targets, str) or len(self.targets) < 2:
-            raise ModelError(
-                f"targets = {self.targets!r}: expected the columns of at least two properties. For one property use "
-                f"PropertyModel."
-            )
-        found = [_target_column(frame, t, place) for t in self.targets]
-        names = [split_unit(c)[0] for c in found]
-        twice = next((n for n in names if names.count(n) > 1), None)
-        if twice is not None:
-            raise ModelError(f"{place}: two targets are named '{twice}'. Give every property a name of its own.")
-        unknown = set(self.unit or {}) - {*names, *found}
-        if unknown:
-            raise UnknownNameError(f"unit: there is no target '{min(unknown)}'.{suggest(min(unknown), names)}")
-        return dict(zip(names, found, strict=True))
-
-    @staticmethod
-    def _some_tested(tested: pd.DataFrame, place: str) -> None:
-        for name in tested.columns:
-            if not tested[name].notna().any():
-                raise ModelError(
-                    f"{place}: no row has a value of '{name}'. Take it out of the targets, or give a table with tests "
-                    f"of it."
-                )
 
     def _fit_all(
         self, tables: Mapping[str, TrainingData], frame: pd.DataFrame, rows: Mapping[str, IntArray],
