@@ -99,7 +99,7 @@ def main() -> None:
     for n in (300, 1000):
         kernel = ConstantKernel() * Matern(np.ones(D), nu=1.5) + WhiteKernel(0.05)
         peer = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(x[:n], y[:n])
-        own = GaussianProcess(derived=(), refine=0).fit(Design(x[:n], features), y[:n], mix=np.arange(n) // 3)
+        own = GaussianProcess(derived=(), steps=0).fit(Design(x[:n], features), y[:n], mix=np.arange(n) // 3)
         models[f"GP {n}"] = (peer, GaussianMean.from_process(own, D))
         new = Design(mixes(500, 5), features)
         assert np.abs(models[f"GP {n}"][1].predict(new.values) - own.predict(new)).max() < 1e-10

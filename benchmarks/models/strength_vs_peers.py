@@ -197,9 +197,9 @@ def one_process(frame: pd.DataFrame) -> None:
     peer, peer_cpu = time.perf_counter() - clock, time.process_time() - cpu
     design = Design(np.ascontiguousarray(x), tuple(Feature(f"x{j}", "", "input") for j in range(8)))
     plain = {"form": "matern-5/2", "level": False, "same_mix": False, "transform": "identity", "priors": False}
-    GaussianProcess(**plain, refine=1).fit(design.rows(np.arange(400)), y[:400])  # kernels compiled or loaded
+    GaussianProcess(**plain, steps=1).fit(design.rows(np.arange(400)), y[:400])  # kernels compiled or loaded
     clock, cpu = time.perf_counter(), time.process_time()
-    ours = GaussianProcess(**plain, refine=200).fit(design, y)
+    ours = GaussianProcess(**plain, steps=200).fit(design, y)
     own, own_cpu = time.perf_counter() - clock, time.process_time() - cpu
     print(
         f"Gaussian process, n = {len(y)}, d = 8: scikit-learn {peer:.2f} s ({peer_cpu:.2f} s CPU), log likelihood "

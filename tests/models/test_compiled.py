@@ -163,7 +163,7 @@ def test_axes_that_do_not_fit(compiled: CompiledModel) -> None:
 def test_gaussian_means_of_all_kinds(form: str, monotone: int, transform: str) -> None:
     features = (*FEATURES[:5], Feature("age", "ln d", "age", monotone=monotone))
     design = Design(DESIGN.values[:90], features)
-    gp = GaussianProcess(form=form, transform=transform, derived=("w/b",), refine=0)
+    gp = GaussianProcess(form=form, transform=transform, derived=("w/b",), steps=0)
     gp.fit(design, Y[:90], mix=MIX[:90])
     mean = GaussianMean.from_process(gp, 6)
     new = Design(NEW_DESIGN.values, features)

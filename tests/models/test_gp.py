@@ -130,7 +130,7 @@ def test_same_optimum_as_scikit_learn():
     y = np.sin(2 * x[:, 0]) + x[:, 1] ** 2 + 0.3 * x[:, 2] + rng.normal(0, 0.1, 90)
     design = Design(x, tuple(Feature(f"x{j}", "", "input") for j in range(3)))
     ours = GaussianProcess(
-        form="matern-5/2", level=False, same_mix=False, transform="identity", priors=False, refine=200
+        form="matern-5/2", level=False, same_mix=False, transform="identity", priors=False, steps=200
     ).fit(design, y)
     z = (x - x.mean(axis=0)) / x.std(axis=0)
     kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(np.ones(3), (0.03, 400.0), nu=2.5) + WhiteKernel(0.05, (1e-4, 2))

@@ -87,7 +87,7 @@ def test_predictions_are_the_same_to_the_last_bit(fitted, folder, asked):
 
 
 @pytest.mark.parametrize(
-    "learner", [Boosting(max_iter=30), ExtraTrees(20), Ridge(2), Mean(), GaussianProcess(refine=0)]
+    "learner", [Boosting(max_iter=30), ExtraTrees(20), Ridge(2), Mean(), GaussianProcess(steps=0)]
 )
 def test_each_learner_comes_back_through_json_and_arrays(fitted, learner):
     design = fitted.builder_.design(fitted.data_.features)

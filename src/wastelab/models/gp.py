@@ -26,10 +26,12 @@ from .course import Course
 from .design import Design, FloatArray, IntArray
 from .gp_likelihood import FORMS, Component, Likelihood, Observations, Part
 
-#: Rows from which lengths are first found, and rows on which they are then refined.
+#: Rows on which scales of the target are compared, and rows on which lengths are found.
 FIRST_ROWS, SECOND_ROWS = 320, 1100
 #: Rows beyond which whole mixes are left out (cost grows with the third power).
 MAX_ROWS = 4000
+#: Steps of the search after which scales of the target are compared.
+FIRST_STEPS = 20
 #: Sources from which on laboratories may differ in more than their level, and rows of each that lengths are found on.
 WITHIN_SOURCES, WITHIN_ROWS = 8, 14
 TRANSFORMS = ("identity", "sqrt", "log")
@@ -87,13 +89,15 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         others.
     priors : bool
         Weak priors on lengths and variances; without them the maximum of the likelihood itself.
+    steps : int
+        Of the search for lengths and variances, at most.
     random_state : int
-        Chooses the rows from which lengths are first found.
+        Chooses the rows that lengths are found on.
 
     Notes
     -----
-    Lengths are found on a part of the mixes, refined on at most `SECOND_ROWS` rows, and the posterior is then that of
-    all rows (at most `MAX_ROWS`). Missing numbers take the training median and switch a column of their own.
+    Lengths are found on at most `SECOND_ROWS` rows (whole mixes), and the posterior is then that of all rows (at most
+    `MAX_ROWS`). Missing numbers take the training median and switch a column of their own.
 
     With eight sources or more, laboratories differ by a smooth function of their own, not only by a level: predictions
     are of the part they have in common, which no large laboratory bends its way, and lengths are found on few rows of
@@ -109,7 +113,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         transform: str = "auto",
         derived: tuple[str, ...] = RATIOS,
         priors: bool = True,
-        refine: int = 30,
+        steps: int = 40,
         random_state: int = 0,
     ) -> None:
         self.form = form
@@ -119,7 +123,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self.transform = transform
         self.derived = derived
         self.priors = priors
-        self.refine = refine
+        self.steps = steps
         self.random_state = random_state
 
     # -- fitting
@@ -164,24 +168,20 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         rows = _part(groups, MAX_ROWS, self.random_state)
         likelihood = self._likelihood(len(sources) > 0)
         first, second = self._subsets(rows, groups, sources)
-        choices = [self.transform]
+        self.transform_ = self.transform
         if self.transform == "auto":
-            choices = [t for t in TRANSFORMS if t == "identity" or target.min() > 0]
-        best: tuple[float, str, FloatArray] | None = None
-        for choice in choices:
-            z, ratio = self._scaled(target, choice, noise)
-            tests = Observations(x, z, groups, sources, ratio)
-            theta, value = likelihood.minimise(tests.take(first), likelihood.start(), 60)
-            size = float(np.std(forward(target, choice))) or 1.0
-            value -= log_jacobian(target[first], choice) - len(first) * np.log(size)
-            if best is None or value < best[0]:
-                best = (value, choice, theta)
-        assert best is not None
-        self.transform_, self.theta_ = best[1], best[2]
+            values = {}
+            for choice in [t for t in TRANSFORMS if t == "identity" or target.min() > 0]:
+                z, ratio = self._scaled(target, choice, noise)
+                part = Observations(x, z, groups, sources, ratio).take(first)
+                size = float(np.std(forward(target, choice))) or 1.0
+                values[choice] = likelihood.minimise(part, likelihood.start(), FIRST_STEPS)[1]
+                values[choice] -= log_jacobian(target[first], choice) - len(first) * np.log(size)
+            self.transform_ = min(values, key=lambda choice: values[choice])
         z, ratio = self._scaled(target, self.transform_, noise)
         tests = Observations(x, z, groups, sources, ratio)
-        if len(second) > len(first) and self.refine:
-            self.theta_, _ = likelihood.minimise(tests.take(second), self.theta_, self.refine)
+        # from the centre of the priors: the optimum of a part of the rows can lie in the basin of a poorer one of all
+        self.theta_, _ = likelihood.minimise(tests.take(second), likelihood.start(), self.steps)
         self.tests_ = tests.take(rows)
         self._settle(likelihood)
         self.__dict__["cholesky_"] = lower = likelihood.factor(self.theta_, self.tests_)
@@ -233,7 +233,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
     def _subsets(
         self, rows: NDArray[np.int64], groups: IntArray, sources: IntArray
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows that lengths are first found on, and those they are refined on."""
+        """Rows that scales of the target are compared on, and those that lengths are found on."""
         if any(part.within for part in self.parts_):  # variances among sources need many sources, few rows of each
             few = rows[_each(sources[rows], WITHIN_ROWS // 3, FIRST_ROWS, self.random_state)]
             return few, rows[_each(sources[rows], WITHIN_ROWS, SECOND_ROWS, self.random_state)]

@@ -25,7 +25,7 @@ PRIOR_WITHIN = {
     "noise": (-3.0, 1.5),
 }  # fmt: skip
 _BOUNDS = {
-    "variance": (-6.0, 6.0), "within": (-9.0, 6.0), "length": (-3.5, 6.0), "mix": (-9.0, 3.0), "source": (-9.0, 3.0),
+    "variance": (-6.0, 8.0), "within": (-9.0, 6.0), "length": (-3.5, 8.0), "mix": (-9.0, 3.0), "source": (-9.0, 3.0),
     "noise": (-9.0, 1.0),
 }  # fmt: skip
 #: Variance of the unknown mean on the standardised scale, where laboratories differ in more than their level.
@@ -215,7 +215,7 @@ class Likelihood:
 
         found = minimize(
             self.value, start, args=(tests, self.coordinates(tests.x)), jac=True, method="L-BFGS-B",
-            bounds=self.bounds, options={"maxiter": steps, "maxfun": 2 * steps},
+            bounds=self.bounds, options={"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-7},
         )  # fmt: skip
         theta: FloatArray = found.x
         return theta, float(found.fun)
