@@ -205,8 +205,8 @@ def test_sources_are_what_is_counted_where_models_are_judged_by_them():
     effect = MixEffect.of(by_source)
     assert len(np.unique(effect.block)) == 12
     assert len(np.unique(effect.group)) == 60
-    assert math.isinf(effect.multiplier(0.95))
-    assert math.isfinite(effect.multiplier(0.8))
+    assert math.isinf(effect.multiplier(0.95, np.log([28.0]))[0])
+    assert math.isfinite(effect.multiplier(0.8, np.log([28.0]))[0])
 
 
 @pytest.mark.slow

@@ -94,7 +94,6 @@ def early_tests(
     out: pd.DataFrame = model.predict(frame, interval, on_outside=on_outside)
     out.attrs.setdefault("warnings", [])
     out["tests"], out["mean_before"] = 0, out["mean"]
-    held = known.multiplier(interval)
     half = (out["upper"] - out["mean"]).to_numpy().copy()
     centre = out["mean"].to_numpy().copy()
     for name, course in _courses(model, known, features, of_row, first, tested).items():
@@ -106,6 +105,7 @@ def early_tests(
                 f"({course.before[i]:.3g}); it counts as three standard deviations. Check the test."
             )
         size = course.scale * (course.stretch if on_outside == "widen" else 1.0)
+        held = known.multiplier(interval, np.log(features[age].to_numpy()[rows]))
         half[rows] = np.minimum(half[rows], held * np.sqrt(course.variance) * size)
         centre[rows] = np.where(np.isnan(centre[rows]), np.nan, course.mean)
         out.loc[out.index[rows], "tests"] = len(course.z)

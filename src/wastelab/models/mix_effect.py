@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import MissingDataError
-from .conformal import conformal_multiplier, effective_groups
+from .conformal import _edges, conformal_multiplier, effective_groups
+from .coverage import age_band
 from .design import FloatArray, IntArray
 from .residual_bond import LEAST_COMMON, LIMIT, rms, size_of
 from .unseen import unseen_tests
@@ -115,14 +117,24 @@ class MixEffect:
         variance = self.size**2 - np.einsum("ij,ij->j", self.covariance(tested, asked), weights)
         return mean, np.maximum(variance, self.noise)
 
-    def multiplier(self, level: float) -> float:
-        """Half-width of an interval in conditional standard deviations; infinite with too few mixes for the level."""
-        error, group = self._of_later_tests()
-        return conformal_multiplier(np.sort(np.abs(error))[::-1], effective_groups(group), level)
+    def multiplier(self, level: float, log_age: FloatArray) -> FloatArray:
+        """Half-width of intervals at ages [ln d] in conditional standard deviations; infinite with too few mixes.
 
-    def _of_later_tests(self) -> tuple[FloatArray, IntArray]:
-        """Errors of tests given the younger ones of their mix, in conditional standard deviations, and their blocks."""
-        errors, groups = [], []
+        Ages that have mixes enough are calibrated by themselves: 28 d from 7 d is harder than 90 d from 28 d.
+        """
+        error, late, block = self._later
+        edges = _edges(np.exp(late), block)
+        band, asked = (age_band(np.exp(a), edges) if edges else np.zeros(len(a)) for a in (late, log_age))
+        out = np.full(len(log_age), math.inf)
+        for k in np.unique(asked):
+            held = np.sort(np.abs(error[band == k]))[::-1]
+            out[asked == k] = conformal_multiplier(held, effective_groups(block[band == k]), level)
+        return out
+
+    @cached_property
+    def _later(self) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Errors of tests given the younger ones of their mix, in conditional standard deviations; age; block."""
+        errors, ages, blocks = [], [], []
         for rows in _rows_of(self.group):
             age = self.log_age[rows]
             for i, row in enumerate(rows):
@@ -130,8 +142,9 @@ class MixEffect:
                 if young.any():
                     mean, variance = self.condition(age[young], self.z[rows[young]], age[i : i + 1])
                     errors.append((self.z[row] - mean[0]) / math.sqrt(variance[0]))
-                    groups.append(self.block[row])
-        return np.array(errors), np.array(groups, dtype=np.int64)
+                    ages.append(age[i])
+                    blocks.append(self.block[row])
+        return np.array(errors), np.array(ages), np.array(blocks, dtype=np.int64)
 
     def gain(self, early: Sequence[float], late: float, level: float = 0.9) -> dict[str, float]:
         """What tests at early ages are worth for a later one, on the mixes that have them all.
