@@ -3,7 +3,7 @@
 import pytest
 
 from wastelab.errors import DatasetError, UnitError
-from wastelab.models.words import grows_with_age, heading, level_role, meaning, vocabulary
+from wastelab.models.words import grows_with_age, heading, level_role, meaning, never_negative, vocabulary
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,36 @@ def test_own_words_come_beside_the_shipped_ones(tmp_path, monkeypatch):
     finally:
         monkeypatch.undo()
         vocabulary.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["UCS", "UCS_MPa", "fc_MPa", "fc'", "R28_MPa", "R_3d", "fcu,28 (MPa)", "fc mean", "f28", "抗压(MPa)", "28d抗折",
+     "flexural_MPa", "compressive_28d", "splitting tensile", "MOR", "Young's modulus", "E_modulus_GPa", "弯拉强度"],
+)  # fmt: skip
+def test_symbols_and_short_names_of_strengths_grow_with_age(name):
+    assert grows_with_age(name) and never_negative(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["strength_loss_pct", "抗压强度损失率", "tensile strain", "compressive_creep", "R", "f", "R2000", "fc_ratio", "fresh",
+     "Rn_Bq_kg", "refractoriness", "flow_mm", "E28"],
+)  # fmt: skip
+def test_what_a_strength_lost_and_other_letters_may_do_anything(name):
+    assert not grows_with_age(name)
+
+
+def test_what_cannot_be_below_zero():
+    assert all(map(never_negative, ["water_absorption_pct", "leachate_Pb", "slump_mm", "流动度(mm)", "setting time"]))
+    assert not any(map(never_negative, ["drying_shrinkage", "temperature", "strength_loss_pct", ""]))
+
+
+def test_lime_has_a_density_only_where_its_kind_is_said():
+    roles = vocabulary().roles
+    kinds = {w: meaning(w, "kg/m3").role for w in ("石灰", "生石灰", "消石灰", "电石渣", "quicklime", "hydrated lime")}
+    assert kinds["生石灰"] == kinds["quicklime"] == "quicklime" and kinds["消石灰"] == "hydrated_lime"
+    assert roles[kinds["石灰"]].density is None
+    assert roles["quicklime"].density > 3.2 and roles["hydrated_lime"].density == pytest.approx(2.24)
+    assert roles[kinds["电石渣"]].density == roles["hydrated_lime"].density
+    assert 2.9 <= roles["red_mud"].density <= 3.1

@@ -22,6 +22,9 @@ from .columns import split_unit
 
 _OF_BINDER = re.compile(r"^(?P<stem>.+?)_(?P<unit>pct|percent|wt_pct)_of_binder$")
 _NO_UNIT = ("", "-", "1")
+#: A symbol and the age it is for: ``R28``, ``fc_28d``, ``fcu7``.
+_SYMBOL = re.compile(r"^(?P<symbol>[a-z]+?)(?: mean)?(?: ?(?P<days>\d{1,3}) ?(?:d|days?)?)?$")
+_TEST_AGES = (1, 2, 3, 7, 14, 21, 28, 56, 60, 90, 91, 120, 180, 182, 270, 360, 364, 365)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Vocabulary:
     property_words: Mapping[str, tuple[str, ...]]
     activator_words: Mapping[str, str]
     table: Mapping[str, str]
-    grows_with_age: tuple[str, ...]
+    of_mix: Mapping[str, tuple[str, ...]]
     sources: Mapping[str, Source] = field(default_factory=dict)
 
 
@@ -116,7 +119,7 @@ def vocabulary() -> Vocabulary:
     of_property: dict[str, tuple[str, ...]] = {}
     activator: dict[str, str] = {}
     table: dict[str, str] = {}
-    grows: list[str] = []
+    of_mix: dict[str, tuple[str, ...]] = {}
     sources: dict[str, Source] = {}
     dimensions: dict[str, tuple[str, ...]] = {}
     for file in reversed(find_files("datasets", "vocabulary/mix_columns.toml")):
@@ -140,8 +143,9 @@ def vocabulary() -> Vocabulary:
         for oxide, said in data.get("activator_oxide", {}).items():
             activator |= {fold(word): oxide for word in said}
         table |= data.get("table", {})
-        grows += data.get("property_of_mix", {}).get("grows_with_age", [])
-    return Vocabulary(roles, properties, words, levels, of_property, activator, table, tuple(map(fold, grows)), sources)
+        for kind, said in data.get("property_of_mix", {}).items():
+            of_mix[kind] = (*of_mix.get(kind, ()), *map(fold, said))
+    return Vocabulary(roles, properties, words, levels, of_property, activator, table, of_mix, sources)
 
 
 def _role(name: str, entry: Mapping[str, Any], dimensions: Mapping[str, tuple[str, ...]], file: str) -> Role:
@@ -287,6 +291,35 @@ def level_role(text: str) -> str | None:
 
 
 def grows_with_age(name: str) -> bool:
-    """Whether a property does not fall with time at a fixed mix: strengths, activity index …"""
-    text = fold(name)
-    return any(part in text for part in vocabulary().grows_with_age)
+    """Whether a property does not fall with time at a fixed mix: strengths, ``UCS``, ``R28``, activity index …
+
+    Parameters
+    ----------
+    name : str
+        With or without its unit. Losses, strains and the like of such a property are not meant.
+    """
+    return _is_of_mix(name, "grows_with_age") or _has_symbol(name)
+
+
+def never_negative(name: str) -> bool:
+    """Whether a property cannot be below zero, as its name says; see `grows_with_age`."""
+    return _is_of_mix(name, "never_negative") or grows_with_age(name)
+
+
+def _is_of_mix(name: str, kind: str) -> bool:
+    text, of_mix = fold(name), vocabulary().of_mix
+    return any(part in text for part in of_mix.get(kind, ())) and not _changes(text)
+
+
+def _changes(text: str) -> bool:
+    return any(part in text for part in vocabulary().of_mix.get("changes", ()))
+
+
+def _has_symbol(name: str) -> bool:
+    """Whether the first word of a name is the symbol of a strength; one letter only with a number of days."""
+    text = unicodedata.normalize("NFKC", heading(name)[0]).replace("'", "").lower()
+    found = _SYMBOL.match(" ".join(re.findall(r"[a-z0-9]+", text)))
+    if found is None or (found["days"] and int(found["days"]) not in _TEST_AGES):
+        return False
+    known = found["symbol"] in vocabulary().of_mix.get("symbols_that_grow", ())
+    return known and (len(found["symbol"]) > 1 or found["days"] is not None)
