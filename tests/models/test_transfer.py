@@ -171,7 +171,7 @@ def test_tables_of_a_laboratory_with_intervals_from_its_own_mixes():
     columns = {"cement_kg_m3": "cem_kg_m3", "water_kg_m3": "water_kg_m3", "age_d": "age_d"}
     model = LaboratoryModel(Formula(), columns).fit(few, "strength_MPa", mix="mix", sd="strength_sd", n="n")
     found = model.predict(rest, interval=0.9)
-    assert list(found) == ["mean", "lower", "upper", "public"] and len(found) == len(rest)
+    assert list(found) == ["mean", "lower", "upper", "public", "in_domain", "reasons"] and len(found) == len(rest)
     np.testing.assert_allclose(found["mean"], model.predict(rest))
     np.testing.assert_allclose(found["public"], Formula().predict(rest.rename(columns={"cem_kg_m3": "cement_kg_m3"})))
     inside = (found.lower <= rest.strength_MPa) & (rest.strength_MPa <= found.upper)
@@ -179,6 +179,80 @@ def test_tables_of_a_laboratory_with_intervals_from_its_own_mixes():
     assert rmse(found["mean"].to_numpy(), rest.strength_MPa.to_numpy()) < 4.0
     assert np.isinf(model.predict(rest, interval=0.99).upper).all()  # 12 mixes say nothing of one in a hundred
     assert "weight" in model.report()
+
+
+@pytest.fixture(scope="module")
+def laboratory() -> tuple[LaboratoryModel, pd.DataFrame]:
+    """Made-up: own tests far above the public formula at 3 and 7 d and as it says later, so that the error fades."""
+    random = np.random.default_rng(8)
+    rows = []
+    for mix in range(24):
+        cement, water = random.uniform(220, 480), random.uniform(150, 200)
+        for age in (3.0, 7.0, 28.0, 90.0):
+            strength = Formula().predict(pd.DataFrame({"cement_kg_m3": [cement], "water_kg_m3": water, "age_d": age}))[
+                0
+            ]
+            strength *= (1.9 if age < 10 else 1.0) * np.exp(0.05 * random.standard_normal())
+            rows.append((mix, cement, water, age, strength))
+    table = pd.DataFrame(rows, columns=["mix", "cement_kg_m3", "water_kg_m3", "age_d", "strength_MPa"])
+    return LaboratoryModel(Formula()).fit(table[table.mix < 8], "strength_MPa", mix="mix"), table[table.mix >= 8]
+
+
+def at_ages(table: pd.DataFrame, ages: np.ndarray) -> pd.DataFrame:
+    mixes = table.drop_duplicates("mix").drop(columns=["strength_MPa", "mix"])
+    return pd.concat([mixes.assign(age_d=age) for age in ages], ignore_index=True)
+
+
+def test_blend_never_falls_with_age_and_is_zero_at_zero_age(laboratory):
+    model, rest = laboratory
+    ages = np.exp(np.linspace(np.log(0.02), np.log(1000.0), 80))
+    asked = at_ages(rest, ages)
+    found = model.predict(asked).reshape(len(ages), -1)
+    assert np.diff(found, axis=0).min() >= -1e-9
+    assert np.ptp(found, axis=0).min() > 5.0
+    assert found[0].max() < 0.05 * found[-1].max()
+    zero = model.predict(at_ages(rest, np.array([0.0])), interval=0.8)
+    assert (zero["mean"] == 0.0).all() and not zero.in_domain.any()
+    # the same course without the repair falls: what is kept from falling is the blend, not a straight line
+    design = model.builder_.design(model.data_.features.iloc[:0].reindex(range(len(asked))).assign(**asked))
+    raw = model.transfer_.predict(design, Formula().predict(asked)).reshape(len(ages), -1)
+    assert np.diff(raw, axis=0).min() < -0.2
+
+
+def test_blend_at_tested_ages_is_the_nearest_course_that_does_not_fall(laboratory):
+    """Slow twin: isotonic regression of the blend at the knots by scikit-learn."""
+    from sklearn.isotonic import IsotonicRegression
+
+    model, rest = laboratory
+    transfer = model.transfer_
+    mix = rest.iloc[[0]]
+    knots = transfer.course_.knots[transfer.course_.knots >= transfer.first_age_ - 1e-9]
+    asked = at_ages(mix, np.exp(knots))
+    design = model.builder_.design(asked[list(model.data_.features.columns)])
+    raw = transfer.predict(design, Formula().predict(asked))
+    weights = transfer.course_.weights[transfer.course_.knots >= transfer.first_age_ - 1e-9]
+    twin = IsotonicRegression().fit(knots, raw, sample_weight=weights).predict(knots)
+    np.testing.assert_allclose(model.predict(asked), twin, rtol=1e-9)
+
+
+def test_outside_the_own_tests_a_prediction_says_so(laboratory):
+    model, rest = laboratory
+    one = rest.iloc[[2]]
+    inside = model.predict(one, interval=0.8)
+    far = model.predict(one.assign(cement_kg_m3=2000.0), interval=0.8)
+    assert inside.in_domain.all() and (inside.reasons == "").all()
+    assert not far.in_domain.any() and "cement" in far.reasons.iloc[0]
+    assert far.attrs["unit"] == "MPa"
+    unwidened = model.predict(one.assign(cement_kg_m3=2000.0), interval=0.8, on_outside="ignore")
+    assert (far.upper - far["mean"]).iloc[0] > 1.2 * (unwidened.upper - unwidened["mean"]).iloc[0]
+    assert model.predict(one.assign(cement_kg_m3=2000.0), interval=0.8, on_outside="refuse")["mean"].isna().all()
+
+
+@pytest.mark.parametrize("age", [-3.0, np.nan])
+def test_ages_that_are_none_are_refused(laboratory, age):
+    model, rest = laboratory
+    with pytest.raises(ModelError, match="row 2: 'age_d' is"):
+        model.predict(rest.iloc[:3].assign(age_d=[3.0, age, 28.0]))
 
 
 def test_public_model_of_another_unit_is_refused():

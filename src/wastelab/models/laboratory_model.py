@@ -1,7 +1,8 @@
 """A laboratory's own model from a table of 10 to 50 tests and a public model, with intervals of its own.
 
 Tables in, tables out: what `TransferModel` does on designs. Intervals are conformal on the laboratory's own mixes that
-were left out; with few mixes high levels have none, and it says so by infinite ends.
+were left out; with few mixes high levels have none, and it says so by infinite ends. Outside what the own tests cover a
+prediction says why, and its interval is widened.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 from ..errors import ModelError
 from .builder import MixFeatures
 from .design import FloatArray
+from .domain import Domain
 from .intervals import ConformalIntervals
 from .table import TrainingData, read_features, read_table
-from .transfer import TransferModel, public_columns
+from .transfer import PublicAt, TransferModel, public_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,8 @@ class LaboratoryModel:
     transfer_ : TransferModel
     intervals_ : ConformalIntervals
         Calibrated on own mixes that were left out.
+    domain_ : Domain
+        Of the own tests: beyond them nothing says how far the public model holds in this laboratory.
     """
 
     def __init__(
@@ -82,17 +86,23 @@ class LaboratoryModel:
         design = self.builder_.design(data.features)
         effect = getattr(getattr(self.public, "local_", None), "model_", None)
         self.transfer_ = TransferModel(effect=effect, random_state=self.random_state)
-        self.transfer_.fit(design, data.target, self._public(data.features), mix=data.mix, noise=_mean_variance(data))
-        weights = np.array(list(self.transfer_.weights_.values()))
+        self.transfer_.fit(
+            design, data.target, self._public(data.features), mix=data.mix, noise=_mean_variance(data),
+            public_at=self._public_at(data.features),
+        )  # fmt: skip
         unseen = {
-            "mean": self.transfer_.oof_ @ weights, "spread": self.transfer_.oof_spread_,
+            "mean": self.transfer_.oof_blend_, "spread": self.transfer_.oof_spread_,
             "disagreement": self.transfer_.oof_.std(axis=1),
         }  # fmt: skip
-        self.intervals_ = ConformalIntervals(random_state=self.random_state, non_negative=data.target.min() >= 0)
-        self.intervals_.fit(design, data, unseen)
+        self.intervals_ = ConformalIntervals(
+            random_state=self.random_state, non_negative=bool(data.target.min() >= 0)
+        ).fit(design, data, unseen)  # fmt: skip
+        self.domain_ = Domain().fit(data, design, self.intervals_)
         return self
 
-    def predict(self, X: Any, interval: float | None = None) -> FloatArray | pd.DataFrame:
+    def predict(
+        self, X: Any, interval: float | None = None, *, on_outside: str = "widen"
+    ) -> FloatArray | pd.DataFrame:  # fmt: skip
         """Expected value of each row; with `interval` a table.
 
         Parameters
@@ -100,24 +110,69 @@ class LaboratoryModel:
         X : pandas.DataFrame, mapping or path
         interval : float, optional
             Level, e.g. 0.9.
+        on_outside : {"widen", "refuse", "ignore"}
+            As in `PropertyModel.predict`: outside what the own tests cover the interval is widened, the row left
+            empty, or only flagged.
 
         Returns
         -------
         ndarray, or pandas.DataFrame
-            ``mean``, ``lower``, ``upper``, and ``public``: what the public model says alone.
+            ``mean``, ``lower``, ``upper``, ``public`` (what the public model says alone), ``in_domain``, ``reasons``.
+
+        Raises
+        ------
+        ModelError
+            If an age is missing or below 0.
+
+        Notes
+        -----
+        Where the property must not fall with age, no course of a mix does; it is 0 at age 0 if no own test is below 0.
         """
         import pandas as pd
 
+        if on_outside not in ("widen", "refuse", "ignore"):
+            raise ModelError(f"on_outside = {on_outside!r}: expected 'widen', 'refuse' or 'ignore'.")
         features = read_features(X, self.data_)
+        zero = self._newborn(features)
+        asked = features
+        if zero.any():
+            features = asked.copy()
+            features.loc[zero, self.data_.age] = float(np.exp(self.transfer_.first_age_))
         design = self.builder_.design(features)
         public = self._public(features)
-        mean = self.transfer_.predict(design, public)
+        at = self._public_at(features)
+        mean = np.where(zero, 0.0, self.transfer_.predict(design, public, public_at=at))
         if interval is None:
             return mean
         apart = self.transfer_.predict_ways(design, public).iloc[:, :-1].to_numpy().std(axis=1)
-        lower, upper = self.intervals_.interval(design, mean, self.transfer_.spread(design, public), apart, interval)
+        checked = self.domain_.check(asked, design)
+        inside = checked["in_domain"].to_numpy()
+        lower, upper = self.intervals_.interval(
+            design, mean, self.transfer_.spread(design, public), apart, level=interval,
+            stretch=checked["stretch"].to_numpy() if on_outside == "widen" else None,
+        )  # fmt: skip
+        if on_outside == "refuse":
+            for values in (mean, lower, upper):
+                values[~inside] = np.nan
         index = X.index if isinstance(X, pd.DataFrame) else features.index
-        return pd.DataFrame({"mean": mean, "lower": lower, "upper": upper, "public": public}, index=index)
+        out = pd.DataFrame({"mean": mean, "lower": lower, "upper": upper, "public": public}, index=index)
+        out["in_domain"], out["reasons"] = inside, checked["reasons"].to_numpy()
+        out.attrs.update(unit=self.data_.unit, interval=interval, holds_for="new mix", target=self.data_.name)
+        return out
+
+    def _newborn(self, features: pd.DataFrame) -> Any:
+        """Rows of age 0 of a property that is 0 then."""
+        age = self.data_.age
+        if not age:
+            return np.zeros(len(features), dtype=bool)
+        days = features[age].to_numpy(dtype=np.float64)
+        zero = (days == 0.0) & self.transfer_.starts_at_zero_
+        bad = np.flatnonzero(~((days > 0.0) | zero))
+        if len(bad):
+            raise ModelError(
+                f"row {bad[0] + 1}: '{age}' is {days[bad[0]]:g}. Expected the age of the test in d, above 0."
+            )
+        return zero
 
     def report(self) -> str:
         """How much each way is trusted, and why."""
@@ -126,6 +181,11 @@ class LaboratoryModel:
     def _public(self, features: pd.DataFrame) -> FloatArray:
         table = features if self.columns is None else public_columns(features, self.columns)
         return np.asarray(self.public.predict(table), dtype=np.float64)
+
+    def _public_at(self, features: pd.DataFrame) -> PublicAt | None:
+        """The public model at other ages of the same mixes."""
+        age = self.data_.age
+        return (lambda log_age: self._public(features.assign(**{age: np.exp(log_age)}))) if age else None
 
 
 def _mean_variance(data: TrainingData) -> FloatArray | None:

@@ -3,7 +3,7 @@
 Three ways are fitted to the own tests: a model of them alone; the public model with what they say about its error, as a
 Gaussian process around it; and a model of them that sees the public prediction as one more column. How far each is
 trusted follows from mixes that were left out, over many draws of the mixes; where the public model does not help, what
-is left is the model of the own tests.
+is left is the model of the own tests. Where the property must not fall with age the blend does not, and is 0 at age 0.
 
 References
 ----------
@@ -12,7 +12,7 @@ L. Breiman, Stacked regressions, *Machine Learning* 24 (1996) 49-64: weights fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +39,12 @@ LEAST_MIXES = 5
 LEAVE_ONE_OUT = 20
 #: Draws of mixes for the weights, and the share of them in which a blend must beat the own tests alone.
 DRAWS, LEAST_SHARE = 400, 0.5
+#: Ages [d] beside the tested ones between which the course of a blend is straight, and their weight beside one test.
+USUAL_AGES, USUAL_WEIGHT = (1.0, 2.0, 3.0, 7.0, 14.0, 28.0, 56.0, 90.0, 180.0, 365.0), 0.25
 _STEP = 10
 _PRIOR_SD = 0.8
+#: Public predictions of the same rows at another age [ln d].
+PublicAt = Callable[[float], FloatArray]
 
 
 def public_columns(table: pd.DataFrame, columns: Mapping[str, str | float | Sequence[str]]) -> pd.DataFrame:
@@ -109,6 +113,8 @@ class TransferModel:
         Share of the draws of mixes in which the blend beats the own tests alone; below `LEAST_SHARE` they stand alone.
     oof_ : ndarray, shape (n_rows, n_ways)
         Predictions of mixes left out.
+    oof_blend_ : ndarray, shape (n_rows,)
+        Their blend, as `predict` gives it.
     oof_spread_ : ndarray, shape (n_rows,)
         Their standard deviations as `spread` gives them.
     n_mixes_ : int
@@ -128,7 +134,14 @@ class TransferModel:
         self.random_state = random_state
 
     def fit(
-        self, design: Design, y: ArrayLike, public: ArrayLike, *, mix: ArrayLike, noise: ArrayLike | None = None
+        self,
+        design: Design,
+        y: ArrayLike,
+        public: ArrayLike,
+        *,
+        mix: ArrayLike,
+        noise: ArrayLike | None = None,
+        public_at: PublicAt | None = None,
     ) -> TransferModel:
         """Fit all ways and weigh them.
 
@@ -142,6 +155,8 @@ class TransferModel:
         mix : array_like, shape (n_rows,)
         noise : array_like, optional
             Variance of each mean, NaN where unknown.
+        public_at : callable, optional
+            As in `predict`, for `oof_blend_`.
 
         Raises
         ------
@@ -168,34 +183,98 @@ class TransferModel:
             )
         variance = np.full(len(target), np.nan) if noise is None else np.asarray(noise, dtype=np.float64)
         folds = self.n_mixes_ if self.n_mixes_ <= LEAVE_ONE_OUT else 10
+        self.course_ = _course(design)
+        self.starts_at_zero_ = bool(len(self.course_.knots)) and float(target.min()) >= 0
+        self.first_age_ = float(np.nanmin(design.values[:, design.age])) if design.age is not None else 0.0
         self.oof_, self.oof_spread_ = np.empty((len(target), len(WAYS))), np.empty(len(target))
-        for train, test in group_folds(groups, folds, self.random_state):
+        split, tables = list(group_folds(groups, folds, self.random_state)), []
+        given = None if public_at is None else [public_at(float(knot)) for knot in self.course_.knots]
+        for train, test in split:
             ways = self._ways(design.rows(train), target[train], p[train], groups[train], variance[train])
-            self.oof_[test] = _predictions(ways, design.rows(test), p[test])
-            self.oof_spread_[test] = ways[1].spread(design.rows(test), p[test])
+            held = design.rows(test)
+            self.oof_[test] = _predictions(ways, held, p[test])
+            self.oof_spread_[test] = ways[1].spread(held, p[test])
+            if given is not None:
+                tables.append(self._at_knots(ways, held, [values[test] for values in given]))
         self._weigh(target, groups)
+        self.oof_blend_ = self.oof_ @ self._weights()
+        for (_, test), table in zip(split, tables, strict=False):
+            self.oof_blend_[test] = self._along(table, design.rows(test), self.oof_blend_[test])
         self.ways_ = self._ways(design, target, p, groups, variance)
         return self
 
-    def predict(self, design: Design, public: ArrayLike) -> FloatArray:
-        """Expected value of each row, shape (n_rows,), given what the public model predicts for it."""
+    def predict(self, design: Design, public: ArrayLike, *, public_at: PublicAt | None = None) -> FloatArray:
+        """Expected value of each row, shape (n_rows,), given what the public model predicts for it.
+
+        Parameters
+        ----------
+        design : Design
+        public : array_like, shape (n_rows,)
+        public_at : callable, optional
+            ``public_at(log_age) -> (n_rows,)``: what the public model predicts of the same rows at another age [ln d].
+            Where the property must not fall with age, the course of the blend over age then does not: it is the
+            nearest such course at the tested and the usual ages, straight between them over ln(age), below the
+            youngest own test of the shape of the public one, and 0 at age 0 if no own test is below 0. Without it a
+            row is the blend at its own age alone, which neither holds for.
+        """
         p = np.asarray(public, dtype=np.float64)
-        blend: FloatArray = _predictions(self.ways_, design, p) @ np.array([self.weights_[way] for way in WAYS])
-        return blend
+        blend: FloatArray = _predictions(self.ways_, design, p) @ self._weights()
+        if public_at is None or not len(self.course_.knots):
+            return blend
+        table = self._at_knots(self.ways_, design, [public_at(float(knot)) for knot in self.course_.knots])
+        return self._along(table, design, blend)
 
     def spread(self, design: Design, public: ArrayLike) -> FloatArray:
         """Standard deviation of a new test, as the Gaussian process around the public model has it, shape (n_rows,)."""
         values: FloatArray = self.ways_[1].spread(design, np.asarray(public, dtype=np.float64))
         return values
 
-    def predict_ways(self, design: Design, public: ArrayLike) -> pd.DataFrame:
-        """Predictions of each way, and the blend."""
+    def predict_ways(self, design: Design, public: ArrayLike, *, public_at: PublicAt | None = None) -> pd.DataFrame:
+        """Predictions of each way at the ages of the rows, and the blend as `predict` gives it."""
         import pandas as pd
 
         p = np.asarray(public, dtype=np.float64)
         frame = pd.DataFrame(_predictions(self.ways_, design, p), columns=list(WAYS))
-        frame["blend"] = frame.to_numpy() @ np.array([self.weights_[way] for way in WAYS])
+        frame["blend"] = self.predict(design, p, public_at=public_at)
         return frame
+
+    def _weights(self) -> FloatArray:
+        return np.array([self.weights_[way] for way in WAYS])
+
+    def _at_knots(self, ways: Sequence[Any], design: Design, public: Sequence[FloatArray]) -> FloatArray:
+        """Predictions of the ways at the ages of the course, shape (n_rows, n_knots, n_ways).
+
+        Below the youngest own test nothing of the own tests says how a mix gets there: there the public course does.
+        """
+        knots = self.course_.knots
+        first = int(np.argmin(np.abs(knots - self.first_age_)))
+        table = np.empty((len(design), len(knots), len(WAYS)))
+        for j in range(first, len(knots)):
+            table[:, j] = _predictions(ways, design.at_age(knots[j]), public[j])
+        for j in range(first):
+            if self.starts_at_zero_:
+                usual = np.log1p(np.exp(knots[j])) / np.log1p(np.exp(knots[first]))
+                known = public[first] > 0
+                share = np.where(known, public[j] / np.where(known, public[first], 1.0), usual)
+                table[:, j] = table[:, first] * np.clip(share, 0.0, 1.0)[:, None]
+            else:
+                table[:, j] = table[:, first] + np.minimum(public[j] - public[first], 0.0)[:, None]
+        return table
+
+    def _along(self, table: FloatArray, design: Design, blend: FloatArray) -> FloatArray:
+        """Blend at the ages of the rows on courses that do not fall; where the age is missing, as it is."""
+        knots = self.course_.knots
+        if design.age is None or not len(knots):
+            return blend
+        age = design.values[:, design.age]
+        known = ~np.isnan(age)
+        courses = np.ascontiguousarray(table @ self._weights())
+        out = self.course_.along(courses, np.where(known, age, knots[0]))
+        if self.starts_at_zero_:
+            early = known & (age < knots[0])
+            out[early] *= np.log1p(np.exp(age[early])) / np.log1p(np.exp(knots[0]))
+            out = np.maximum(out, 0.0)
+        return np.where(known, out, blend)
 
     def report(self) -> str:
         """What a person should know."""
@@ -321,6 +400,18 @@ def _prior(own: Coordinates, effect: EffectModel) -> Components:
             slopes[i] = variance * (own.sd[j] / public.sd[column]) ** 2
     mix = parts.mix or float(np.exp(PRIOR["mix"][0]))
     return Components(parts.offset, slopes, parts.smooth, lengths, mix, parts.noise)
+
+
+def _course(design: Design) -> Course:
+    """Tested and usual ages, if the property must not fall with age; usual ones give way to tested ones."""
+    tested = Course.of(design)
+    if not len(tested.knots):
+        return tested
+    usual = np.log(USUAL_AGES)
+    usual = usual[np.min(np.abs(usual[:, None] - tested.knots), axis=1) > 1e-6]
+    knots = np.concatenate([tested.knots, usual])
+    order = np.argsort(knots)
+    return Course(knots[order], np.concatenate([tested.weights, np.full(len(usual), USUAL_WEIGHT)])[order])
 
 
 def _predictions(ways: Sequence[Any], design: Design, p: FloatArray) -> FloatArray:
