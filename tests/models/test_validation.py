@@ -125,6 +125,56 @@ def test_model_no_better_than_trivial_is_labelled_loudly():
     assert not good.worse_than_baseline and good.label is None and good["mix"].margin.better == "a"
 
 
+def _noisy(model, sd, seed=0):
+    """A model and noise of its own, the same for each mix."""
+
+    def fit_predict(train, test):
+        own = np.random.default_rng(seed).normal(0, sd, int(max(train.mix.max(), test.mix.max())) + 1)
+        return model(train, test) + own[test.mix]
+
+    return fit_predict
+
+
+def test_tie_with_a_trivial_prediction_is_a_notice_and_not_the_label():
+    data = synthetic(n_mixes=30, n_sources=1, months=False)
+    seen = 0
+    for seed in range(8):
+        tie = validate(_noisy(simple.nearest_mix, 0.3, seed), data, protocols=("mix",))
+        seen += tie["mix"].rmse >= tie["mix"].best_baseline.rmse
+        assert tie.label is None and not tie.worse_than_baseline and "NO BETTER" not in repr(tie)
+        assert any(n.key == "validation.not_clearly_better" for n in tie.notices)
+    assert seen  # some are a little worse, by chance
+    worse = validate(_noisy(simple.nearest_mix, 6.0), data, protocols=("mix",))
+    assert worse["mix"].margin.better == "b" and worse.label.key == "validation.worse_than_baseline"
+
+
+@pytest.mark.parametrize("n_mixes", [8, 40])
+def test_noise_as_target_always_has_the_loudest_label(n_mixes):
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        data = replace(
+            synthetic(seed, n_mixes=n_mixes, n_sources=1, months=False), target=random.normal(30, 5, 3 * n_mixes)
+        )
+
+        def shrunken(train, test):
+            return 0.1 * simple.ridge_log_age(train, test) + 0.9 * train.target.mean()
+
+        for model in (shrunken, simple.ridge_log_age, simple.nearest_mix):
+            label = validate(model, data, protocols=("mix",)).label
+            assert label is not None and label.key == "validation.worse_than_mean"
+
+
+def test_few_sources_are_judged_by_their_mixes():
+    scores = validate(_noisy(simple.ridge_log_age, 0.2), synthetic(n_sources=3, months=False))
+    assert scores.headline.protocol == "source" and scores.headline.margin.n_groups == 40
+    again = Scores.from_dict(json.loads(json.dumps(scores.to_dict())))
+    assert again.headline.over_mean == scores.headline.over_mean and again.label == scores.label
+    older = scores.to_dict()
+    for s in older["every"]:
+        del s["over_mean"]
+    assert Scores.from_dict(older).headline.over_mean is None
+
+
 def _true_model(train, test):
     """Least squares in what the synthetic strengths were made of."""
 

@@ -35,8 +35,8 @@ MEANINGS: Mapping[str, str] = {
 #: English texts of the notices, by key; placeholders in braces.
 TEXTS: Mapping[str, str] = {
     "validation.worse_than_mean": (
-        "DO NOT USE THIS MODEL: for a {protocol} its error ({rmse} {unit}) is not smaller than that of predicting the "
-        "{baseline} ({baseline_rmse} {unit}). It knows nothing about the mix."
+        "DO NOT USE THIS MODEL: for a {protocol} its error ({rmse} {unit}) is not clearly smaller than that of "
+        "predicting the {baseline} ({baseline_rmse} {unit}). It knows nothing about the mix."
     ),
     "validation.worse_than_baseline": (
         "NO BETTER THAN A TRIVIAL PREDICTION: for a {protocol} the error of this model ({rmse} {unit}) is not smaller "
@@ -78,6 +78,8 @@ TEXTS: Mapping[str, str] = {
 }
 
 
+#: A model for new mixes that is not surely better than the mean must at least have an error below this share of its.
+LEAST_GAIN = 0.9
 #: Notices that must stand wherever the model is shown.
 LOUD = ("validation.worse_than_mean", "validation.worse_than_baseline")
 
@@ -154,8 +156,9 @@ class ProtocolScore:
         By bands of age, and by thirds of the observed value.
     baselines : tuple of Errors
         Of the trivial predictions under the same splits.
-    margin : Difference or None
-        Model (A) against the best of them (B); None with fewer than 5 groups.
+    margin, over_mean : Difference or None
+        Model (A) against the best of them, and against the better of the means (B). Groups are drawn: sources for new
+        sources where there are 5, else mixes; None with fewer than 5 mixes.
     """
 
     protocol: str
@@ -169,6 +172,7 @@ class ProtocolScore:
     by_level: tuple[Errors, ...] = ()
     baselines: tuple[Errors, ...] = ()
     margin: Difference | None = None
+    over_mean: Difference | None = None
 
     @property
     def label(self) -> str:
@@ -186,9 +190,29 @@ class ProtocolScore:
         return self.errors.rmse
 
     @property
+    def best_mean(self) -> Errors:
+        """The better of the means."""
+        return min((b for b in self.baselines if b.label.startswith("mean")), key=lambda b: b.rmse)
+
+    @property
+    def no_better_than_mean(self) -> bool:
+        """Whether the model knows nothing that the mean does not.
+
+        Its error is not smaller; or, for new mixes, neither surely smaller (99 %, one-sided) nor by a tenth.
+        """
+        mean = self.best_mean
+        unsure = self.protocol == "mix" and self.over_mean is not None and self.over_mean.better != "a"
+        return not self.rmse < mean.rmse or (unsure and self.rmse > LEAST_GAIN * mean.rmse)
+
+    @property
     def worse_than_baseline(self) -> bool:
-        """Whether a trivial prediction does as well or better."""
-        return not self.rmse < self.best_baseline.rmse
+        """Whether the model must not be used as it is.
+
+        A trivial prediction is surely better (99 %, one-sided, of paired draws of groups; any difference where these
+        cannot be had), or `no_better_than_mean`. A tie with a line or with the nearest mix is not enough.
+        """
+        surely = not self.rmse < self.best_baseline.rmse if self.margin is None else self.margin.better == "b"
+        return surely or self.no_better_than_mean
 
     def __repr__(self) -> str:
         e = self.errors
@@ -200,7 +224,9 @@ class ProtocolScore:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON (NaN is None)."""
         out: dict[str, Any] = asdict(self)
-        out["margin"] = None if self.margin is None else self.margin.to_dict()
+        for name in ("margin", "over_mean"):
+            difference: Difference | None = getattr(self, name)
+            out[name] = None if difference is None else difference.to_dict()
         plain: dict[str, Any] = _plain({"label": self.label, "meaning": MEANINGS[self.protocol], **out})
         return plain
 
@@ -213,7 +239,8 @@ class ProtocolScore:
         v["errors"] = Errors(**_nan(v["errors"]))
         v["fold_rmse"] = tuple(v["fold_rmse"])
         v["rmse_se"] = float("nan") if v["rmse_se"] is None else v["rmse_se"]
-        v["margin"] = None if v["margin"] is None else Difference.from_dict(v["margin"])
+        for name in ("margin", "over_mean"):
+            v[name] = None if v.get(name) is None else Difference.from_dict(v[name])
         return cls(**v)
 
 
@@ -270,7 +297,7 @@ class Scores:
 
     @property
     def worse_than_baseline(self) -> bool:
-        """Whether the headline, or the score for new mixes, is no better than a trivial prediction."""
+        """Whether the model is surely worse than a trivial prediction, or no better than a mean (see `label`)."""
         return any(s.worse_than_baseline for s in self.every if s.protocol != "row")
 
     @property

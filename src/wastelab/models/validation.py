@@ -46,6 +46,9 @@ AGE_BANDS = (3.0, 14.0, 35.0, 100.0, np.inf)
 DOMINANT = 0.5
 #: Fewer sources than this: a notice.
 LEAST_SOURCES = 5
+#: Level of the interval by which a model is surely better or worse than a trivial prediction: 99 % one-sided, since the
+#: best of four is chosen after looking.
+SURE = 0.98
 
 
 def validate(
@@ -225,6 +228,9 @@ def _score(
     folds = frame["fold"].to_numpy()[tested]
     simple = tuple(Errors.of(name, f) for name, f in trivial.items())
     best = min(simple, key=lambda b: b.rmse)
+    mean = min((b for b in simple if b.label.startswith("mean")), key=lambda b: b.rmse)
+    drawn = groups if code.max() >= 4 else data.mix
+    judged = len(np.unique(drawn[tested])) >= 5
     return ProtocolScore(
         protocol=protocol, errors=Errors.of(PROTOCOLS[protocol], frame), rmse_se=float(np.std(draws)),
         n_mixes=len(np.unique(data.mix[tested])),
@@ -232,7 +238,8 @@ def _score(
         fold_rmse=tuple(float(np.sqrt(np.mean(residual[folds == k] ** 2))) for k in np.unique(folds)),
         n_planned=int(frame.attrs["planned"]), by_age=_by_age(data, frame, tested), by_level=_by_level(frame, tested),
         baselines=simple,
-        margin=paired_difference(frame, trivial[best.label], groups, seed=seed) if code.max() >= 4 else None,
+        margin=paired_difference(frame, trivial[best.label], drawn, level=SURE, seed=seed) if judged else None,
+        over_mean=paired_difference(frame, trivial[mean.label], drawn, level=SURE, seed=seed) if judged else None,
     )  # fmt: skip
 
 
@@ -271,14 +278,12 @@ def _judged(scores: Sequence[ProtocolScore], data: TrainingData) -> list[Notice]
         best = s.best_baseline
         said = {"protocol": s.label, "rmse": f"{s.rmse:.3g}", "unit": data.unit, "baseline": best.label,
                 "baseline_rmse": f"{best.rmse:.3g}"}  # fmt: skip
-        if s.worse_than_baseline:
-            means = [b for b in s.baselines if b.label.startswith("mean")]
-            worst = min(means, key=lambda b: b.rmse, default=best)
-            if worst.label.startswith("mean") and not s.rmse < worst.rmse:
-                said |= {"baseline": worst.label, "baseline_rmse": f"{worst.rmse:.3g}"}
-                out.append(notice("validation.worse_than_mean", **said))
-            else:
-                out.append(notice("validation.worse_than_baseline", **said))
+        if s.no_better_than_mean:
+            mean = s.best_mean
+            said |= {"baseline": mean.label, "baseline_rmse": f"{mean.rmse:.3g}"}
+            out.append(notice("validation.worse_than_mean", **said))
+        elif s.worse_than_baseline:
+            out.append(notice("validation.worse_than_baseline", **said))
         elif s.margin is not None and s.margin.better != "a":
             edges = {"lower": f"{s.margin.lower:+.2g}", "upper": f"{s.margin.upper:+.2g}"}
             out.append(notice("validation.not_clearly_better", **said, **edges))
