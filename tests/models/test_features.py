@@ -388,6 +388,48 @@ def test_heat_lasts_as_long_as_the_table_says():
     assert days == pytest.approx([27 + rate, 28, rate, 28])
 
 
+def test_age_zero_is_younger_than_any_test_and_below_it_is_refused():
+    frame = concrete()
+    b = MixFeatures().fit(frame, age="age_d", property="compressive_strength")
+    young = b.design(frame.assign(age_d=[0.0, 1e-3, np.nan, *frame["age_d"][3:]])).values[:, -1]
+    assert young[0] == np.log(1e-6) < young[1] and np.isnan(young[2])
+    with pytest.raises(ModelError, match=r"age_d is -3 d in row 2 \(and in 1 more\).*0 d or more"):
+        b.design(frame.assign(age_d=[1.0, -3.0, -1.0, *frame["age_d"][3:]]))
+    for age in (0.0, -1.0):
+        with pytest.raises(ModelError, match=rf"age_d is {age:g} d in row 1; a test has an age above 0"):
+            MixFeatures().fit(frame.assign(age_d=[age, *frame["age_d"][1:]]), age="age_d")
+
+
+@pytest.mark.parametrize("maturity", ["freiesleben_hansen_pedersen", "nurse_saul"])
+def test_age_zero_and_a_negative_age_of_cured_mixes(maturity):
+    frame = concrete(6).assign(curing_temperature_degC=[20.0, 40, 10, 5, 20, 20])
+    b = MixFeatures(maturity).fit(frame, age="age_d", property="strength")
+    assert (b.design(frame.assign(age_d=0.0)).values[:, -1] == np.log(1e-6)).all()
+    with pytest.raises(ModelError, match="age_d is -7 d in row 1"):
+        b.design(frame.assign(age_d=-7.0))
+
+
+def test_at_the_datum_of_nurse_and_saul_no_equivalent_age_holds():
+    frame = concrete(6).assign(curing_temperature_degC=[20.0, 40, -10, -9, 20, 20])
+    b = MixFeatures("nurse_saul").fit(frame, age="age_d")
+    days = np.exp(b.design(frame).values[:, -1])
+    assert days[2] == pytest.approx(frame["age_d"][2]) and days[3] == pytest.approx(frame["age_d"][3] / 30)
+    assert any("1 rows were cured outside -10 to 80 degC (and at -10 degC)" in n for n in b.notices_)
+    assert equivalent_age([7.0], [-10.0])[0] == freiesleben_hansen_pedersen(7.0, -10.0)
+
+
+def test_a_property_in_mpa_that_is_no_known_strength_is_named():
+    frame = concrete()
+    said = MixFeatures().fit(frame, age="age_d", property="load at break (MPa)")
+    assert any("'load at break (MPa)' is in MPa but is not known as a strength" in n for n in said.notices_)
+    by_unit = MixFeatures().fit(frame, age="age_d", property="kp", property_unit="psi")
+    assert any("'kp' is in psi" in n for n in by_unit.notices_) and by_unit.features_[-1].monotone == 0
+    for name, unit in (("UCS", "MPa"), ("R28_MPa", ""), ("drying_shrinkage", "mm/m"), ("", "MPa"), ("flow_mm", "")):
+        fitted = MixFeatures().fit(frame, age="age_d", property=name, property_unit=unit)
+        assert not any("not known as a strength" in n for n in fitted.notices_)
+    assert not any("not known as" in n for n in MixFeatures().fit(frame, property="kp", property_unit="MPa").notices_)
+
+
 def test_monotone_by_property():
     frame = concrete()
     for name, sign in (("compressive_strength", 1), ("抗折强度", 1), ("drying_shrinkage", 0), ("", 0)):

@@ -160,8 +160,8 @@ def test_symbols_and_short_names_of_strengths_grow_with_age(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["strength_loss_pct", "抗压强度损失率", "tensile strain", "compressive_creep", "R", "f", "R2000", "fc_ratio", "fresh",
-     "Rn_Bq_kg", "refractoriness", "flow_mm", "E28"],
+    ["strength_loss_pct", "抗压强度损失率", "tensile strain", "compressive_creep", "R", "f", "R2000", "fc_ratio",
+     "fresh", "Rn_Bq_kg", "refractoriness", "flow_mm", "E28"],
 )  # fmt: skip
 def test_what_a_strength_lost_and_other_letters_may_do_anything(name):
     assert not grows_with_age(name)

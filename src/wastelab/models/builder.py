@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..errors import ModelError, UnknownNameError, suggest
-from .design import Design, Feature, FloatArray, IntArray, Ratio
+from .design import Design, Feature, FloatArray, Ratio
 from .features import CATALOGUE, Offer
-from .features.age import FREIESLEBEN_HANSEN_PEDERSEN, MATURITY, SAUL, VALID, holds
+from .features.age import DATUM, FREIESLEBEN_HANSEN_PEDERSEN, MATURITY, SAUL, VALID, holds, log_age
+from .features.cells import codes_of, is_text, levels_of, twin
 from .features.entries import (
     derived_feature,
     feature_from_dict,
@@ -25,7 +26,7 @@ from .features.entries import (
     property_unit,
 )
 from .features.plan import Env, Step, needed, ordered, run
-from .words import Meaning, grows_with_age, heading, meaning
+from .words import Meaning, grows_with_age, heading, is_stress, meaning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,13 @@ class MixFeatures:
 
     # -- learning what there is
     def fit(
-        self, features: pd.DataFrame, *, age: str = "", units: Mapping[str, str] | None = None, property: str = ""
+        self,
+        features: pd.DataFrame,
+        *,
+        age: str = "",
+        units: Mapping[str, str] | None = None,
+        property: str = "",
+        property_unit: str = "",
     ) -> Self:
         """Learn the columns of a table, and which derived features say something new in it.
 
@@ -109,6 +116,8 @@ class MixFeatures:
             Of columns whose names do not end in one.
         property : str
             What is to be predicted: strengths do not fall with age.
+        property_unit : str
+            Its unit, where its name does not end in it.
 
         Returns
         -------
@@ -120,7 +129,7 @@ class MixFeatures:
         UnitError
             If a column cannot be what its name says in its unit, or amounts are in grams and tonnes.
         ModelError
-            If nothing can be learned from the table.
+            If nothing can be learned from the table, or a test has an age of 0 or below.
         """
         if self.maturity not in ("auto", "none", *MATURITY):
             raise UnknownNameError(
@@ -131,9 +140,11 @@ class MixFeatures:
             raise UnknownNameError(f"There is no column '{age}' for the age.{suggest(age, features.columns)}")
         said = dict(units or {})
         self.age_, self.property_ = age, property
-        self.columns_ = {str(c): bool(_is_text(features, c)) for c in features.columns}
-        self.levels_ = {c: _levels(features[c]) for c, text in self.columns_.items() if text}
+        self.columns_ = {str(c): bool(is_text(features, c)) for c in features.columns}
+        self.levels_ = {c: levels_of(features[c]) for c, text in self.columns_.items() if text}
         env = self._env(features)
+        if age:
+            log_age(env[age], column=age, tested=True)  # raises where one cannot be
         known = [m for c, text in self.columns_.items() if not text and c != age and (m := meaning(c, said.get(c)))]
         self.units_ = {c: said.get(c) or heading(c)[1] for c in self.columns_} | {
             m.column: m.unit for m in known if m.unit is not None
@@ -148,6 +159,7 @@ class MixFeatures:
             made += self._derive(known, env, kept, made, notices)
         if age:
             made.append(self._age(known, env, notices))
+            notices += _may_fall(property, property_unit)
         for column, levels in self.levels_.items():
             if column not in self.constants_:
                 made += [_Made(level_feature(column, level), column, level) for level in levels]
@@ -197,9 +209,9 @@ class MixFeatures:
             if not there.size or np.ptp(there) <= max(1e-12 * np.abs(there).max(), entry.least):
                 constant.append(step.name)
                 continue
-            twin = _twin(column, kept)
-            if twin is not None:
-                same.append(f"{step.name} (says what {names[twin]} says)")
+            repeated = twin(column, kept)
+            if repeated is not None:
+                same.append(f"{step.name} (says what {names[repeated]} says)")
                 continue
             unit = entry.unit or (offer.basis if entry.name == "binder" else "")
             unit = unit or (property_unit(step) if step.how == "blend" else "")
@@ -237,9 +249,10 @@ class MixFeatures:
         step = Step("equivalent age", "equivalent_age", {"inputs": inputs, "constants": {"maturity": name}})
         self.steps_ = [*self.steps_, step]
         degrees = heat.slope * env[heat.column] + heat.offset
-        outside = int((~np.isnan(degrees) & ~holds(degrees)).sum())
+        outside = int((~np.isnan(degrees) & ~holds(degrees, name)).sum())
         unknown = int(np.isnan(degrees).sum())
         span = f"{VALID[0]:g} to {VALID[1]:g} degC"
+        span += f" (and at {DATUM:g} degC)" if name == "nurse_saul" else ""
         if outside:
             notices.append(
                 f"{outside} rows were cured outside {span}, where no equivalent age holds: theirs is the age"
@@ -266,12 +279,15 @@ class MixFeatures:
         Returns
         -------
         Design
-            NaN where an input is missing, and in all columns of a category whose level was not seen.
+            NaN where an input is missing, and in all columns of a category whose level was not seen. A missing age
+            stays missing; age 0 is `features.age.LEAST_AGE`.
 
         Raises
         ------
         UnknownNameError
             If a column is missing.
+        ModelError
+            If an age is below 0.
         """
         lacking = [c for c in self.columns_ if c not in features.columns]
         if lacking:
@@ -286,8 +302,8 @@ class MixFeatures:
                 code = env[made.origin]
                 out[:, j] = np.where(code < 0, np.nan, code == self.levels_[made.origin].index(made.level))
             elif made.feature.kind == "age":
-                days = values[made.origin]
-                out[:, j] = np.log(np.where(days > 0.0, days, np.nan))
+                log_age(env[self.age_], column=self.age_)  # raises where one cannot be
+                out[:, j] = log_age(values[made.origin], column=made.origin)
             else:
                 out[:, j] = values[made.origin]
         return Design(out, self.features_)
@@ -308,7 +324,7 @@ class MixFeatures:
         env: Env = {}
         for column, text in self.columns_.items():
             if text:
-                env[column] = _codes(features[column], self.levels_[column])
+                env[column] = codes_of(features[column], self.levels_[column])
             else:
                 env[column] = features[column].to_numpy(dtype=np.float64, na_value=np.nan)
         return env
@@ -361,38 +377,12 @@ class MixFeatures:
 
 
 # -- helpers of the table
-def _is_text(features: pd.DataFrame, column: str) -> bool:
-    import pandas as pd
-
-    return not pd.api.types.is_numeric_dtype(features[column].dtype)
-
-
-def _levels(texts: pd.Series[Any]) -> list[str]:
-    """Different texts of a column, sorted; without the empty one."""
-    return sorted({str(v) for v in texts.dropna().unique()} - {""})
-
-
-def _codes(texts: pd.Series[Any], levels: list[str]) -> IntArray:
-    """Number of the level of each cell; -1 of what is empty or was not seen."""
-    import pandas as pd
-
-    number = {level: k for k, level in enumerate(levels)}
-    codes, different = pd.factorize(texts)
-    of = np.array([*(number.get(str(v), -1) for v in different), -1], dtype=np.int64)
-    return of[codes]
-
-
-def _twin(column: FloatArray, kept: FloatArray) -> int | None:
-    """An earlier column that says the same (correlation 1 or -1, missing in the same rows), or None."""
-    if not kept.shape[1]:
-        return None
-    there = ~np.isnan(column)
-    alike = np.flatnonzero((np.isnan(kept) == ~there[:, None]).all(axis=0))
-    if there.sum() < 3 or not alike.size:
-        return None
-    x, others = column[there] - column[there].mean(), kept[np.ix_(there, alike)]
-    others = others - others.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.abs(x @ others) / np.sqrt((x @ x) * np.einsum("ij,ij->j", others, others))
-    same = np.flatnonzero(r > 1.0 - 1e-9)
-    return int(alike[same[0]]) if same.size else None
+def _may_fall(name: str, unit: str) -> list[str]:
+    """A notice where a property in a unit of stress is not known to be a strength."""
+    unit = unit or heading(name)[1]
+    if not name or not is_stress(unit) or grows_with_age(name):
+        return []
+    return [
+        f"'{name}' is in {unit} but is not known as a strength: predictions may fall with age. If it is one, name it "
+        f"so (compressive_strength, 抗压强度)"
+    ]

@@ -301,6 +301,14 @@ def grows_with_age(name: str) -> bool:
     return _is_of_mix(name, "grows_with_age") or _has_symbol(name)
 
 
+def is_stress(unit: str) -> bool:
+    """Whether a unit is one of stress: MPa, GPa, psi …"""
+    try:
+        return bool(unit) and factor_of(unit, "MPa")[0] > 0.0
+    except UnitError:
+        return False
+
+
 def never_negative(name: str) -> bool:
     """Whether a property cannot be below zero, as its name says; see `grows_with_age`."""
     return _is_of_mix(name, "never_negative") or grows_with_age(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...errors import ValidityError
+from ...errors import ModelError, ValidityError
 from ...provenance import Evidence, Source
 from ..design import FloatArray
 from .arrays import floats
@@ -27,6 +27,10 @@ SAUL = Source(
 )
 #: Temperatures [degC] where an equivalent age is computed: cement hardly reacts below, other phases form above.
 VALID = (-10.0, 80.0)
+#: Age [d] that stands for 0 in the logarithm: a mix that was just made, younger than any test.
+LEAST_AGE = 1e-6
+#: Temperature [degC] at and below which nothing matures by Nurse and Saul.
+DATUM = -10.0
 _GAS_CONSTANT = 8.314462618e-3  # kJ/(mol K)
 
 
@@ -68,7 +72,7 @@ def freiesleben_hansen_pedersen(age: ArrayLike, temperature: ArrayLike, referenc
     return out
 
 
-def nurse_saul(age: ArrayLike, temperature: ArrayLike, reference: float = 20.0, datum: float = -10.0) -> FloatArray:
+def nurse_saul(age: ArrayLike, temperature: ArrayLike, reference: float = 20.0, datum: float = DATUM) -> FloatArray:
     """Equivalent age by temperature above a datum times time.
 
     Parameters
@@ -137,13 +141,48 @@ def equivalent_age(
     """
     days = floats(age)
     t, cured = np.broadcast_to(floats(temperature), days.shape), np.minimum(days, floats(duration) / 24.0)
-    known = holds(t) & ~np.isnan(cured)
+    known = holds(t, maturity) & ~np.isnan(cured)
     out = days.copy()
     out[known] = MATURITY[maturity](cured[known], t[known]) + (days - cured)[known]
     return out
 
 
-def holds(temperature: ArrayLike) -> np.typing.NDArray[np.bool_]:
-    """Where an equivalent age can be computed; not where the temperature is unknown."""
+def holds(temperature: ArrayLike, maturity: str = "freiesleben_hansen_pedersen") -> np.typing.NDArray[np.bool_]:
+    """Where an equivalent age can be computed: at a known temperature, by Nurse and Saul above their datum."""
     t = floats(temperature)
-    return (t >= VALID[0]) & (t <= VALID[1])
+    return (t >= VALID[0]) & (t <= VALID[1]) & ((t > DATUM) | (maturity != "nurse_saul"))
+
+
+def log_age(days: ArrayLike, *, column: str = "age", tested: bool = False) -> FloatArray:
+    """Natural logarithm of ages; of age 0 that of `LEAST_AGE`, missing where the age is.
+
+    Parameters
+    ----------
+    days : array_like
+        [d].
+    column : str
+        For errors.
+    tested : bool
+        Whether these are ages of tests, which are above 0.
+
+    Returns
+    -------
+    ndarray
+        [ln d].
+
+    Raises
+    ------
+    ModelError
+        If an age is below 0, or that of a test is 0.
+    """
+    t = floats(days)
+    bad = np.flatnonzero((t < 0.0) | (tested & (t == 0.0)))
+    if bad.size:
+        raise ModelError(
+            f"{column} is {t[bad[0]]:g} d in row {bad[0] + 1}"
+            + (f" (and in {bad.size - 1} more)" if bad.size > 1 else "")
+            + ("; a test has an age above 0 d. Correct the age, leave the row out, or leave out the column of ages for "
+               "a property of the fresh mix." if tested else "; an age is 0 d or more. Correct it.")
+        )  # fmt: skip
+    out: FloatArray = np.log(np.maximum(t, LEAST_AGE))
+    return out
