@@ -86,9 +86,7 @@ def test_predictions_are_the_same_to_the_last_bit(fitted, folder, asked):
     assert loaded.audit_.to_dict() == fitted.audit_.to_dict()
 
 
-@pytest.mark.parametrize(
-    "learner", [Boosting(max_iter=30), ExtraTrees(20), Ridge(2), Mean(), GaussianProcess(steps=0)]
-)
+@pytest.mark.parametrize("learner", [Boosting(max_iter=30), ExtraTrees(20), Ridge(2), Mean(), GaussianProcess(steps=0)])
 def test_each_learner_comes_back_through_json_and_arrays(fitted, learner):
     design = fitted.builder_.design(fitted.data_.features)
     blend = Blend([("it", learner)]).fit(design, fitted.data_.target, mix=fitted.data_.mix)
@@ -260,3 +258,20 @@ def test_a_refit_model_gets_a_new_card(fitted, tmp_path):
     model.fit(synthetic_tests(13, seed=5), licence="own")
     assert card_of(model).content["stated"]["method"] == ""
     assert isinstance(card_of(fitted), ModelCard)
+
+
+def test_a_model_worse_than_a_trivial_prediction_is_saved_for_a_reason_only(tmp_path):
+    table = synthetic_tests(14)
+    table = table[table.age_d == table.age_d.min()].drop(columns="age_d")
+    noise = table.assign(compressive_strength_MPa=np.random.default_rng(5).uniform(20, 60, len(table)))
+    model = PropertyModel("compressive_strength", learner="quadratic", n_folds=3, protocols=("mix",)).fit(noise)
+    assert model.scores_.worse_than_baseline
+    for reason in ("", "   ", "ok", "老"):
+        with pytest.raises(ModelError, match=r"accepted='REASON'"):
+            model.save(tmp_path / "m", accepted=reason)
+    assert not (tmp_path / "m").exists()
+    model.save(tmp_path / "m", accepted="老板要")
+    loaded = load_model(tmp_path / "m")
+    assert loaded.card_.content["accepted"] == "老板要" and any("老板要" in label for label in loaded.card_.labels)
+    loaded.save(tmp_path / "again")  # the reason goes with the model
+    assert load_model(tmp_path / "again").card_.content["accepted"] == "老板要"

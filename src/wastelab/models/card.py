@@ -181,6 +181,12 @@ def card_of(model: Any) -> ModelCard:
     return own
 
 
+def is_reason(text: str) -> bool:
+    """Whether a text can be the reason that stands on a card: five letters, or two Chinese characters."""
+    letters = [c for c in text if c.isalpha()]
+    return len(letters) >= 5 or sum(c > "\u2e7f" for c in letters) >= 2
+
+
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that a fit depends on; none of them is imported."""
     found = {"python": python_version()}

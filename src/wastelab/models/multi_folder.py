@@ -30,7 +30,13 @@ _AGAIN = "Fetch or save the models again; changed models are never loaded."
 
 
 def save_models(
-    models: PropertyModels, path: str | Path, *, with_data: bool = True, overwrite: bool = False, created: str = ""
+    models: PropertyModels,
+    path: str | Path,
+    *,
+    with_data: bool = True,
+    overwrite: bool = False,
+    created: str = "",
+    accepted: str = "",
 ) -> str:
     """Save fitted models of several properties.
 
@@ -46,6 +52,8 @@ def save_models(
         Replace models of that name; a folder with anything else in it is never replaced.
     created : str
         When, as ISO text.
+    accepted : str
+        Why models are kept that are no better than a trivial prediction; their cards say so.
 
     Returns
     -------
@@ -55,7 +63,8 @@ def save_models(
     Raises
     ------
     ModelError
-        If they are not fitted, or something is there already.
+        If they are not fitted, one is no better than a trivial prediction and nobody said why it is kept, or something
+        is there already.
     """
     fitted = models._fitted()
     place = Path(path)
@@ -67,7 +76,7 @@ def save_models(
         folders = {}
         for number, (name, model) in enumerate(fitted.items()):
             folder = f"{number + 1:02d}"
-            mark = save_model(model, work / folder, with_data=with_data, created=created)
+            mark = save_model(model, work / folder, with_data=with_data, created=created, accepted=accepted)
             folders[name] = {"folder": folder, "fingerprint": mark}
         body = to_json({
             "schema": SCHEMA, "kind": "PropertyModels", "models": folders, "order": list(models.order_),

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .card import ModelCard, card_of, package_versions
+from .card import ModelCard, card_of, is_reason, model_card, package_versions
 from .directory import SCHEMA, Files, from_json, read_folder, to_json, write_folder
 from .state import DTYPES, PARTS, Arrays, pack, part, unpack
 from .table import TrainingData
@@ -93,7 +93,13 @@ class ModelCheck:
 
 
 def save_model(
-    model: Any, path: str | Path, *, with_data: bool = True, overwrite: bool = False, created: str = ""
+    model: Any,
+    path: str | Path,
+    *,
+    with_data: bool = True,
+    overwrite: bool = False,
+    created: str = "",
+    accepted: str = "",
 ) -> str:
     """Save a fitted model as a folder.
 
@@ -109,6 +115,8 @@ def save_model(
         Replace a model of that name.
     created : str
         When, as ISO text. Left out where it is not given, so that the same model gives the same bytes.
+    accepted : str
+        Why a model is kept that is no better than a trivial prediction; its card says so after its first line.
 
     Returns
     -------
@@ -118,7 +126,8 @@ def save_model(
     Raises
     ------
     ModelError
-        If the model is not fitted or holds what cannot be stored, there is a model already, or nothing can be written.
+        If the model is not fitted or holds what cannot be stored, is no better than a trivial prediction and nobody
+        said why it is kept, there is a model already, or nothing can be written.
 
     Notes
     -----
@@ -142,7 +151,7 @@ def save_model(
         model.to_state() if how == "state" else {k: v for k, v in vars(model).items() if k not in _OWN and k[0] != "_"}
     )
     state, arrays = pack({"how": how, "state": tree, "columns": columns_only(data)}, given)
-    card = card_of(model)
+    card = _accepted(model, accepted)
     body: dict[str, Any] = {
         "schema": SCHEMA, "kind": name, "target": data.name, "unit": data.unit, "data_sha256": data.sha256,
         "state": state, "training": describe(data) if with_data else None, "versions": package_versions(),
@@ -289,6 +298,19 @@ def columns_only(data: TrainingData) -> TrainingData:
 
 
 # -- reading and writing
+def _accepted(model: Any, reason: str) -> ModelCard:
+    """The card to be saved; of a model that is no better than a trivial prediction one that says why it is kept."""
+    card, reason = card_of(model), reason.strip()
+    if not card.do_not_use or (card.content["accepted"] and not reason):
+        return card
+    if not is_reason(reason):
+        raise ModelError(
+            f"{card.labels[0]} Nothing was saved. Test more mixes, or say in a few words why it is kept all the same: "
+            f"save(path, accepted='REASON'); the reason stands on the card."
+        )
+    return model_card(model, accepted=reason, stated={k: v for k, v in card.content["stated"].items() if v})
+
+
 def _card(files: Files) -> ModelCard:
     place = str(files.path / "card.json")
     return ModelCard.from_dict(from_json(files.content["card.json"], place), place)
