@@ -272,7 +272,7 @@ def test_tampered_files_are_refused(compiled: CompiledModel, tmp_path: Path) -> 
     for key in arrays:
         with pytest.raises(ModelError, match=r"bad\.npz"):
             CompiledModel.load(_written(path, {k: v for k, v in arrays.items() if k != key}))
-    for key in ("member0/value", "member2/alpha", "member3/linear", "member1/knots", "member2/part_inverse"):
+    for key in ("member0/base/value", "member2/alpha", "member3/linear", "member1/knots", "member2/part_inverse"):
         broken = arrays[key].copy()
         broken[0] = np.nan
         with pytest.raises(ModelError, match="member '"):

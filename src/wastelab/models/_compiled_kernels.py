@@ -37,7 +37,7 @@ def compute_features(
 
 @njit(cache=True, nogil=True)
 def predict_polynomial(x, first, median, gaps, mean, sd, low, high, intercept, linear, square, out):
-    """Polynomial of standardised features; NaN outside the ranges it may be asked in.
+    """Polynomial of standardised features; outside its ranges at the edge of them, or NaN of the second degree.
 
     x : (n, d), rows from `first` on; median : (d,); gaps : int64 (g,); mean, sd, low, high, linear : (d + g,);
     square : (d + g, d + g) upper triangle, or (0, 0) of degree 1; out : (n_rows,)
@@ -53,7 +53,10 @@ def predict_polynomial(x, first, median, gaps, mean, sd, low, high, intercept, l
             elif value != value:
                 value = median[c]
             if value < low[c] or value > high[c]:
-                total = np.nan
+                if square.shape[0]:
+                    total = np.nan
+                else:
+                    value = min(max(value, low[c]), high[c])
             z[c] = (value - mean[c]) / sd[c]
             total += linear[c] * z[c]
         if square.shape[0]:

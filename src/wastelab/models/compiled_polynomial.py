@@ -30,7 +30,7 @@ class Polynomial:
     mean, sd : ndarray, shape (d + g,)
         Scale of features and indicators.
     low, high : ndarray, shape (d + g,)
-        Ranges outside of which the answer is NaN; infinite where there are none.
+        Ranges; outside them a straight line stays at its edge, and a square answers NaN. Infinite where there are none.
     intercept : float
     linear : ndarray, shape (d + g,)
     square : ndarray, shape (d + g, d + g) or (0, 0)
@@ -52,7 +52,7 @@ class Polynomial:
         """Of a fitted `learners.Ridge`."""
         width = len(ridge.mean_)
         square, slack = np.zeros((0, 0)), 1e-9 * (ridge.high_ - ridge.low_)
-        low, high = np.full(width, -np.inf), np.full(width, np.inf)
+        low, high = ridge.low_, ridge.high_
         if ridge.degree == 2:
             square = np.zeros((width, width))
             square[np.triu_indices(width)] = ridge.coefficient_[width:]

@@ -35,7 +35,9 @@ class Course:
         if age is None or design.features[age].monotone <= 0:
             return cls(np.zeros(0), np.zeros(0))
         column = design.values[:, age]
-        ages, counts = np.unique(np.round(column[~np.isnan(column)], 9), return_counts=True)
+        there = column[~np.isnan(column)]
+        _, first, counts = np.unique(np.round(there, 9), return_index=True, return_counts=True)
+        ages = there[first]
         if len(ages) > MAX_KNOTS:
             wanted = np.quantile(np.repeat(ages, counts), np.linspace(0, 1, MAX_KNOTS - 2))
             grid = np.unique(np.concatenate([wanted, ages[[0, -1]]]))

@@ -37,6 +37,13 @@ WITHIN_SOURCES, WITHIN_ROWS = 8, 14
 TRANSFORMS = ("identity", "sqrt", "log")
 
 
+def allowed_transforms(y: FloatArray) -> list[str]:
+    """Scales that a target may be fitted on: roots from 0 up (if most are above), logarithms above 0."""
+    if y.min() > 0:
+        return list(TRANSFORMS)
+    return ["identity", "sqrt"] if y.min() == 0 and np.median(y) > 0 else ["identity"]
+
+
 def forward(y: FloatArray, transform: str) -> FloatArray:
     """Target on the scale that is fitted."""
     if transform == "sqrt":
@@ -60,8 +67,8 @@ def slope(z: FloatArray, transform: str) -> FloatArray:
 
 def log_jacobian(y: FloatArray, transform: str) -> float:
     """Sum of log |dz/dy|: makes likelihoods on different scales comparable."""
-    if transform == "sqrt":
-        return float(-np.sum(np.log(2.0 * np.sqrt(y))))
+    if transform == "sqrt":  # a result of 0 counts as a hundredth of the usual one
+        return float(-np.sum(np.log(2.0 * np.sqrt(np.maximum(y, 0.01 * np.median(y))))))
     return float(-np.sum(np.log(y))) if transform == "log" else 0.0
 
 
@@ -159,7 +166,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
             raise ModelError(f"form = {self.form!r}: expected one of {', '.join(FORMS)}.")
         if self.transform not in ("auto", *TRANSFORMS):
             raise ModelError(f"transform = {self.transform!r}: expected auto, {', '.join(TRANSFORMS)}.")
-        if target.min() <= 0 and self.transform in ("sqrt", "log"):
+        if self.transform in ("sqrt", "log") and self.transform not in allowed_transforms(target):
             raise ModelError(f"transform = {self.transform!r}: the target has values of 0 or less; use 'identity'.")
         x = self._standardise(design)
         groups, sources = self._grouped(mix, source, len(target))
@@ -171,7 +178,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self.transform_ = self.transform
         if self.transform == "auto":
             values = {}
-            for choice in [t for t in TRANSFORMS if t == "identity" or target.min() > 0]:
+            for choice in allowed_transforms(target):
                 z, ratio = self._scaled(target, choice, noise)
                 part = Observations(x, z, groups, sources, ratio).take(first)
                 size = float(np.std(forward(target, choice))) or 1.0
@@ -198,7 +205,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         self.gaps_ = [j for j in range(raw.shape[1]) if not there[:, j].all()]
         values = self._filled(design)
         self.mean_, sd = values.mean(axis=0), values.std(axis=0)
-        self.sd_ = np.where(sd > 0, sd, 1.0)
+        self.sd_ = np.where(sd > 1e-9 * (1.0 + np.abs(self.mean_)), sd, 1.0)
         age = design.age
         self.age_ = self.columns_.index(age) if age is not None and age in self.columns_ else None
         x: FloatArray = (values - self.mean_) / self.sd_
@@ -242,8 +249,11 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
 
     def _columns(self, design: Design) -> list[int]:
         """Inputs, age, categories, and the derived features that are asked for; all columns where there is no other."""
-        wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or self._asked(f.name)]
-        return wanted or list(range(len(design.features)))
+        with np.errstate(invalid="ignore"):
+            low, high = np.nanmin(design.values, axis=0), np.nanmax(design.values, axis=0)
+        varies = high - low > 1e-9 * (1.0 + np.abs(low))  # a constant column has a spread of rounding errors
+        names = [j for j, f in enumerate(design.features) if f.kind != "derived" or self._asked(f.name)]
+        return [j for j in names if varies[j]] or names[:1] or [0]
 
     def _asked(self, name: str) -> bool:
         if name in self.derived:

@@ -19,7 +19,7 @@ from .design import Design, FloatArray
 from .trees import Trees
 
 #: Members that "auto" may use, and the rows from which each is worth its time.
-AUTO = {"gaussian_process": 0, "ridge": 0, "boosting": 120}
+AUTO = {"gaussian_process": 0, "ratio_process": 0, "ridge": 0, "boosting": 120}
 
 
 #: Derived features that are other curves or sums of others.
@@ -36,6 +36,8 @@ class _Learner(BaseEstimator):  # type: ignore[misc]
 
 class Boosting(_Learner):
     """Histogram gradient boosting; monotone where a feature says so; missing numbers are a branch of their own.
+
+    Between tested ages, where trees would jump, courses are straight in ln(age).
 
     Parameters
     ----------
@@ -72,7 +74,12 @@ class Boosting(_Learner):
         """Fit to the columns of a design; tests with a smaller variance weigh more."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        self.columns_ = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name not in self.without]
+        self.columns_ = [
+            j
+            for j, f in enumerate(design.features)
+            if (f.kind != "derived" or f.name not in self.without) and not np.isnan(design.values[:, j]).all()
+        ]
+        self.course_ = Course.of(design)
         parameters = {name: value for name, value in self.get_params().items() if name != "without"}
         parameters["min_samples_leaf"] = self.min_samples_leaf or int(np.clip(len(design) // 50, 5, 20))
         model = HistGradientBoostingRegressor(
@@ -84,18 +91,25 @@ class Boosting(_Learner):
 
     def predict(self, design: Design) -> FloatArray:
         """Expected value of each row, shape (n_rows,)."""
-        return self.trees_.predict(np.ascontiguousarray(design.values[:, self.columns_]))
+        x = np.ascontiguousarray(design.values[:, self.columns_])
+        if design.age is None or not len(self.course_.knots) or design.age not in self.columns_:
+            return self.trees_.predict(x)
+        table = self.trees_.predict_grid(x, {self.columns_.index(design.age): self.course_.knots})
+        return self.course_.along(table, design.values[:, design.age])
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters and trees."""
-        return {"parameters": self.get_params(), "columns": self.columns_}, dict(self.trees_.arrays())
+        own = {"knots": self.course_.knots, "knot_weights": self.course_.weights}
+        return {"parameters": self.get_params(), "columns": self.columns_}, own | dict(self.trees_.arrays())
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, Any]) -> Boosting:
         """The same learner from what `to_state` gave."""
         learner = cls(**meta["parameters"] | {"without": tuple(meta["parameters"]["without"])})
         learner.columns_ = list(meta["columns"])
-        learner.trees_ = Trees.from_arrays(arrays)
+        learner.course_ = Course(arrays["knots"], arrays["knot_weights"])
+        own = ("knots", "knot_weights")
+        learner.trees_ = Trees.from_arrays({key: value for key, value in arrays.items() if key not in own})
         return learner
 
 
@@ -140,12 +154,8 @@ class ExtraTrees(_Learner):
         x = _filled(design, self.median_, self.gaps_)
         if design.age is None or not len(self.course_.knots):
             return self.trees_.predict(x)
-        age = x[:, design.age].copy()
-        table = np.empty((len(x), len(self.course_.knots)))
-        for j, knot in enumerate(self.course_.knots):
-            x[:, design.age] = knot
-            table[:, j] = self.trees_.predict(x)
-        return self.course_.along(table, age)
+        table = self.trees_.predict_grid(x, {design.age: self.course_.knots})
+        return self.course_.along(table, x[:, design.age])
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters and trees."""
@@ -165,12 +175,13 @@ class ExtraTrees(_Learner):
 
 
 class Ridge(_Learner):
-    """Linear in the columns of a design, each on its own scale, with a penalty chosen by generalised cross-validation.
+    """Linear in the columns of the table and ln(age), each on its own scale; penalty by generalised cross-validation.
 
     Parameters
     ----------
     degree : {1, 2}
-        2 adds squares and products; such a model answers NaN outside the ranges of its training rows.
+        1 stays at its value at the edge of the range of each column; 2 adds derived features, squares and products,
+        and answers NaN outside the ranges of its training rows.
     """
 
     def __init__(self, degree: int = 1) -> None:
@@ -191,10 +202,12 @@ class Ridge(_Learner):
         self.median_, self.gaps_ = _medians(design)
         x = _filled(design, self.median_, self.gaps_)
         self.mean_, sd = x.mean(axis=0), x.std(axis=0)
-        self.sd_ = np.where(sd > 0, sd, 1.0)
+        self.sd_ = np.where(sd > 1e-9 * (1.0 + np.abs(self.mean_)), sd, 1.0)
         self.low_, self.high_ = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
         terms = self._terms(x)
-        self.scale_ = np.where(terms.std(axis=0) > 0, terms.std(axis=0), 1.0)
+        if self.degree == 1 and any(f.kind != "derived" for f in design.features):
+            terms[:, design.of_kind("derived")] = 0.0
+        self.scale_ = np.where(terms.std(axis=0) > 1e-9, terms.std(axis=0), 1.0)
         self.course_ = Course.of(design) if self.degree == 2 else Course(np.zeros(0), np.zeros(0))
         model = RidgeCV(np.logspace(-3, 4, 29))
         model.fit(terms / self.scale_, np.asarray(y), sample_weight=_weights(noise))
@@ -206,9 +219,10 @@ class Ridge(_Learner):
         return self
 
     def _terms(self, x: FloatArray) -> FloatArray:
-        z: FloatArray = (x - self.mean_) / self.sd_
         if self.degree == 1:
-            return z
+            edged: FloatArray = (np.clip(x, self.low_, self.high_) - self.mean_) / self.sd_
+            return edged
+        z: FloatArray = (x - self.mean_) / self.sd_
         upper = np.triu_indices(z.shape[1])
         return np.column_stack([z, z[:, upper[0]] * z[:, upper[1]]])
 
@@ -322,8 +336,8 @@ class Blend(BaseEstimator):  # type: ignore[misc]
 def blend_weights(predictions: FloatArray, y: FloatArray, groups: ArrayLike) -> FloatArray:
     """Weights of members from predictions that none of them was fitted to.
 
-    Least squares on the simplex, drawn towards equal weights as if ten groups more had been seen in which every member
-    is off by as much as they differ: a plain mean of unlike models is hard to beat with few mixes.
+    Least squares on the simplex, drawn towards what each member's own error deserves (the inverse of its square) as if
+    ten groups more had been seen: a plain mean of unlike models is hard to beat with few mixes, a poor one is not.
 
     Parameters
     ----------
@@ -344,14 +358,16 @@ def blend_weights(predictions: FloatArray, y: FloatArray, groups: ArrayLike) -> 
     if n == 1 or usable.sum() < 3:
         return np.full(n, 1.0 / n)
     p, target = predictions[usable], np.asarray(y)[usable]
+    errors = np.maximum(np.mean((p - target[:, None]) ** 2, axis=0), 1e-12 * float(np.mean(target**2)) + 1e-30)
+    deserved = errors**-2 / np.sum(errors**-2)
     share = 10.0 / max(len(np.unique(np.asarray(groups)[usable])), 1)
-    size = np.sqrt(share * np.mean((p - target[:, None]) ** 2) * len(target))
+    size = np.sqrt(share * errors.min() * len(target))
     firm = 1e4 * np.sqrt(np.mean(target**2) * len(target)) + 1.0
     lhs = np.vstack([p - target[:, None], size * np.eye(n), firm * np.ones((1, n))])
-    rhs = np.concatenate([np.zeros(len(target)), np.full(n, size / n), [firm]])
+    rhs = np.concatenate([np.zeros(len(target)), size * deserved, [firm]])
     weights, _ = nnls(lhs, rhs)
     total = weights.sum()
-    return weights / total if total > 0 else np.full(n, 1.0 / n)
+    return weights / total if total > 0 else deserved
 
 
 def _weights(noise: Any) -> FloatArray | None:

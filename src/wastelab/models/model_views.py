@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import MissingDataError, ModelError
 from .design import Design, FloatArray
 from .folds import group_folds
-from .gp import GaussianProcess, backward, forward
+from .gp import GaussianProcess, backward, forward, slope
 from .learners import Blend
 from .table import TrainingData, read_features
 
@@ -118,7 +118,11 @@ class Views:
 
         def fit_predict(train: TrainingData, test: TrainingData) -> FloatArray:
             design = self.builder_.design(train.features)
-            learner = Blend(self._members(len(train))()).fit(design, train.target, mix=train.mix, source=train.source)
+            members = self._members(train)()
+            known = dict(zip([name for name, _ in self.learner_.members], self.weights_["mix"], strict=True))
+            weights = np.array([known.get(name, 0.0) for name, _ in members])
+            learner = Blend(members, tuple(weights / weights.sum()) if weights.sum() > 0 else None)
+            learner.fit(design, train.target, mix=train.mix, source=train.source)
             return learner.predict(self.builder_.design(test.features))
 
         options.setdefault("seed", self.random_state)
@@ -152,7 +156,10 @@ class Views:
         options.setdefault("columns", [c for c in features.columns if c != data.age] or None)
         options.setdefault("in_domain", self.inside(features))
         tested, measured = self._tested_like(features)
-        return suggest(table, Belief(self), n, tested=tested, measured=measured, **options)
+        belief = Belief(self)
+        options.setdefault("noise_variance", belief.noise)
+        options.setdefault("compare", "believed")
+        return suggest(table, belief, n, tested=tested, measured=measured, **options)
 
     def _tested_like(self: PropertyModel, features: pd.DataFrame) -> tuple[pd.DataFrame, FloatArray]:  # type: ignore[misc]
         """Tests to beat: those at the age of the candidates where they have one; repeats are their mean."""
@@ -180,8 +187,20 @@ class Views:
         return Path(path)
 
     def compiled(self: PropertyModel, **options: Any) -> CompiledModel:  # type: ignore[misc]
-        """The same model as plain arrays for kernels; see `wastelab.models.compiled`."""
+        """The same model as plain arrays for kernels; see `wastelab.models.compiled`.
+
+        Raises
+        ------
+        ModelError
+            If the model was calibrated to a laboratory: arrays do not hold that.
+        """
         from .compiled import CompiledModel
+
+        if self.effect_ is not None:
+            raise ModelError(
+                "This model was calibrated to a laboratory; compiled arrays would speak of an unknown one. Compile the "
+                "model that was fitted, or fit to a table that has the laboratory's tests."
+            )
 
         return CompiledModel.from_model(self, **options)
 
@@ -218,7 +237,7 @@ class Refit:
         data = model.data_
         self.model = model
         source = None if data.source is None else data.source[rows]
-        members = model._members(len(data))()
+        members = model._members(data)()
         self.learner = Blend(members, model.learner_.weights).fit(
             design.rows(rows), data.target[rows], mix=data.mix[rows], source=source
         )
@@ -230,12 +249,14 @@ class Refit:
 
 
 class Belief:
-    """What a model believes of mixes, jointly: the blend's means with the covariance of its Gaussian process.
+    """What a model believes of mixes, jointly: its means and calibrated widths, hung together by its Gaussian process.
 
     Attributes
     ----------
     inverse : callable
         From the scale of the belief to the property.
+    noise : float
+        Variance of one test of a mix on that scale.
     """
 
     def __init__(self, model: PropertyModel) -> None:
@@ -248,11 +269,17 @@ class Belief:
         self.model, self.process = model, process
         scale = process.transform_
         self.inverse: Callable[[FloatArray], FloatArray] = lambda z: backward(np.asarray(z), scale)
+        self.noise = (process.noise_ + process.mix_variance_) * process.y_sd_**2
 
     def __call__(self, candidates: pd.DataFrame, /) -> tuple[FloatArray, FloatArray]:
         """Mean and covariance on the scale of the process."""
-        design = self.model.builder_.design(self.model.read_mixes(candidates))
-        _, covariance = self.process.posterior(design)
-        centre = np.maximum(self.model._centre(design, self.model._kind()), 1e-9 if self.model.bounded else -np.inf)
+        features = self.model.read_mixes(candidates)
+        _, covariance = self.process.posterior(self.model.builder_.design(features))
+        found = self.model.predict(features, interval=0.9)
+        centre = np.maximum(found["mean"].to_numpy(), 1e-9 if self.model.bounded else -np.inf)
         mean = forward(centre, self.process.transform_)
-        return mean, covariance
+        half = np.minimum(found["upper"] - found["mean"], 1e6).to_numpy() / 1.645  # of a new test
+        latent = np.square(half / np.maximum(slope(mean, self.process.transform_), 1e-9)) - self.noise
+        own = np.maximum(np.diag(covariance), 1e-12)
+        factor = np.sqrt(np.maximum(latent, 0.1 * own) / own)
+        return mean, covariance * np.outer(factor, factor)

@@ -23,6 +23,7 @@ from .cross import check_mixes, protocol_splits
 from .design import Design, FloatArray, IntArray
 from .domain import Domain
 from .folds import Split
+from .gp import WITHIN_SOURCES
 from .intervals import ConformalIntervals
 from .learners import AUTO, Blend, blend_weights
 from .local import SourceEffect
@@ -37,9 +38,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Learners by the name they are asked for.
-LEARNERS = ("auto", "gaussian_process", "boosting", "extra_trees", "ridge", "quadratic", "mean")
+LEARNERS = ("auto", "gaussian_process", "ratio_process", "boosting", "extra_trees", "ridge", "quadratic", "mean")
 #: Properties that cannot be below zero, by a word in their name.
 _NOT_NEGATIVE = ("strength", "absorption", "density", "porosity", "leach", "flow", "slump", "time", "activity", "强度")
+#: Rows beyond which a second Gaussian process is not worth its time.
+_TWO_PROCESSES = 1600
+#: Age [d] that stands for 0, whose logarithm there is none of.
+_BIRTH = 1e-9
 Progress = Callable[[int, int, str], None]
 Runs = Mapping[str, tuple[list[Split], IntArray]]
 
@@ -53,10 +58,11 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         Column of the property; its name without a unit will do.
     unit : str
         Of the target, where its column does not say it.
-    learner : {"auto", "gaussian_process", "boosting", "extra_trees", "ridge", "quadratic", "mean"} or sequence
-        Members of the blend; "auto" takes a Gaussian process, and trees where there are rows enough for them. Weights
-        come from grouped out-of-fold predictions: small designed sets go to the process, large literature sets to
-        trees.
+    learner : str or sequence of str
+        "auto", or some of "gaussian_process", "ratio_process", "boosting", "extra_trees", "ridge", "quadratic", "mean".
+        Members of the blend; "auto" takes two Gaussian processes (over the quantities, and with a course over ratios
+        beside them), a ridge, and trees where there are rows enough for them. Weights come from grouped out-of-fold
+        predictions: small designed sets go to the processes, large literature sets to trees.
     monotone : {"auto", "none"}
         Whether strength may fall with age at a fixed mix ("none").
     n_folds : int
@@ -79,7 +85,8 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
     scores_ : Scores
     intervals_, domain_, audit_, local_
         See `wastelab.models.intervals`, `domain`, `audit`, `local`.
-    notices_ : tuple of Notice or str
+    notices_ : tuple of str
+        What was set aside in reading the table and making features.
     """
 
     def __init__(
@@ -169,7 +176,7 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         self.builder_ = MixFeatures().fit(data.features, age=data.age, units=data.units, property=self._property(data))
         design = self.builder_.design(data.features)
         noise = test_noise(data)
-        members = self._members(len(data))
+        members = self._members(data)
         runs = {}
         for protocol in self._protocols():
             splits, group = protocol_splits(data, protocol, n_folds=self.n_folds, seed=self.random_state)
@@ -181,6 +188,7 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         self._calibrate(design)
         self.scores_ = self._scored(runs)
         self.audit_ = audit_table(data)
+        self.notices_ = tuple(map(str, (*data.notices, *self.builder_.notices_)))
         return self
 
     def _bounded_below(self, data: TrainingData) -> bool:
@@ -199,21 +207,26 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
             )
         return [p for p in PROTOCOLS if p in {*self.protocols, "mix"}]
 
-    def _members(self, n_rows: int) -> Callable[[], list[tuple[str, Any]]]:
+    def _members(self, data: TrainingData) -> Callable[[], list[tuple[str, Any]]]:
+        """What makes new, unfitted members."""
         names = [self.learner] if isinstance(self.learner, str) else list(self.learner)
         if names == ["auto"]:
-            names = [name for name, least in AUTO.items() if n_rows >= least]
+            ratios = [f for f in self.builder_.features_ if f.kind == "derived" and f.name.endswith("/binder")]
+            many = data.source is not None and data.n_sources >= WITHIN_SOURCES
+            one = many or len(ratios) < 2 or len(data) > _TWO_PROCESSES  # one process does, or is enough to wait for
+            names = [n for n, least in AUTO.items() if len(data) >= least and not (n == "ratio_process" and one)]
         for name in names:
             if name not in LEARNERS or name == "auto":
                 raise ModelError(f"learner = {name!r}: expected one or several of {', '.join(LEARNERS)}.")
-        seed = self.random_state
+        seed, alone = self.random_state, "ratio_process" not in names
 
         def make() -> list[tuple[str, Any]]:
-            from .gp import GaussianProcess
+            from .gp import RATIOS, GaussianProcess
             from .learners import Boosting, ExtraTrees, Mean, Ridge
 
             kinds: dict[str, Callable[[], Any]] = {
-                "gaussian_process": lambda: GaussianProcess(random_state=seed),
+                "gaussian_process": lambda: GaussianProcess(derived=RATIOS if alone else (), random_state=seed),
+                "ratio_process": lambda: GaussianProcess(derived=RATIOS, random_state=seed),
                 "boosting": lambda: Boosting(random_state=seed),
                 "extra_trees": lambda: ExtraTrees(random_state=seed),
                 "ridge": Ridge, "quadratic": lambda: Ridge(degree=2), "mean": Mean,
@@ -250,14 +263,19 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         )
         self.domain_ = Domain().fit(data, design, self.intervals_)
         self.effect_: LocalEffect | None = None
-        self.local_: SourceEffect | None = None
-        if self.oof_source_ is not None:
-            try:
-                self.local_ = SourceEffect(random_state=self.random_state).fit(
-                    design, data, self.oof_source_["mean"].to_numpy()
-                )
-            except MissingDataError:
-                self.local_ = None
+        self.own_tests_: Any = None
+        self.local_ = self._source_effect(design, self.oof_source_)
+        # of a source that is in the table: errors of mixes that were left out, by members that saw the source
+        self.known_ = None if self.oof_source_ is None else self._source_effect(design, self.oof_)
+
+    def _source_effect(self, design: Design, predictions: pd.DataFrame | None) -> SourceEffect | None:
+        """How errors hang together within sources; None where the table cannot say."""
+        if predictions is None:
+            return None
+        try:
+            return SourceEffect(random_state=self.random_state).fit(design, self.data_, predictions["mean"].to_numpy())
+        except MissingDataError:
+            return None
 
     def _scored(self, runs: Runs) -> Scores:
         scores: list[ProtocolScore] = []
@@ -319,36 +337,78 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
             raise ModelError(f"interval = {interval!r}: expected a probability between 0 and 1, e.g. 0.9.")
         features = self.read_mixes(X)
         design = self.builder_.design(features)
-        known = self._effect_of(source)
-        kind = self._kind()
+        known, kind = self._effect_of(source)
         predictions = self.learner_.predict_members(self._not_before(design))
-        centre = self._centre(design, kind, predictions)
-        if known is not None:
-            centre = self._bounded(known.adjust(design, centre, predict=lambda d: self._centre(d, kind))[0])
-        if interval is None:
+        centre = self._corrected(design, known, kind, predictions)
+        if interval is None and on_outside != "refuse":
             return centre
-        spread = self.learner_.spread(self._not_before(design))
-        own = np.column_stack(list(predictions.values()))
-        disagreement = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(centre))
-        checked = self.domain_.check(features, design)
+        level = 0.9 if interval is None else interval
+        lower, upper, checked = self._ends(features, design, centre, predictions, known, kind, level, on_outside)
         inside = checked["in_domain"].to_numpy()
-        lower, upper = self.intervals_.interval(
-            design, centre, spread, disagreement, level=interval, kind=kind,
-            stretch=checked["stretch"].to_numpy() if on_outside == "widen" else None,
-            narrowing=None if known is None else known.narrowing(design),
-        )  # fmt: skip
         if on_outside == "refuse":
             for values in (centre, lower, upper):
                 values[~inside] = np.nan
+        if interval is None:
+            return centre
         out = pd.DataFrame({"mean": centre, "lower": lower, "upper": upper, "in_domain": inside})
         out["reasons"] = checked["reasons"].to_numpy()
         holds = "this source" if known is not None else {"mix": "new mix", "source": "new source"}[kind]
         out.attrs.update(unit=self._table().unit, interval=interval, holds_for=holds, target=self._table().name)
+        if self.scores_.label is not None:
+            out.attrs["label"] = str(self.scores_.label)
         return out
 
+    def _ends(
+        self,
+        features: pd.DataFrame,
+        design: Design,
+        centre: FloatArray,
+        predictions: Mapping[str, FloatArray],
+        known: LocalEffect | None,
+        kind: str,
+        level: float,
+        on_outside: str,
+    ) -> tuple[FloatArray, FloatArray, pd.DataFrame]:
+        """Ends of the interval, and what the domain says; NaN where a member is silent."""
+        from scipy.stats import norm
+
+        young = self._not_before(design)
+        own = np.column_stack(list(predictions.values()))
+        disagreement = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(centre))
+        spread = self.learner_.spread(young)
+        checked = self.domain_.check(features, design)
+        stretch = checked["stretch"].to_numpy() if on_outside == "widen" else np.ones(len(centre))
+        lower, upper = np.full(len(centre), np.nan), np.full(len(centre), np.nan)
+        at = np.flatnonzero(np.isfinite(centre))
+        if len(at):
+            lower[at], upper[at] = self.intervals_.interval(
+                design.rows(at), centre[at], spread[at], disagreement[at], level=level, kind=kind, stretch=stretch[at]
+            )
+        if known is not None:  # what the tests of the source leave open, where that is less
+            half = norm.ppf(0.5 + 0.5 * level) * known.spread(young, centre) * stretch
+            lower, upper = np.maximum(lower, centre - half), np.minimum(upper, centre + half)
+        return lower, upper, checked
+
     def read_mixes(self, X: Any) -> pd.DataFrame:
-        """Features of mixes in the columns and units of the training table."""
-        return read_features(X, self._table())
+        """Features of mixes in the columns and units of the training table.
+
+        Raises
+        ------
+        ModelError
+            If an age is missing or below 0.
+        """
+        table = self._table()
+        features = read_features(X, table)
+        if table.age:
+            ages = features[table.age].to_numpy(dtype=np.float64)
+            wrong = np.flatnonzero(~(ages >= 0))
+            if len(wrong):
+                raise ModelError(
+                    f"row {wrong[0] + 1}, column '{table.age}': age {ages[wrong[0]]:g} d. Expected 0 d or more in "
+                    f"every row: the property changes with age."
+                )
+            features[table.age] = np.maximum(ages, _BIRTH)
+        return features
 
     def _table(self) -> TrainingData:
         """The training table, or of a model that was loaded without it, what is known of its columns."""
@@ -361,15 +421,38 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         """What a row that is predicted is to the model: of a new source wherever sources are told apart."""
         return "source" if "source" in self.weights_ else "mix"
 
-    def _centre(self, design: Design, kind: str, predictions: Mapping[str, FloatArray] | None = None) -> FloatArray:
-        """Blend of the members; below the first tested age a property that starts at 0 goes there with ln(1 + age)."""
-        given = self.learner_.predict_members(self._not_before(design)) if predictions is None else predictions
-        centre: FloatArray = np.column_stack([given[name] for name, _ in self.learner_.members]) @ self.weights_[kind]
+    def _blended(self, design: Design, kind: str, predictions: Mapping[str, FloatArray] | None = None) -> FloatArray:
+        """Blend of the members, at mixes none younger than the youngest test."""
+        given = self.learner_.predict_members(design) if predictions is None else predictions
+        parts = np.column_stack([given[name] for name, _ in self.learner_.members])
+        return self._bounded(parts @ self.weights_[kind])
+
+    def _centre(self, design: Design, kind: str) -> FloatArray:
+        """What the model says without knowing the source."""
+        return self._corrected(design, None, kind)
+
+    def _corrected(
+        self,
+        design: Design,
+        known: LocalEffect | None,
+        kind: str,
+        predictions: Mapping[str, FloatArray] | None = None,
+    ) -> FloatArray:
+        """What the model says with what is known of the source; below the youngest test it goes to zero at age zero."""
+        young = self._not_before(design)
+        centre = self._blended(young, kind, predictions)
+        if known is not None:
+            centre = self._bounded(known.adjust(young, centre, predict=lambda d: self._blended(d, kind))[0])
         if self._starts_at_zero(design) and design.age is not None:
             log_age = design.values[:, design.age]
             early = log_age < self.first_age_
+            centre = centre.copy()
             centre[early] *= np.log1p(np.exp(log_age[early])) / np.log1p(np.exp(self.first_age_))
-        return self._bounded(centre)
+        return centre
+
+    def _spoken(self, design: Design) -> FloatArray:
+        """What this model predicts: calibrated to a laboratory, of that one."""
+        return self._corrected(design, *self._effect_of(None))
 
     def _starts_at_zero(self, design: Design) -> bool:
         return self.bounded and design.age is not None and design.features[design.age].monotone > 0
@@ -383,11 +466,11 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
     def _bounded(self, values: FloatArray) -> FloatArray:
         return np.maximum(values, 0.0) if self.bounded else values
 
-    def _effect_of(self, source: str | None) -> LocalEffect | None:
-        """What is known of the laboratory that is asked about."""
+    def _effect_of(self, source: str | None) -> tuple[LocalEffect | None, str]:
+        """What is known of the laboratory that is asked about, and what its mixes are to the members."""
         if source is None:
-            return self.effect_
-        if self.data_ is None or self.data_.source is None or self.local_ is None or self.oof_source_ is None:
+            return self.effect_, self._kind()
+        if self.data_ is None or self.data_.source is None or self.known_ is None:
             raise ModelError("source: the table this model was fitted to names no sources (or was not kept with it).")
         if source not in self.data_.source_names:
             raise UnknownNameError(
@@ -395,10 +478,10 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
                 f"a new laboratory use calibrate() with its first tests."
             )
         rows = np.flatnonzero(self.data_.source == self.data_.source_names.index(source))
-        design = self.builder_.design(self.data_.features.iloc[rows])
-        return self.local_.condition(
-            design, self.data_.target[rows], self.oof_source_["mean"].to_numpy()[rows], mix=None
-        )
+        predicted = self.oof_["mean"].to_numpy()[rows]
+        rows, predicted = rows[np.isfinite(predicted)], predicted[np.isfinite(predicted)]
+        design = self._not_before(self.builder_.design(self.data_.features.iloc[rows]))
+        return self.known_.condition(design, self.data_.target[rows], predicted), "mix"
 
     @property
     def bounded(self) -> bool:
@@ -424,7 +507,7 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         -------
         PropertyModel
             A copy: predictions are corrected by what the laboratory's tests share, intervals are as narrow as they
-            allow. ``effect_.report()`` says what the tests told.
+            allow. ``effect_.report()`` says what the tests told. Calibrated again, it knows both sets of tests.
 
         Raises
         ------
@@ -440,13 +523,22 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
             )
         frame, values = self._own_tests(X, y)
         features = self.read_mixes(frame)
-        design = self.builder_.design(features)
-        noise = (
-            None if sd is None else mean_variance(np.asarray(sd, dtype=np.float64), np.asarray(1 if n is None else n))
-        )
-        predicted = self._centre(design, "source")
+        specimens = np.asarray(1.0 if n is None else n, dtype=np.float64)
+        noise = np.full(len(values), np.nan)
+        if sd is not None:
+            noise = mean_variance(np.asarray(sd, dtype=np.float64), np.broadcast_to(specimens, values.shape))
+        if self.own_tests_ is not None:  # tests of an earlier call count on
+            import pandas as pd
+
+            features = pd.concat([self.own_tests_["features"], features], ignore_index=True)
+            values = np.concatenate([self.own_tests_["results"], values])
+            noise = np.concatenate([self.own_tests_["noise"], noise])
+        design = self._not_before(self.builder_.design(features))
         model = copy.copy(self)
-        model.effect_ = self.local_.condition(design, values, predicted, noise=noise)
+        model.own_tests_ = {"features": features, "results": values, "noise": noise}
+        model.effect_ = self.local_.condition(
+            design, values, self._blended(design, "source"), noise=noise if np.isfinite(noise).any() else None
+        )
         return model
 
     def _own_tests(self, X: Any, y: Any) -> tuple[Any, FloatArray]:
@@ -492,7 +584,7 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
                 "most about a property use suggest(candidates, n, strategy='learn')."
             )
         design = self.builder_.design(self.read_mixes(candidates))
-        predicted = self._centre(design, "source")
+        predicted = self._spoken(design)
         if self.effect_ is not None:
             return self.effect_.first_tests(design, n, predicted=predicted)
         return self.local_.first_tests(design, n, predicted=predicted)
@@ -524,12 +616,13 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         data: TrainingData | None = getattr(self, "data_", None)
-        if data is None:
-            return f"PropertyModel({self.target!r}, not fitted)"
+        if data is None or not hasattr(self, "scores_"):
+            return f"PropertyModel({self.target!r}, without its tests or not fitted)"
         best = self.scores_.headline
         return (
             f"<PropertyModel of {data.name} [{data.unit}]: {len(data)} tests, {data.n_mixes} mixes; {best.label}: "
-            f"RMSE {best.rmse:.3g} {data.unit}>"
+            f"RMSE {best.rmse:.3g} {data.unit}{', calibrated to a laboratory' if self.effect_ is not None else ''}"
+            f"{'; ' + str(self.scores_.label) if self.scores_.label is not None else ''}>"
         )
 
 
