@@ -45,6 +45,13 @@ def test_log_expected_improvement_is_smooth_where_its_formulas_meet() -> None:
         assert below == pytest.approx(above, rel=1e-5)
 
 
+def test_log_expected_improvement_has_its_digits_on_both_sides_of_the_change_of_formulas() -> None:
+    # asymptotic series of the tail with two terms more: phi(u) (1/u^2 - 3/u^4 + 15/u^6 - 105/u^8)
+    for u in (300.0, 999.0, 1001.0, 9_000.0, 11_000.0):
+        series = -0.5 * u * u - 0.5 * np.log(2 * np.pi) - 2 * np.log(u) + np.log1p(-3 / u**2 + 15 / u**4 - 105 / u**6)
+        assert acq.log_expected_improvement(-u, 1.0, 0.0) == pytest.approx(series, rel=1e-14, abs=3e-10)
+
+
 def test_augmented_expected_improvement_halves_nothing_without_noise_and_vanishes_with_much() -> None:
     plain = acq.expected_improvement(3.0, 2.0, 2.0)
     assert acq.augmented_expected_improvement(3.0, 2.0, 2.0, 0.0) == plain

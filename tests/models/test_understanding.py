@@ -292,12 +292,40 @@ def test_advice_on_a_linear_law_finds_the_known_gains():
         assert row.lower <= row.gain <= row.upper
     exchanges = result.table[result.table["kind"] == "exchange"]
     assert set(exchanges["columns"]) == {("cement_kg_m3", "slag_kg_m3"), ("slag_kg_m3", "cement_kg_m3")}
-    assert result.table["gain"].is_monotonic_decreasing and result.helps
+    order = list(zip(result.table["gain"] > 0, result.table["keeps_mass"], result.table["gain"], strict=True))
+    assert order == sorted(order, reverse=True) and result.helps
     assert not any("age_d" in c for c in result.table["columns"])
     assert bool(result.table["sure"].iloc[0]) and "not a cause" in result.report()
     inside = seen_region(data)
     ends = pd.DataFrame([mix | dict(zip(r.columns, r.values, strict=True)) for r in result.table.itertuples()])
     assert inside(ends[list(data.features.columns)]).all()
+
+
+def test_advice_puts_changes_that_keep_a_cubic_metre_first_and_says_what_the_others_do():
+    data = synthetic(300, noise=0.5)
+    mix = {"cement_kg_m3": 300.0, "slag_kg_m3": 100.0, "water_kg_m3": 170.0, "age_d": 28.0}
+    all_steps = advise(Linear(40.0), mix, data, noise=1.0, every=True)
+    for row in all_steps.table.itertuples():
+        more = sum(v - mix[c] for c, v in zip(row.columns, row.values, strict=True))
+        assert row.keeps_mass == (abs(more) <= 0.02 * 570.0)
+    result = advise(Linear(40.0), mix, data, noise=1.0)
+    helps = result.table[result.table["gain"] > 0]
+    # more cement alone gains most, but makes more than a cubic metre; cement for slag does not
+    assert helps["kind"].iloc[0] == "exchange" and helps["columns"].iloc[0] == ("slag_kg_m3", "cement_kg_m3")
+    lines = all_steps.report(top=200).splitlines()
+    said = next(i for i, line in enumerate(lines) if "more than 2 %" in line)
+    alone = next(i for i, line in enumerate(lines) if line.startswith("  +5.00 MPa  cement +50 kg/m3"))
+    assert 1 < said < alone
+    assert "more than 2 %" not in result.report() and "超过 2 %" in all_steps.report("zh", top=200)
+    assert result.to_dict()["table"][0]["keeps_mass"] is True
+
+
+def test_advice_on_one_test_does_not_call_it_a_proof():
+    data = synthetic(300, noise=0.5)
+    mix = {"cement_kg_m3": 300.0, "slag_kg_m3": 100.0, "water_kg_m3": 170.0, "age_d": 28.0}
+    result = advise(Linear(40.0), mix, data, noise=0.1)
+    assert (result.table["tests"] == 1).any()
+    assert "one test of either mix shows it 4 times in 5" in result.report() and "1 tests" not in result.report()
 
 
 def test_advice_says_plainly_that_nothing_helps():

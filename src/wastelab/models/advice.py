@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 STEPS, STEP_SHARE = 10, 0.05
 #: Groups of the vocabulary of mixes whose members replace each other.
 _EXCHANGED = {"binder": "binder", "aggregate": "aggregate", "coarse": "aggregate", "fine": "aggregate"}
+#: Groups of which a mix consists, and the share of its mass up to which a change leaves it the same cubic metre.
+_MASSES = ("binder", "water", "admixture", "activator", "coarse", "fine", "aggregate", "other")
+KEPT = 0.02
 #: (1.645 + 0.842)^2: a difference of one-sided 5 % is seen with 80 % probability.
 _SEEN = 6.18
 
@@ -39,8 +42,9 @@ class Advice:
     Attributes
     ----------
     table : pandas.DataFrame
-        Largest gain first: ``change`` (text), ``kind`` ("single", "exchange", "pair": less
-        water with more of an admixture, "category"), ``columns`` (tuple),
+        Of what helps, first changes that keep the mass of the mix, each part with the largest gain first: ``change``
+        (text), ``kind`` ("single", "exchange", "pair": less water with more of an admixture, "category"),
+        ``keeps_mass`` (the sum of amounts changes by 2 % at most), ``columns`` (tuple),
         ``values`` (tuple, after the change), ``prediction``, ``gain`` (in the direction asked for), ``lower`` and
         ``upper`` of the gain (NaN without refits) [unit of the target], ``sure`` (the interval is above 0),
         ``visible`` (two single tests would show it), ``tests`` (tests of either mix that show it, 80 % power),
@@ -72,7 +76,7 @@ class Advice:
     @property
     def helps(self) -> bool:
         """Whether any change is predicted to help."""
-        return bool(len(self.table) and self.table["gain"].iloc[0] > 0)
+        return bool((self.table["gain"] > 0).any())
 
     def report(self, lang: str = DEFAULT, top: int = 8) -> str:
         """The best changes as text."""
@@ -80,14 +84,19 @@ class Advice:
             "prediction": round(self.prediction, 2), "unit": self.unit, "tried": self.n_tried, "inside": self.n_inside,
         }).text(lang)]  # fmt: skip
         sign = "+" if self.direction == "raise" else "-"
+        kept = True
         for row in records(self.table[self.table["gain"] > 0].head(top)):
+            if kept and not row.keeps_mass:
+                kept = False
+                lines.append(Message("understanding.advice_alters", {"share": round(100 * KEPT)}).text(lang))
             text = f"  {sign}{row.gain:.2f} {self.unit}  {row.change}"
             if np.isfinite(row.lower):
                 text += f"  ({row.lower:.2f} .. {row.upper:.2f})"
             key = "sure" if row.sure else "unsure" if np.isfinite(row.lower) else "unknown"
             text += "; " + Message(f"understanding.advice_{key}").text(lang)
             if row.tests > 0:
-                text += "; " + Message("understanding.advice_tests", {"n": int(row.tests)}).text(lang)
+                key = "advice_one_test" if row.tests == 1 else "advice_tests"
+                text += "; " + Message(f"understanding.{key}", {"n": int(row.tests)}).text(lang)
             lines.append(text)
         return "\n".join([*lines, *(n.text(lang) for n in self.notes)])
 
@@ -129,7 +138,7 @@ def advise(
     level: float = 0.9,
     every: bool = False,
 ) -> Advice:
-    """Changes of one mix inside the domain, ranked by the predicted gain.
+    """Changes of one mix inside the domain, ranked by the predicted gain; first those that keep its mass.
 
     Parameters
     ----------
@@ -207,6 +216,7 @@ def advise(
     kept = [t for t, inside_it in zip(trials, ok, strict=True) if inside_it]
     table = table[ok].reset_index(drop=True)
     result = _judged(model, row, table, kept, here, 1.0 if direction == "raise" else -1.0, refits, level)
+    result.insert(2, "keeps_mass", _keeps_mass(data, row, kept))
     if len(result):
         seen = float(norm.ppf(0.5 + 0.5 * level)) * np.sqrt(2.0) * sd
         gain = result["gain"].to_numpy()
@@ -378,14 +388,35 @@ def _judged(
     return out[columns]
 
 
+def _keeps_mass(data: TrainingData, row: pd.DataFrame, trials: Sequence[_Trial]) -> list[bool]:
+    """Whether each change leaves the sum of amounts, by unit, within `KEPT` of what it is."""
+    unit: dict[str, str] = {}
+    for c in numeric(data):
+        found, said = meaning(c, data.units.get(c)), data.units.get(c, "")
+        if (found.group in _MASSES and found.unit is not None) if found is not None else said == "kg/m3":
+            unit[c] = said
+    total = {u: sum(float(np.nan_to_num(row[c].iloc[0])) for c in unit if unit[c] == u) for u in set(unit.values())}
+    out = []
+    for trial in trials:
+        more = dict.fromkeys(total, 0.0)
+        for c, value in trial.values:
+            if c in unit:
+                more[unit[c]] += float(value) - float(row[c].iloc[0])
+        out.append(all(abs(change) <= KEPT * total[u] + 1e-9 for u, change in more.items()))
+    return out
+
+
 def _best(table: pd.DataFrame, *, trials: Sequence[_Trial], every: bool) -> pd.DataFrame:
     first = table.sort_values(["action", "step"], kind="stable").groupby("action")["gain"].first()
     table["first_step"] = table["action"].map(first)
     # equal gains (a flat model): the smaller step is the better advice
-    table = table.sort_values(["gain", "step"], ascending=[False, True], kind="stable")
+    table["helps"] = table["gain"] > 0
+    table = table.sort_values(
+        ["helps", "keeps_mass", "gain", "step"], ascending=[False, False, False, True], kind="stable"
+    )
     if not every:
         table = table.drop_duplicates("action")
-    return table.drop(columns=["action", "step"]).reset_index(drop=True)
+    return table.drop(columns=["action", "step", "helps"]).reset_index(drop=True)
 
 
 def _said(
@@ -407,6 +438,4 @@ def _said(
         notes.append(Message("understanding.advice_noise_unknown"))
     elif len(helps) and not helps["visible"].any():
         notes.append(Message("understanding.advice_none_visible", {"noise": round(noise, 2)}))
-    if len(helps) and (helps["kind"] == "single").any():
-        notes.append(Message("understanding.advice_single"))
     return [*notes, Message("understanding.association")]
