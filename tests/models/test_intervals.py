@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 
 from wastelab.errors import MissingDataError, ModelError
-from wastelab.models.conformal import GroupConformal, conformal_multiplier, effective_groups
+from wastelab.models.conformal import (
+    GroupConformal,
+    conformal_multiplier,
+    effective_groups,
+    group_multiplier,
+    student_multiplier,
+)
 from wastelab.models.coverage import coverage_table, interval_score
 from wastelab.models.design import Design, Feature
 from wastelab.models.folds import group_folds, row_folds
@@ -88,6 +94,7 @@ def test_equal_groups_give_the_quantile_of_hierarchical_conformal_prediction(lev
             break
     k = effective_groups(np.repeat(np.arange(groups), size))
     assert k == pytest.approx(groups)
+    assert group_multiplier(scores, np.repeat(np.arange(groups), size), level) == expected
     assert conformal_multiplier(np.sort(scores)[::-1], k, level) == expected
 
 
@@ -95,6 +102,42 @@ def test_unequal_groups_count_for_less():
     assert effective_groups([1, 1, 1, 1]) == 1.0
     assert effective_groups([0, 1, 2, 3]) == 4.0
     assert effective_groups([0, 0, 0, 1]) == pytest.approx(16 / 10)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+def test_groups_count_alike_whatever_their_sizes(level):
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(30), np.r_[60, np.full(9, 1), rng.integers(2, 9, 20)])
+    scores = rng.exponential(size=len(groups))
+    reached, expected = 0.0, math.inf
+    for value, of in sorted(zip(scores, groups, strict=True)):
+        reached += 1.0 / 31 / np.sum(groups == of)
+        if reached >= level:
+            expected = value
+            break
+    assert group_multiplier(scores, groups, level) == expected
+    assert group_multiplier(scores, np.arange(len(scores)), level) == conformal_multiplier(
+        np.sort(scores)[::-1], len(scores), level
+    )
+
+
+def test_nine_groups_allow_ninety_percent_and_one_control_mix_takes_nothing_away():
+    groups = np.repeat(np.arange(9), np.r_[100, np.full(8, 1)])
+    scores = np.r_[np.full(100, 0.5), np.arange(1.0, 9.0)]
+    assert group_multiplier(scores, groups, 0.9) == 8.0
+    assert group_multiplier(scores, groups, 0.8) == 7.0
+    assert group_multiplier(scores[:-1], groups[:-1], 0.9) == math.inf
+
+
+def test_normal_errors_of_few_groups_by_hand():
+    from scipy.stats import t
+
+    scores, groups = np.array([1.0, 3.0, -2.0, -2.0, 0.5]), np.array([0, 0, 1, 1, 2])
+    between = math.sqrt((4 + 4 + 0.25) / 3 * (1 + 1 / 3))
+    total = math.sqrt((5 + 4 + 0.25) / 3 * (1 + 1 / 3))
+    assert student_multiplier(scores, groups, 0.9, between=True) == pytest.approx(t.ppf(0.95, 2) * between)
+    assert student_multiplier(scores, groups, 0.9) == pytest.approx(t.ppf(0.95, 2) * total)
+    assert student_multiplier(scores[:2], groups[:2], 0.9) == math.inf
 
 
 # -- coverage of groups that were not seen
@@ -174,6 +217,61 @@ def test_scale_of_a_mix_does_not_know_its_own_error():
     np.testing.assert_array_equal(moved.fold, held.fold)
     for k in np.unique(held.fold):
         assert not set(mix[held.fold == k]) & set(mix[held.fold != k])
+
+
+def lognormal(seed, n):
+    """Synthetic: a leached concentration [mg/L], four tests a mix, errors in proportion and shared by a mix."""
+    rng = np.random.default_rng(seed)
+    x, effect = rng.uniform(0, 1, (n, 2)), 0.6 * rng.standard_normal(n)
+    mix = np.repeat(np.arange(n), 4)
+    centre = np.exp(1 + 2 * x[mix, 0])
+    design = Design(np.column_stack([x[mix], np.full(len(mix), np.log(28.0))]), FEATURES)
+    return design, centre, centre * np.exp(effect[mix] + 0.5 * rng.standard_normal(len(mix))), mix
+
+
+def test_errors_by_a_share_of_the_property_get_limits_that_hold_on_both_sides():
+    above = {"auto": [], "identity": []}
+    below = {"auto": [], "identity": []}
+    taken = {"auto": [], "identity": []}
+    for seed in range(8):
+        design, centre, y, mix = lognormal(seed, 60)
+        new, middle, truth, _ = lognormal(seed + 100, 200)
+        for scale in above:
+            held = ConformalIntervals(n_trees=20, n_folds=4, non_negative=True).fit(
+                design, table(y, mix), {"mean": centre}, scale=scale
+            )
+            lower, upper = held.interval(new, middle, level=0.9)
+            above[scale].append(np.mean(truth > upper))
+            below[scale].append(np.mean(truth < lower))
+            taken[scale].append(held.warp.name)
+    assert set(taken["identity"]) == {"identity"} and taken["auto"].count("log") >= 6
+    assert np.mean(above["identity"]) > 0.07 and np.mean(below["identity"]) < 0.02
+    assert 0.025 <= np.mean(above["auto"]) <= 0.065 and 0.025 <= np.mean(below["auto"]) <= 0.065
+
+
+def test_other_scales_keep_order_and_ends_and_are_only_taken_where_the_results_allow_it():
+    design, centre, y, mix = lognormal(3, 60)
+    for scale in ("sqrt", "log"):
+        held = ConformalIntervals(n_trees=10, n_folds=3, non_negative=True).fit(
+            design, table(y, mix), {"mean": centre, "spread": 0.7 * centre}, scale=scale
+        )
+        asked = np.where(np.arange(len(y)) % 7 == 0, 0.0, centre)
+        last = None
+        for level in (0.5, 0.9, 0.97):
+            lower, upper = held.interval(design, asked, 0.7 * centre, None, level, stretch=1.3)
+            assert np.all(lower <= asked) and np.all(upper > asked) and np.all(lower >= 0)
+            if last is not None:
+                assert np.all(lower <= last[0]) and np.all(upper >= last[1])
+            last = lower, upper
+        again = ConformalIntervals.from_arrays(held.to_arrays())
+        np.testing.assert_array_equal(again.interval(design, asked, 0.7 * centre)[1],
+                                      held.interval(design, asked, 0.7 * centre)[1])  # fmt: skip
+    symmetric, *_ = fitted(0, non_negative=True)
+    assert symmetric.warp.name == "identity"
+    with pytest.raises(ModelError, match="the least result is 0"):
+        ConformalIntervals().fit(design, table(np.where(mix == 0, 0.0, y), mix), {"mean": centre}, scale="log")
+    with pytest.raises(ModelError, match="expected 'auto', 'identity', 'sqrt' or 'log'"):
+        ConformalIntervals().fit(design, table(y, mix), {"mean": centre}, scale="cube")
 
 
 # -- nested, bounded, by source
@@ -285,7 +383,7 @@ def test_few_mixes_widen_to_infinity_or_refuse_and_say_what_to_test():
     design = Design(np.column_stack([rng.uniform(size=(8, 2)), np.full(8, np.log(28))]), FEATURES)
     y, mix = rng.normal(30, 3, 8), np.arange(8)
     given = {"mean": np.full(8, 30.0)}
-    held = ConformalIntervals(non_negative=True).fit(design, table(y, mix), given)
+    held = ConformalIntervals(non_negative=True, few_groups="widen").fit(design, table(y, mix), given)
     assert held.of("mix").scale.kind == "constant"
     lower, upper = held.interval(design, given["mean"], level=0.9)
     assert np.all(lower == 0) and np.all(np.isinf(upper))
@@ -297,6 +395,79 @@ def test_few_mixes_widen_to_infinity_or_refuse_and_say_what_to_test():
     strict = ConformalIntervals(few_groups="refuse").fit(design, table(y, mix), given)
     with pytest.raises(MissingDataError, match=r"at least 9 mixes; there are 8 .* at most 88 %"):
         strict.interval(design, given["mean"], level=0.9)
+
+
+def of_sources(seed, n_sources, between=4.0):
+    """Synthetic: mixes of sources that differ by a normal distribution; predictions by mix know the source."""
+    rng = np.random.default_rng(seed)
+    source = np.repeat(np.arange(n_sources), 20)
+    mix = np.arange(len(source))
+    offset, own = between * rng.standard_normal(n_sources)[source], 2 * rng.standard_normal(len(mix))
+    centre = rng.uniform(20, 50, len(mix))
+    design = Design(np.column_stack([centre, rng.uniform(size=len(mix)), np.full(len(mix), np.log(28.0))]), FEATURES)
+    return design, centre, offset, centre + offset + own, mix, source
+
+
+def test_few_sources_get_a_finite_interval_from_a_stated_assumption():
+    held_by, width = {3: [], 6: []}, {3: [], 6: []}
+    for n_sources, found in held_by.items():
+        for seed in range(60):
+            design, centre, offset, y, mix, source = of_sources(seed, n_sources)
+            held = ConformalIntervals(n_trees=5, n_folds=3).fit(
+                design, table(y, mix, source), {"mean": centre + offset}, {"mean": centre}
+            )
+            new, middle, _, truth, *_ = of_sources(seed + 1000, 5)
+            lower, upper = held.interval(new, middle, kind="source")
+            known = held.interval(new, middle)
+            assert np.all(np.isfinite(upper)) and np.all(upper >= known[1]) and np.all(lower <= known[0])
+            found.append(np.mean((truth >= lower) & (truth <= upper)))
+            width[n_sources].append(np.mean(upper - lower))
+        assert np.mean(found) >= 0.88, n_sources
+    assert np.mean(width[6]) < np.mean(width[3])
+    last = None
+    for level in (0.5, 0.6, 0.8, 0.86, 0.9, 0.99):
+        lower, upper = held.interval(new, middle, level=level, kind="source")
+        if last is not None:
+            assert np.all(lower <= last[0]) and np.all(upper >= last[1])
+        last = lower, upper
+    said = held.notices(0.9)
+    assert [n.key for n in said] == ["intervals.few_sources"]
+    assert "rests on 6 sources; 9 are needed" in str(said[0]) and "assumes" in str(said[0])
+    assert held.notices(0.8) == ()
+    assert held.to_dict()["source"]["notices"][0]["key"] == "intervals.few_sources"
+    assert held.to_dict()["mix"]["notices"] == []
+    again = ConformalIntervals.from_arrays(held.to_arrays())
+    np.testing.assert_array_equal(again.interval(new, middle, kind="source"), held.interval(new, middle, kind="source"))
+    narrow = held.interval(new, middle, kind="source", narrowing=0.5)
+    assert np.all(narrow[1] - narrow[0] < last[1] - last[0])
+
+
+def test_one_source_with_most_rows_takes_nothing_away():
+    sizes = np.r_[100, np.full(11, 5)]
+    rng = np.random.default_rng(0)
+    source = np.repeat(np.arange(12), sizes)
+    mix, centre = np.arange(len(source)), rng.uniform(20, 50, len(source))
+    y = centre + 4 * rng.standard_normal(12)[source] + rng.standard_normal(len(source))
+    design = Design(np.column_stack([centre, centre, np.full(len(source), np.log(28.0))]), FEATURES)
+    held = ConformalIntervals(n_trees=5, n_folds=3, few_groups="refuse").fit(
+        design, table(y, mix, source), {"mean": centre}, {"mean": centre}
+    )
+    assert held.of("source").n_groups == 12
+    assert np.all(np.isfinite(held.interval(design, centre, kind="source")[1]))
+    assert held.notices(0.9) == ()
+
+
+def test_few_mixes_get_a_finite_interval_by_default():
+    rng = np.random.default_rng(0)
+    held_by = []
+    for _ in range(200):
+        centre, error = rng.uniform(20, 40, 6), 3 * rng.standard_normal(7)
+        design = Design(np.column_stack([centre, centre, np.full(6, np.log(28))]), FEATURES)
+        held = ConformalIntervals().fit(design, table(centre + error[:6], np.arange(6)), {"mean": centre})
+        lower, upper = held.interval(design, centre)
+        held_by.append(abs(error[6]) <= (upper - lower)[0] / 2)
+        assert [n.key for n in held.notices()] == ["intervals.few_mixes"]
+    assert 0.87 <= np.mean(held_by) <= 0.99
 
 
 def test_little_data_get_a_simple_scale():

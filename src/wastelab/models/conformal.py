@@ -1,6 +1,7 @@
 """Split-conformal half-widths for rows of groups that a model has not seen: scores, margin for few groups, age bands.
 
-The finite-sample margin counts groups, not rows: eight ages of one mix are not eight tests of a new mix.
+Every group counts alike: eight ages of one mix are not eight tests of a new mix, and a control mix that was tested sixty
+times is one mix.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..errors import ModelError
 from .coverage import AGE_EDGES, age_band, check_level
 from .design import Design, FloatArray, IntArray
 from .interval_scale import ResidualScale
+from .interval_warp import Warp
 
-#: Effective groups that an age band needs to be calibrated by itself.
+#: Groups that an age band needs to be calibrated by itself.
 BAND_GROUPS = 40.0
 
 
@@ -29,6 +31,8 @@ class GroupConformal:
     random_state : int
     n_trees, n_folds : int
         Of the expected error, see `wastelab.models.interval_scale.ResidualScale`.
+    warp : Warp
+        On which scale errors are taken, by default that of the unit.
 
     Attributes
     ----------
@@ -37,19 +41,26 @@ class GroupConformal:
         Ages [d] between bands that are calibrated by themselves.
     scores : tuple of ndarray
         Of each band, largest first: absolute error / expected error.
+    weights : tuple of ndarray
+        Of each band: what each score weighs, 1 / (groups + 1) / (scores of its group).
     n_groups : float
-        Effective number of groups, ``(sum of sizes)^2 / sum of sizes^2``; `band_groups` the same of each band.
+        Number of groups; `band_groups` that of each band.
+    residual : ndarray, shape (n_rows,)
+        Observed - centre, on the scale of `warp`.
     centre, observed, age, groups : ndarray, shape (n_rows,)
         Of the rows it was fitted to; the age [d], NaN where there is none.
 
     Notes
     -----
-    With n scores of K effective groups the interval is the score of rank ``ceil(level (1 + 1/K) n)``: infinite where
-    that is beyond n, that is for ``K < level / (1 - level)``. With every row its own group it is the usual rank
-    ``ceil(level (n + 1))``; with equal groups of rows that fail together it is the usual rank among groups. K is
-    Kish's effective number, smaller than the number of groups where some have many rows.
+    With K groups the interval is the score at which the weights, from the least score on, reach the level: infinite
+    where they never do, that is for ``K < level / (1 - level)``. With every row its own group it is the usual rank
+    ``ceil(level (n + 1))``. Sizes of groups do not matter: 9 groups allow a 90 % interval, however many rows one has.
 
-    What is covered is the average over rows of new groups, as a table of tests would count them.
+    What is covered is a row of a new group, drawn by group and then by row: the mean over new groups of the share of
+    their rows that lie inside.
+
+    `assumed` is for levels that the groups are too few for: it takes errors of groups as draws of a normal
+    distribution (Student's, with K - 1 degrees of freedom), an assumption that few groups cannot test.
 
     References
     ----------
@@ -58,10 +69,13 @@ class GroupConformal:
     H. Bostroem, crepes: a Python package for generating conformal regressors and predictive systems, PMLR 179 (2022).
     """
 
-    def __init__(self, random_state: int = 0, *, n_trees: int = 100, n_folds: int = 8) -> None:
+    def __init__(
+        self, random_state: int = 0, *, n_trees: int = 100, n_folds: int = 8, warp: Warp | None = None
+    ) -> None:
         self.random_state = random_state
         self.n_trees = n_trees
         self.n_folds = n_folds
+        self.warp = warp or Warp()
 
     def fit(
         self,
@@ -93,18 +107,30 @@ class GroupConformal:
             If lengths differ, numbers are not finite, or there are fewer than 2 groups.
         """
         middle, observed, group, own, among = _checked(design, centre, y, groups, spread, disagreement)
-        error = np.abs(observed - middle)
+        self.residual = self.warp.forward(observed) - self.warp.forward(middle)
+        own, among = self._on_scale(middle, own, among)
         self.scale = ResidualScale(self.random_state, n_trees=self.n_trees, n_folds=self.n_folds).fit(
-            design, middle, error, group, own, among
+            design, middle, np.abs(self.residual), group, own, among
         )
         self.centre, self.observed, self.age = middle, observed, _ages(design)
         self.edges = _edges(self.age, group)
-        band = self._band(self.age)
-        self.scores = _scores(observed - middle, self.scale.own, band, len(self.edges) + 1)
-        self.band_groups = tuple(effective_groups(group[band == k]) for k in range(len(self.edges) + 1))
-        self.n_groups = effective_groups(group)
+        self.scores = _scores(self.residual, self.scale.own, self._band(self.age), len(self.edges) + 1)
         self.groups = group
+        self._weigh()
         return self
+
+    def _weigh(self) -> None:
+        """What each score weighs, and how many groups each band has."""
+        band, score, each = self._band(self.age), self.score, range(len(self.edges) + 1)
+        at = [np.flatnonzero(band == k) for k in each]
+        at = [rows[np.argsort(-score[rows], kind="stable")] for rows in at]
+        self.weights = tuple(group_weights(self.groups[rows]) for rows in at)
+        self.band_groups = tuple(float(len(np.unique(self.groups[rows]))) for rows in at)
+        self.n_groups = float(len(np.unique(self.groups)))
+
+    def _on_scale(self, middle: FloatArray, own: FloatArray, among: FloatArray) -> tuple[FloatArray, FloatArray]:
+        slope = self.warp.slope(middle)
+        return own * slope, among * slope
 
     def half_width(
         self,
@@ -114,13 +140,61 @@ class GroupConformal:
         disagreement: ArrayLike | None = None,
         level: float = 0.9,
     ) -> FloatArray:
-        """Half of the interval of new rows [unit of the property], infinite where there are too few groups for it."""
-        level = check_level(level)
+        """Half of the interval of new rows on the scale of `warp`, infinite where there are too few groups for it."""
+        return self._times(
+            self.expected(design, centre, spread, disagreement),
+            self._multipliers(check_level(level)), self._band(_ages(design)),
+        )  # fmt: skip
+
+    def assumed(
+        self,
+        design: Design,
+        centre: ArrayLike,
+        spread: ArrayLike | None = None,
+        disagreement: ArrayLike | None = None,
+        level: float = 0.9,
+        *,
+        between: bool = False,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Half-width under the assumption of normal errors, and the least it must be: the largest score.
+
+        Parameters
+        ----------
+        design : Design
+        centre, spread, disagreement, level
+            As in `half_width`.
+        between : bool
+            Only of what the rows of a group have in common; else of a whole row.
+        """
+        scale, band = self.expected(design, centre, spread, disagreement), self._band(_ages(design))
+        own, score = self._band(self.age), self.residual / self.scale.own
+        factors = []
+        for k in range(len(self.edges) + 1):
+            at = own == k
+            factors.append(student_multiplier(score[at], self.groups[at], check_level(level), between=between))
+        largest = [float(s[0]) if len(s) else np.inf for s in self.scores]
+        return self._times(scale, factors, band), self._times(scale, largest, band)
+
+    def expected(
+        self,
+        design: Design,
+        centre: ArrayLike,
+        spread: ArrayLike | None = None,
+        disagreement: ArrayLike | None = None,
+    ) -> FloatArray:
+        """Expected size of the error of new rows on the scale of `warp`."""
         middle = vector(centre, len(design), "centre")
         own = _optional(spread, len(design), "spread")
         among = _optional(disagreement, len(design), "disagreement")
-        scale = self.scale.predict(design, middle, own, among)
-        return self._times(scale, self._multipliers(level), self._band(_ages(design)))
+        return self.scale.predict(design, middle, *self._on_scale(middle, own, among))
+
+    def in_unit(self, centre: FloatArray, scale: FloatArray) -> FloatArray:
+        """Expected errors on the scale of `warp`, in the unit of the property."""
+        return np.asarray(scale / self.warp.slope(centre))
+
+    def ends(self, middle: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Ends [unit of the property] of intervals with these half-widths on the scale of `warp`."""
+        return self.warp.ends(middle, half)
 
     def cross_half_width(self, level: float = 0.9) -> FloatArray:
         """Half-width of the rows it was fitted to, each calibrated by the other folds' groups alone."""
@@ -133,18 +207,26 @@ class GroupConformal:
             multipliers = []
             for b in range(len(self.edges) + 1):
                 others = ~test & (band == b)
-                held = np.sort(score[others])[::-1]
-                multipliers.append(conformal_multiplier(held, effective_groups(self.groups[others]), level))
+                multipliers.append(group_multiplier(score[others], self.groups[others], level))
             out[test] = self._times(own[test], multipliers, band[test])
         return out
 
     @property
     def score(self) -> FloatArray:
         """Absolute error / expected error of each row it was fitted to."""
-        return np.asarray(np.abs(self.observed - self.centre) / self.scale.own)
+        return np.asarray(np.abs(self.residual) / self.scale.own)
+
+    @property
+    def lean(self) -> float:
+        """By how many standard errors the largest fifth of the scores lies more above than below, groups alike."""
+        score = self.residual / self.scale.own
+        edge = group_multiplier(np.abs(score), self.groups, 0.8)
+        size = np.bincount(self.groups)
+        each = np.bincount(self.groups, (score > edge) * 1.0 - (score < -edge)) / np.maximum(size, 1)
+        return float(each.sum() / max(float(np.sqrt((each**2).sum())), 1e-12))
 
     def _multipliers(self, level: float) -> list[float]:
-        return [conformal_multiplier(s, k, level) for s, k in zip(self.scores, self.band_groups, strict=True)]
+        return [_reached(s, w, level) for s, w in zip(self.scores, self.weights, strict=True)]
 
     @staticmethod
     def _times(scale: FloatArray, multipliers: Sequence[float], band: FloatArray) -> FloatArray:
@@ -163,7 +245,7 @@ class GroupConformal:
         out |= {f"scores_{k}": v for k, v in enumerate(self.scores)}
         out |= {"centre": self.centre, "observed": self.observed, "age": self.age, "group": self.groups}
         out["meta"] = {
-            "edges": list(self.edges), "counts": list(self.band_groups), "n_groups": self.n_groups,
+            "edges": list(self.edges), "warp": self.warp.name, "floor": self.warp.floor,
             "random_state": self.random_state, "n_trees": self.n_trees, "n_folds": self.n_folds,
         }  # fmt: skip
         return out
@@ -173,14 +255,16 @@ class GroupConformal:
         """What `to_arrays` took apart."""
         meta = arrays["meta"]
         made = cls(int(meta["random_state"]), n_trees=int(meta["n_trees"]), n_folds=int(meta["n_folds"]))
+        made.warp = Warp(meta.get("warp", "identity"), float(meta.get("floor", 0.0)))
         made.scale = ResidualScale.from_arrays(
             {k.removeprefix("scale_"): v for k, v in arrays.items() if k.startswith("scale_")}
         )
         made.edges = tuple(float(v) for v in meta["edges"])
-        made.band_groups, made.n_groups = tuple(float(v) for v in meta["counts"]), float(meta["n_groups"])
         made.scores = tuple(np.asarray(arrays[f"scores_{k}"]) for k in range(len(made.edges) + 1))
         made.centre, made.observed = np.asarray(arrays["centre"]), np.asarray(arrays["observed"])
         made.age, made.groups = np.asarray(arrays["age"]), np.asarray(arrays["group"])
+        made.residual = made.warp.forward(made.observed) - made.warp.forward(made.centre)
+        made._weigh()
         return made
 
 
@@ -189,6 +273,55 @@ def effective_groups(groups: ArrayLike) -> float:
     """Kish's effective number of groups: ``(sum of sizes)^2 / sum of sizes^2``; 0 of none."""
     sizes = np.unique(np.asarray(groups), return_counts=True)[1].astype(np.float64)
     return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+
+
+def group_weights(groups: ArrayLike) -> FloatArray:
+    """What each score weighs where every group counts alike: 1 / (groups + 1) / (size of its group)."""
+    size, code = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)[1:][::-1]
+    return np.asarray(1.0 / (len(size) + 1.0) / size[code])
+
+
+def group_multiplier(scores: ArrayLike, groups: ArrayLike, level: float) -> float:
+    """Score that a row of a new group exceeds with a probability of at most ``1 - level``; infinite for too few groups.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n,)
+        Not below 0, in any order.
+    groups : array_like, shape (n,)
+    level : float
+    """
+    found = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-found, kind="stable")
+    return _reached(found[order], group_weights(groups)[order], level)
+
+
+def student_multiplier(scores: FloatArray, groups: IntArray, level: float, *, between: bool = False) -> float:
+    """The same for normal errors: Student's quantile with K - 1 degrees of freedom times their size.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        With their signs.
+    groups : ndarray, shape (n,)
+    level : float
+    between : bool
+        Size of the groups' mean scores; else of the scores themselves, groups counting alike.
+    """
+    from scipy.stats import t
+
+    size, code = np.unique(groups, return_inverse=True, return_counts=True)[1:][::-1]
+    if len(size) < 2:
+        return math.inf
+    of_group = (np.bincount(code, scores) / size) ** 2 if between else np.bincount(code, scores**2) / size
+    return float(t.ppf((1.0 + level) / 2.0, len(size) - 1) * math.sqrt(of_group.mean() * (1.0 + 1.0 / len(size))))
+
+
+def _reached(scores: FloatArray, weights: FloatArray, level: float) -> float:
+    """Least score with which the weights of all that are not above it reach the level; scores are largest first."""
+    total = np.cumsum(weights[::-1])
+    at = int(np.searchsorted(total, level - 1e-9))
+    return math.inf if at >= len(scores) else float(scores[::-1][at])
 
 
 def conformal_multiplier(scores: FloatArray, n_groups: float, level: float) -> float:
@@ -223,7 +356,7 @@ def _edges(days: FloatArray, group: IntArray) -> tuple[float, ...]:
     """Ages between bands that have groups enough to be calibrated by themselves."""
     for edges in (AGE_EDGES, AGE_EDGES[:1], AGE_EDGES[1:]):
         band = np.where(np.isfinite(days), age_band(days, edges), -1.0)
-        if all(effective_groups(group[band == k]) >= BAND_GROUPS for k in range(len(edges) + 1)):
+        if all(len(np.unique(group[band == k])) >= BAND_GROUPS for k in range(len(edges) + 1)):
             return edges
     return ()
 

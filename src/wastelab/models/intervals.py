@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,14 +16,25 @@ from numpy.typing import ArrayLike
 
 from ..errors import MissingDataError, ModelError
 from .conformal import GroupConformal, vector
-from .coverage import coverage_table
+from .coverage import check_level, coverage_table
 from .design import Design, FloatArray, IntArray
+from .interval_warp import WARPS, Warp
+from .notices import Notice
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Standard errors by which the largest errors must lean to one side for another scale to be tried.
+_CLEAR = 2.5
 #: What a new row may be new in, and the words for it.
 KINDS = ("mix", "source")
+_PLURAL = {"mix": "mixes", "source": "sources"}
+_FEW = {
+    "mix": "The {level} % interval of a new mix rests on {groups} mixes; {needed} are needed to take it from their errors "
+    "alone. It assumes that errors are normally distributed, which so few mixes cannot show.",
+    "source": "The {level} % interval of a new source rests on {groups} sources; {needed} are needed to take it from their "
+    "errors alone. It assumes that sources differ by a normal distribution, which so few sources cannot show.",
+}  # fmt: skip
 
 
 class Labelled(Protocol):
@@ -45,8 +56,9 @@ class ConformalIntervals:
     random_state : int
     non_negative : bool
         Whether the property cannot be below 0: intervals end there.
-    few_groups : {"widen", "refuse"}
-        Where there are too few groups for a level: an infinite interval, or `MissingDataError`.
+    few_groups : {"assume", "widen", "refuse"}
+        Where there are too few groups for a level: an interval that assumes normal errors (`notices` says so), an
+        infinite one, or `MissingDataError`.
     n_trees, n_folds : int
         Of the expected error.
 
@@ -61,12 +73,12 @@ class ConformalIntervals:
         random_state: int = 0,
         *,
         non_negative: bool = False,
-        few_groups: str = "widen",
+        few_groups: str = "assume",
         n_trees: int = 100,
         n_folds: int = 8,
     ) -> None:
-        if few_groups not in ("widen", "refuse"):
-            raise ModelError(f"few_groups = {few_groups!r}: expected 'widen' or 'refuse'.")
+        if few_groups not in ("assume", "widen", "refuse"):
+            raise ModelError(f"few_groups = {few_groups!r}: expected 'assume', 'widen' or 'refuse'.")
         self.random_state = random_state
         self.non_negative = bool(non_negative)
         self.few_groups = few_groups
@@ -79,6 +91,8 @@ class ConformalIntervals:
         data: Labelled,
         by_mix: Mapping[str, Any] | pd.DataFrame,
         by_source: Mapping[str, Any] | pd.DataFrame | None = None,
+        *,
+        scale: str = "auto",
     ) -> ConformalIntervals:
         """Calibrate on out-of-fold predictions.
 
@@ -91,6 +105,10 @@ class ConformalIntervals:
             Predictions by folds that keep mixes (sources) whole: ``mean``, and ``spread`` (the model's own standard
             deviation) and ``disagreement`` (that among its members) where there are any. Rows without a mean (NaN)
             are left out.
+        scale : {"auto", "identity", "sqrt", "log"}
+            On which errors are taken. By itself the unit of the property, unless this cannot be below 0, the largest
+            errors lie clearly more on one side (by 2.5 standard errors of the difference), and less so on the square
+            root or the logarithm. The interval is symmetric on this scale, and not in the unit.
 
         Raises
         ------
@@ -100,6 +118,7 @@ class ConformalIntervals:
         self.kinds: dict[str, GroupConformal] = {}
         self._rows: dict[str, IntArray] = {}
         self._n_rows = len(design)
+        self.warp = Warp()
         for kind, given in (("mix", by_mix), ("source", by_source)):
             if given is None:
                 continue
@@ -120,12 +139,38 @@ class ConformalIntervals:
                     )
             at = np.flatnonzero(np.isfinite(columns["mean"]))
             kept = {name: values[at] for name, values in columns.items()}
-            self.kinds[kind] = GroupConformal(self.random_state, n_trees=self.n_trees, n_folds=self.n_folds).fit(
-                design.rows(at), kept["mean"], data.target[at], groups[at], spread=kept.get("spread"),
-                disagreement=kept.get("disagreement"),
-            )  # fmt: skip
+            rows, y, own = design.rows(at), data.target[at], groups[at]
+
+            def held(warp: Warp, rows: Design = rows, y: FloatArray = y, own: IntArray = own,
+                     kept: dict[str, FloatArray] = kept) -> GroupConformal:  # fmt: skip
+                made = GroupConformal(self.random_state, n_trees=self.n_trees, n_folds=self.n_folds, warp=warp)
+                return made.fit(
+                    rows, kept["mean"], y, own, spread=kept.get("spread"), disagreement=kept.get("disagreement")
+                )
+
+            if kind == "mix":
+                self.kinds[kind] = self._on_a_scale(held, data.target[at], scale)
+            else:
+                self.kinds[kind] = held(self.warp)
             self._rows[kind] = at
         return self
+
+    def _on_a_scale(self, held: Callable[[Warp], GroupConformal], y: FloatArray, scale: str) -> GroupConformal:
+        """The calibration on the scale that was asked for, or on which its errors are symmetric."""
+        names = (WARPS if self.non_negative else WARPS[:1]) if scale == "auto" else (scale,)
+        found: list[GroupConformal] = []
+        for name in names:
+            warp = Warp.of(name, y)
+            if warp is None:
+                if scale != "auto":
+                    raise ModelError(f"scale = {scale!r}: the least result is {y.min():g}; take 'identity' or 'auto'.")
+                continue
+            found.append(held(warp))
+            if name == "identity" and abs(found[-1].lean) < _CLEAR:
+                break
+        best = min(found, key=lambda f: abs(f.lean))
+        self.warp = best.warp
+        return best
 
     def interval(
         self,
@@ -160,7 +205,7 @@ class ConformalIntervals:
         Returns
         -------
         lower, upper : ndarray, shape (n_rows,)
-            Infinite where there are too few groups for the level.
+            Where there are too few groups for the level, see `few_groups`; infinite for a single group.
 
         Raises
         ------
@@ -173,17 +218,46 @@ class ConformalIntervals:
         middle = vector(centre, len(design), "centre")
         words = np.broadcast_to(np.asarray(kind, dtype=str), len(middle))
         left = _factor(narrowing, len(middle), "narrowing", np.nextafter(0.0, 1.0), 1.0)
+        wider = _factor(stretch, len(middle), "stretch", 1.0, math.inf)
         half = np.zeros(len(middle))
-        for word in sorted({"mix", *words.tolist()}):
-            held = self.of(word)
+        for word in ("mix", *sorted(set(words.tolist()) - {"mix"})):
+            self.of(word)
             at = np.flatnonzero(np.isin(words, ("mix", "source") if word == "mix" else (word,)))
             own, among = (None if v is None else np.asarray(v)[at] for v in (spread, disagreement))
-            wide = held.half_width(design.rows(at), middle[at], own, among, level)
+            wide = self._half(word, design.rows(at), middle[at], own, among, level, half[at])
             half[at] = np.maximum(half[at], wide * left[at] if word == "source" else wide)
             if self.few_groups == "refuse" and np.isinf(half[at]).any():
                 self._refuse(word, level)
-        half *= _factor(stretch, len(middle), "stretch", 1.0, math.inf)
-        return self._ends(middle, half)
+        return self._ends(middle, half * wider)
+
+    def _half(
+        self, kind: str, design: Design, middle: FloatArray, spread: FloatArray | None, among: FloatArray | None,
+        level: float, of_mix: FloatArray,
+    ) -> FloatArray:  # fmt: skip
+        """Half-widths for one kind; `of_mix` those of a new mix."""
+        held = self.of(kind)
+        wide = held.half_width(design, middle, spread, among, level)
+        if self.few_groups != "assume" or np.isfinite(wide).all():
+            return wide
+        far, largest = held.assumed(design, middle, spread, among, level, between=kind == "source")
+        if kind == "source":
+            far = np.hypot(far, of_mix)
+        return np.where(np.isfinite(wide), wide, np.maximum(far, largest))
+
+    def notices(self, level: float = 0.9) -> tuple[Notice, ...]:
+        """What has to be said of intervals of a level: where they rest on an assumption, and with what it is left."""
+        level = check_level(level)
+        return tuple(
+            Notice(
+                f"intervals.few_{_PLURAL[kind]}", _FEW[kind],
+                {
+                    "groups": int(min(held.band_groups)), "level": f"{100 * level:g}",
+                    "needed": math.ceil(level / (1.0 - level) - 1e-9),
+                },
+            )
+            for kind, held in self.kinds.items()
+            if self.few_groups == "assume" and level > self.widest_level(kind) + 1e-9
+        )  # fmt: skip
 
     def of(self, kind: str) -> GroupConformal:
         """What was calibrated on new mixes (``"mix"``) or new sources (``"source"``).
@@ -209,7 +283,7 @@ class ConformalIntervals:
         return self._rows[kind]
 
     def widest_level(self, kind: str = "mix") -> float:
-        """The highest level with a finite interval at every age: ``K / (K + 1)`` with K effective groups."""
+        """The highest level that needs no assumption at any age: ``K / (K + 1)`` with K groups."""
         return min(k / (k + 1.0) for k in self.of(kind).band_groups)
 
     def cross_interval(self, kind: str, level: float = 0.9) -> tuple[FloatArray, FloatArray]:
@@ -234,8 +308,9 @@ class ConformalIntervals:
             table = self.coverage_report(kind, 0.9) if self.widest_level(kind) >= 0.9 - 1e-9 else None
             out[kind] = {
                 "groups": len(np.unique(held.groups)), "effective_groups": round(held.n_groups, 1),
-                "scale": held.scale.kind, "age_bands_d": list(held.edges),
+                "scale": held.scale.kind, "symmetric_on": held.warp.name, "age_bands_d": list(held.edges),
                 "highest_level": round(self.widest_level(kind), 4),
+                "notices": [n.to_dict() for n in self.notices(0.9) if n.key.endswith(_PLURAL[kind])],
                 "coverage_90": None if table is None else json.loads(table.to_json(orient="index")),
             }  # fmt: skip
         return out
@@ -279,6 +354,7 @@ class ConformalIntervals:
                 made.kinds[kind] = GroupConformal.from_arrays(
                     {**parts, "scale_meta": both["scale"], "meta": both["own"]}
                 )
+            made.warp = made.kinds["mix"].warp
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             if isinstance(exc, ModelError):
                 raise
@@ -288,15 +364,15 @@ class ConformalIntervals:
         return made
 
     def _ends(self, middle: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:
-        lower, upper = middle - half, middle + half
+        lower, upper = self.warp.ends(middle, half)
         return (np.maximum(lower, 0.0), np.maximum(upper, 0.0)) if self.non_negative else (lower, upper)
 
     def _refuse(self, kind: str, level: float) -> None:
         needed = math.ceil(level / (1.0 - level) - 1e-9)
-        what = {"mix": "mixes", "source": "sources"}[kind]
+        what = _PLURAL[kind]
         raise MissingDataError(
             f"a {100 * level:g} % interval for a new {kind} needs tests of at least {needed} {what}; there are "
-            f"{len(np.unique(self.of(kind).groups))} (worth {self.of(kind).n_groups:.1f} equal ones). Test more "
+            f"{int(min(self.of(kind).band_groups))} to go by. Test more "
             f"{what}, or ask for at most {math.floor(100 * self.widest_level(kind) + 1e-9)} %."
         )
 
