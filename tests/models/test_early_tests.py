@@ -209,6 +209,78 @@ def test_sources_are_what_is_counted_where_models_are_judged_by_them():
     assert math.isfinite(effect.multiplier(0.8, np.log([28.0]))[0])
 
 
+def test_each_direction_in_age_is_calibrated_by_itself(effect):
+    """Slow twin: errors of 3 d given 28 d, by hand."""
+    three, late = np.log([3.0]), np.log([28.0])
+    forward, backward = effect.multiplier(0.9, late, three), effect.multiplier(0.9, three, late)
+    assert forward == effect.multiplier(0.9, late)
+    errors = []
+    for mix in np.unique(effect.group):
+        rows = np.flatnonzero(effect.group == mix)
+        i = rows[np.argmin(effect.log_age[rows])]
+        older = rows[rows != i]
+        mean, variance = effect.condition(effect.log_age[older], effect.z[older], three)
+        errors.append(abs(effect.z[i] - mean[0]) / math.sqrt(variance[0]))
+    assert backward[0] == pytest.approx(np.sort(errors)[math.ceil(0.9 * 61) - 1])
+    both = effect.multiplier(0.9, np.log([7.0]), np.log([3.0, 28.0]))
+    seven = np.log([7.0])
+    assert both == max(effect.multiplier(0.9, seven, three), effect.multiplier(0.9, seven, late))
+
+
+@pytest.mark.parametrize(("early", "late"), [(3.0, 28.0), (28.0, 3.0)])
+def test_intervals_hold_in_either_direction_of_age(model, effect, early, late):
+    new = synthetic(300, seed=6)
+    asked, tests = new[new.age_d == late], new[new.age_d == early]
+    out = early_tests(model, asked, tests, effect=effect)
+    y = asked["strength_MPa"].to_numpy()
+    assert 0.85 <= np.mean((y >= out["lower"]) & (y <= out["upper"])) <= 0.98
+
+
+@pytest.fixture(scope="module")
+def by_source() -> PropertyModel:
+    """Synthetic: laboratories differ by 20 %, mixes of one by 10 %."""
+    table = synthetic(96).assign(source=lambda t: [f"S{int(m.split('-')[1]) % 16}" for m in t["mix_id"]])
+    level = dict(zip(sorted(table["source"].unique()), 1 + 0.2 * np.random.default_rng(4).normal(size=16), strict=True))
+    table["strength_MPa"] *= table["source"].map(level)
+    return PropertyModel("strength", learner="ridge", protocols=("mix", "source")).fit(table)
+
+
+def test_calibrated_models_are_sharpened_from_where_they_stand(by_source):
+    laboratory = synthetic(40, seed=9)
+    laboratory["strength_MPa"] *= 1.6
+    of = laboratory["mix_id"].str.split("-").str[1].astype(int)
+    local = by_source.calibrate(laboratory[of < 4])
+    effect = MixEffect.of(local)
+    rest = laboratory[of >= 4].reset_index(drop=True)
+    plain = local.predict(rest, 0.9)
+    same = rest[rest.age_d == 3].assign(strength_MPa=lambda t: local.predict(t))
+    kept = early_tests(local, rest, same, effect=effect)
+    assert np.allclose(kept["mean"], plain["mean"], rtol=1e-9)
+    asked = rest[rest.age_d == 28]
+    out = early_tests(local, asked, rest[rest.age_d == 3], effect=effect)
+    y = asked["strength_MPa"].to_numpy()
+    rmse = [float(np.sqrt(np.mean((m - y) ** 2))) for m in (local.predict(asked), out["mean"].to_numpy())]
+    assert rmse[1] < 0.9 * rmse[0]
+    assert np.mean((y >= out["lower"]) & (y <= out["upper"])) >= 0.85
+    # a test moves a calibrated model less: much of what all tests here share is known already
+    name = str(asked["mix_id"].iloc[0])
+    one = asked.iloc[[0]]
+    moved = []
+    for model in (by_source, local):
+        three = one.assign(age_d=3.0)
+        test = three.assign(strength_MPa=model.predict(three) + 2.0)
+        found = early_tests(model, one, test, effect=effect)
+        moved.append(float((found["mean"] - found["mean_before"]).iloc[0]))
+        assert name == str(test["mix_id"].iloc[0])
+    assert 0 < moved[1] < moved[0]
+
+
+def test_age_zero_stays_at_zero(model, effect, new):
+    asked = new.iloc[[0, 0]].assign(age_d=[0.0, 28.0])
+    out = early_tests(model, asked, new.iloc[[0]], effect=effect)
+    assert out["mean"].iloc[0] == pytest.approx(0.0, abs=1e-3) and out["mean"].iloc[1] > 1.0
+
+
 @pytest.mark.slow
 def test_published_early_strengths_sharpen_28_d():
     path = SHARED / "boxcrete" / "strength.csv"

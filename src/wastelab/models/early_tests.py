@@ -24,7 +24,7 @@ from .design import FloatArray
 from .mix_effect import MixEffect
 from .residual_bond import LIMIT
 from .table import MIX_COLUMNS, TrainingData, _numbers, _usual_age, mix_keys, table_of
-from .unseen import Unseen, of_new
+from .unseen import Unseen, of_new, still_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +78,13 @@ def early_tests(
 
     Notes
     -----
-    A result equal to its prediction moves nothing. Intervals are never wider than without tests. Where the property
-    must not fall with age, the corrected course does not: it stays above the early tests as far as these are not
-    noise.
+    A result equal to its prediction moves nothing. Where the property must not fall with age, the corrected course does
+    not: it stays above the early tests as far as these are not noise. What a calibrated model knows of its laboratory
+    is taken as known: a test then tells of its mix alone.
+
+    Intervals are conformal given the tests, for later and for earlier ages apart, and never wider than without tests.
+    The narrower of two intervals that each hold 90 % holds a little less by chance; on mixes left out of all it did
+    not.
     """
     known = MixEffect.of(model) if effect is None else effect
     frame, place = table_of(X)
@@ -94,25 +98,32 @@ def early_tests(
     out: pd.DataFrame = model.predict(frame, interval, on_outside=on_outside)
     out.attrs.setdefault("warnings", [])
     out["tests"], out["mean_before"] = 0, out["mean"]
-    half = (out["upper"] - out["mean"]).to_numpy().copy()
-    centre = out["mean"].to_numpy().copy()
+    centre, below, above = _halves(out, model.bounded)
     for name, course in _courses(model, known, features, of_row, first, tested).items():
         rows = np.flatnonzero(of_row == name)
+        log_age, values = tested[name]
         for i in np.flatnonzero(np.abs(course.z) > LIMIT * known.size):
-            log_age, values = tested[name]
             out.attrs["warnings"].append(
                 f"mix {name}, {math.exp(log_age[i]):g} d: {values[i]:g} is far from its prediction "
                 f"({course.before[i]:.3g}); it counts as three standard deviations. Check the test."
             )
         size = course.scale * (course.stretch if on_outside == "widen" else 1.0)
-        held = known.multiplier(interval, np.log(features[age].to_numpy()[rows]))
-        half[rows] = np.minimum(half[rows], held * np.sqrt(course.variance) * size)
+        held = known.multiplier(interval, np.log(features[age].to_numpy()[rows]), log_age)
+        for half in (below, above):
+            half[rows] = np.minimum(half[rows], held * np.sqrt(course.variance) * size)
         centre[rows] = np.where(np.isnan(centre[rows]), np.nan, course.mean)
         out.loc[out.index[rows], "tests"] = len(course.z)
     out["mean"] = centre
-    out["lower"], out["upper"] = model._bounded(centre - half), model._bounded(centre + half)
+    out["lower"], out["upper"] = model._bounded(centre - below), model._bounded(centre + above)
     out.index = frame.index
     return out
+
+
+def _halves(out: pd.DataFrame, bounded: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean, and how far the ends lie below and above it; an end that was cut at 0 lies as far as the other."""
+    mean, lower, upper = (out[column].to_numpy(dtype=np.float64).copy() for column in ("mean", "lower", "upper"))
+    above = upper - mean
+    return mean, np.where(bounded & (lower <= 0.0), np.maximum(mean - lower, above), mean - lower), above
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,7 @@ def _courses(
     frame[age] = np.exp(np.concatenate(list(grid.values())))
     design = model.builder_.design(frame)
     rises = design.age is not None and design.features[design.age].monotone > 0
-    new = of_new(model, frame)
+    new, unknown = of_new(model, frame), still_unknown(model, model._not_before(design))
     out: dict[str, _Course] = {}
     start = 0
     for name, (log_age, knots, asked) in ages.items():
@@ -153,12 +164,13 @@ def _courses(
             Unseen(new.mean[a:b], new.scale[a:b], new.stretch[a:b])
             for a, b in zip([start, *ends[:2]], ends, strict=True)
         )
+        own = effect.left(float(unknown[ends[0] : ends[1]].mean()))
         start = int(ends[2])
         z = (tested[name][1] - young.mean) / (young.scale * young.stretch)
-        shift, variance = effect.condition(log_age, z, asked)
+        shift, variance = own.condition(log_age, z, asked)
         mean = model._bounded(old.mean + shift * old.scale * old.stretch)
         if rises:
-            shift, _ = effect.condition(log_age, z, knots)
+            shift, _ = own.condition(log_age, z, knots)
             after = np.ascontiguousarray(model._bounded(middle.mean + shift * middle.scale * middle.stretch)[None, :])
             not_falling(after, np.ones(len(knots)))
             mean = _between(knots, middle.mean, after[0], asked, old.mean)

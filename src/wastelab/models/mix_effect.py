@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import MissingDataError
-from .conformal import _edges, conformal_multiplier, effective_groups
+from .conformal import _edges, group_multiplier
 from .coverage import age_band
 from .design import FloatArray, IntArray
 from .residual_bond import LEAST_COMMON, LIMIT, rms, size_of
@@ -117,30 +117,64 @@ class MixEffect:
         variance = self.size**2 - np.einsum("ij,ij->j", self.covariance(tested, asked), weights)
         return mean, np.maximum(variance, self.noise)
 
-    def multiplier(self, level: float, log_age: FloatArray) -> FloatArray:
+    def left(self, share: float) -> MixEffect:
+        """The same where a part of what tests of a mix share is known already, e.g. what is common to a laboratory.
+
+        Parameters
+        ----------
+        share : float
+            Of the variance of `mix` and `course`, what is still unknown.
+        """
+        return replace(self, mix=self.mix * share, course=self.course * share)
+
+    def multiplier(self, level: float, log_age: FloatArray, tested: FloatArray | None = None) -> FloatArray:
         """Half-width of intervals at ages [ln d] in conditional standard deviations; infinite with too few mixes.
 
-        Ages that have mixes enough are calibrated by themselves: 28 d from 7 d is harder than 90 d from 28 d.
+        Ages that have mixes enough are calibrated by themselves: 28 d from 7 d is harder than 90 d from 28 d. So are
+        the directions: with tests at both sides of an age, what is wider.
+
+        Parameters
+        ----------
+        level : float
+        log_age : ndarray, shape (n,)
+        tested : ndarray, shape (n_tests,), optional
+            Ages [ln d] of the tests that are there; all before the ages asked about by default.
         """
-        error, late, block = self._later
-        edges = _edges(np.exp(late), block)
-        band, asked = (age_band(np.exp(a), edges) if edges else np.zeros(len(a)) for a in (late, log_age))
+        if tested is None or not len(tested):
+            return self._held(level, log_age, later=True)
+        after, before = tested.min() <= log_age + 1e-9, tested.max() > log_age + 1e-9
+        out = np.full(len(log_age), -math.inf)
+        for asked, later in ((after, True), (before, False)):
+            if asked.any():
+                out[asked] = np.maximum(out[asked], self._held(level, log_age[asked], later=later))
+        return out
+
+    def _held(self, level: float, log_age: FloatArray, *, later: bool) -> FloatArray:
+        error, own, block = self._later if later else self._earlier
+        edges = _edges(np.exp(own), block)
+        band, asked = (age_band(np.exp(a), edges) if edges else np.zeros(len(a)) for a in (own, log_age))
         out = np.full(len(log_age), math.inf)
         for k in np.unique(asked):
-            held = np.sort(np.abs(error[band == k]))[::-1]
-            out[asked == k] = conformal_multiplier(held, effective_groups(block[band == k]), level)
+            out[asked == k] = group_multiplier(np.abs(error[band == k]), block[band == k], level)
         return out
 
     @cached_property
     def _later(self) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Errors of tests given the younger ones of their mix, in conditional standard deviations; age; block."""
+        return self._conditional(later=True)
+
+    @cached_property
+    def _earlier(self) -> tuple[FloatArray, FloatArray, IntArray]:
+        return self._conditional(later=False)
+
+    def _conditional(self, *, later: bool) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Errors of tests given younger (older) ones of their mix, in conditional standard deviations; age; block."""
         errors, ages, blocks = [], [], []
         for rows in _rows_of(self.group):
             age = self.log_age[rows]
             for i, row in enumerate(rows):
-                young = age < age[i] - 1e-9
-                if young.any():
-                    mean, variance = self.condition(age[young], self.z[rows[young]], age[i : i + 1])
+                given = age < age[i] - 1e-9 if later else age > age[i] + 1e-9
+                if given.any():
+                    mean, variance = self.condition(age[given], self.z[rows[given]], age[i : i + 1])
                     errors.append((self.z[row] - mean[0]) / math.sqrt(variance[0]))
                     ages.append(age[i])
                     blocks.append(self.block[row])
@@ -189,8 +223,7 @@ class MixEffect:
         for k in (0, 1):
             test = side == k
             for error, size, out in ((z, np.ones_like(z), half[0]), (z - mean, sd, half[1])):
-                held = np.sort(np.abs(error / size)[~test])[::-1]
-                out[test] = conformal_multiplier(held, effective_groups(block[~test]), level) * size[test]
+                out[test] = group_multiplier(np.abs(error / size)[~test], block[~test], level) * size[test]
         half[1] = np.minimum(half[1], half[0])
         return {
             "n_mixes": len(z), "RMSE": rms(z * scale), "RMSE_known": rms((z - mean) * scale),

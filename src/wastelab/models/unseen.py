@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .design import FloatArray
+from .design import Design, FloatArray
+from .source_covariance import effect_variance
 from .table import TrainingData, mix_keys
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def unseen_tests(model: PropertyModel) -> Unseen:
     rows, held = model.intervals_.rows(kind), model.intervals_.of(kind)
     n = model.intervals_._n_rows
     mean, scale = np.full((2, n), np.nan)
-    mean[rows], scale[rows] = held.centre, held.scale.own
+    mean[rows], scale[rows] = held.centre, held.in_unit(held.centre, held.scale.own)
     return Unseen(mean, scale, np.ones(n))
 
 
@@ -76,13 +77,32 @@ def predict_unseen(model: PropertyModel, features: pd.DataFrame, ignore: Sequenc
 
 
 def of_new(model: PropertyModel, features: pd.DataFrame) -> Unseen:
-    """Of rows that are taken as new mixes, whatever the model has seen."""
+    """Of rows that are taken as new mixes, whatever the model has seen; as `PropertyModel.predict` has their mean.
+
+    Of a model that was calibrated to a laboratory the mean is that of the laboratory, the expected error still that of
+    the model as it was fitted; see `still_unknown`.
+    """
     design = model.builder_.design(features)
-    kind, early = model._kind(), model._not_before(design)
-    parts = model.learner_.predict_members(early)
-    mean = model._centre(design, kind, parts)
+    young = model._not_before(design)
+    parts = model.learner_.predict_members(young)
+    known, kind = model._effect_of(None)
+    mean = model._corrected(design, known, kind, parts)
     own = np.column_stack(list(parts.values()))
     among = own.std(axis=1) if own.shape[1] > 1 else np.zeros(len(mean))
-    scale = model.intervals_.of(kind).scale.predict(design, mean, model.learner_.spread(early), among)
-    stretch = model.domain_.check(features, design)["stretch"].to_numpy(dtype=np.float64)
-    return Unseen(mean.copy(), np.array(scale, dtype=np.float64), np.array(stretch))
+    checked, held = model.domain_.check(features, design), model.intervals_.of(kind)
+    scale = held.in_unit(mean, held.expected(design, mean, model.learner_.spread(young), among))
+    return Unseen(mean.copy(), np.array(scale, dtype=np.float64), checked["stretch"].to_numpy(dtype=np.float64).copy())
+
+
+def still_unknown(model: PropertyModel, design: Design) -> FloatArray:
+    """Share of the variance that tests of a mix have in common which a laboratory's own tests left open, each row.
+
+    1 of a model that was not calibrated.
+    """
+    known = model.effect_
+    if known is None:
+        return np.ones(len(design))
+    parts, coordinates = known.model.components, known.model.coordinates
+    before = effect_variance(coordinates(design), parts, coordinates.slopes) + parts.mix
+    after = known.narrowing(design) ** 2 * (before + parts.noise) - parts.noise
+    return np.clip(after / np.maximum(before, 1e-12), 0.0, 1.0)
