@@ -348,6 +348,94 @@ def test_leaking_splits():
     assert "leak_mix" in checks(audit_table(table, Y, splits=row_folds(len(data), 5)))
 
 
+# -- units by values, results among features
+def test_some_results_in_psi():
+    for seed in range(3):
+        table = concrete(seed, n_mixes=40)
+        at = list(range(12))
+        table.loc[at, Y] = (table.loc[at, Y] * 145.04).round(0)
+        (found,) = audit_table(table, Y).of("unit")
+        assert found.severity == "severe" and found.at == tuple(at) and "psi" in str(found.message)
+    table = concrete(0)
+    table[Y] *= 145.04
+    assert "looks like psi, not MPa" in str(audit_table(table, Y).of("unit")[0].message)
+
+
+def test_one_result_with_a_shifted_point_and_no_equal_row():
+    table = concrete(4, n_mixes=40)
+    table.loc[7, Y] *= 10
+    (found,) = audit_table(table, Y).of("unit")
+    assert found.at == (7,) and found.severity == "warn" and found.rows == (f"row 8 ({table.loc[7, 'mix']})",)
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "likely"),
+    [("cement_kg_m3", 1e-3, "t/m3"), ("water_kg_m3", 1e3, "g/m3"), ("fine_aggregate_kg_m3", 1e-3, "t/m3")],
+)
+def test_masses_in_another_unit(column, factor, likely):
+    table = concrete(5)
+    table[column] *= factor
+    found = [f for f in audit_table(table, Y).of("unit") if f.columns == (column,)]
+    assert len(found) == 1 and f"looks like {likely}, not kg/m3" in str(found[0].message)
+
+
+def test_one_mass_with_a_shifted_point():
+    table = concrete(5)
+    table.loc[table["mix"] == "M3", "cement_kg_m3"] *= 10
+    (found,) = audit_table(table, Y).of("implausible_value")
+    assert found.columns == ("cement_kg_m3",) and "point may be shifted" in str(found.message)
+
+
+def test_ages_in_hours():
+    table = concrete(6)
+    table["age_d"] *= 24
+    (found,) = audit_table(table, Y).of("unit")
+    assert found.columns == ("age_d",) and "looks like h, not d" in str(found.message)
+    late = concrete(6, ages=(28, 56, 91, 365, 3650))
+    assert not audit_table(late, Y).of("unit")
+
+
+def test_result_among_the_features():
+    table = concrete(7)
+    random = np.random.default_rng(0)
+    table["failure_load_kN"] = table[Y] * 17.67 + random.normal(0, 8, len(table))
+    table["strength_psi"] = (table[Y] * 1.4504).round() * 100
+    table["flexural_MPa"] = 0.7 * np.sqrt(table[Y]) * np.exp(0.01 * random.standard_normal(len(table)))
+    found = {f.columns[0]: f for f in audit_table(table, Y).of("same_as_result")}
+    assert {c: f.severity for c, f in found.items()} == {
+        "failure_load_kN": "warn", "strength_psi": "severe", "flexural_MPa": "warn",
+    }  # fmt: skip
+    assert "drop=['failure_load_kN']" in str(found["failure_load_kN"].advice)
+
+
+def test_results_computed_from_those_of_another_age():
+    table = concrete(8, ages=(7, 28), n_mixes=30)
+    wide = table.drop_duplicates(["mix", "age_d"]).pivot(index="mix", columns="age_d", values=Y)
+    table = table.drop_duplicates(["mix", "age_d"]).reset_index(drop=True)
+    late = table["age_d"] == 28
+    table.loc[late, Y] = (1.5 * table.loc[late, "mix"].map(wide[7.0])).round(1)
+    (found,) = audit_table(table, Y).of("computed")
+    assert len(found.at) == len(table) and "1.5 times" in str(found.message)
+
+
+def test_replicates_in_whole_numbers_are_no_typing_errors():
+    """Strengths of a plan in steps of 1 MPa with a scatter of 1.5 MPa at every level."""
+    alarms = 0
+    for seed in range(20):
+        random = np.random.default_rng(1000 + seed)
+        rows = [
+            (c, w, a, np.round(20 * (c / w - 0.5) * (a / 28) ** 0.2 + random.normal(0, 1.5)))
+            for c in (300.0, 350.0, 400.0)
+            for w in (150.0, 165.0, 180.0)
+            for a in (3.0, 7.0, 28.0)
+            for _ in range(3)
+        ]
+        table = pd.DataFrame(rows, columns=["cement_kg_m3", "water_kg_m3", "age_d", Y])
+        alarms += len(checks(audit_table(table, Y)) - {"few_mixes"})
+    assert alarms == 0
+    assert digit_hint(12.0, 19.0) == "" and "One digit" in digit_hint(125.0, 195.0)
+
+
 # -- names, forms
 def test_chinese_columns():
     table = concrete(17, replicates=3)

@@ -1,7 +1,7 @@
 """Audit of a table of tests before a model is fitted to it: what is repeated, mistyped, computed or cannot be.
 
-Every check states its criterion in its docstring (`audit_checks`, `audit_targets`, `audit_columns`). A finding is a
-question to the person who knows the tests, not a verdict; nothing is changed or left out.
+Every check states its criterion in its docstring (`audit_checks`, `audit_targets`, `audit_columns`, `audit_units`). A
+finding is a question to the person who knows the tests, not a verdict; nothing is changed or left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import audit_checks, audit_columns, audit_targets
+from . import audit_checks, audit_columns, audit_targets, audit_units
 from .audit_view import Finding, View
 from .folds import Split
 from .table import MIX_COLUMNS, TrainingData, _frame, _target_column, read_table
@@ -34,6 +34,9 @@ TARGET_CHECKS: tuple[Check, ...] = (
     audit_targets.falls_with_age,
     audit_targets.censored,
     audit_targets.not_positive,
+    audit_units.results_in_another_unit,
+    audit_units.same_as_result,
+    audit_units.computed_from_another_age,
     audit_checks.noise_floor,
     audit_checks.few_groups,
 )
@@ -43,6 +46,8 @@ TABLE_CHECKS: tuple[Check, ...] = (
     audit_columns.binder_sum,
     audit_columns.oxide_sums,
     audit_columns.units,
+    audit_units.masses,
+    audit_units.ages,
     audit_columns.negative_quantities,
     audit_columns.id_columns,
     audit_columns.silent_columns,

@@ -206,10 +206,10 @@ def _nearly_equal(view: View, percent: float = 0.5) -> Iterator[Finding]:
 def typing_errors(view: View) -> Iterator[Finding]:
     """A result far from results of equal rows.
 
-    Three or more equal rows: distance from the median of the others, in units of the largest of 3 % of it, the robust
-    scatter of all equal rows in the table, and the median absolute deviation of the others; above 6 is
-    reported, for which chance has no explanation even in large tables; above 5 where a slip of the pen
-    explains it.
+    Three or more equal rows: distance from the median of the n others, in units of the largest of 3 % of it, the robust
+    scatter of all equal rows in the table, and the median absolute deviation of the others, times sqrt(1 + 1/n); above
+    6 is reported, for which chance has no explanation even in large tables; above 5 where a slip of the pen explains
+    it (one wrong digit of two does not: any two such numbers that share one differ so).
     Two equal rows: above 6 and a slip of the pen, since neither is known to be wrong.
     """
     for rows in groups_of(view.cell, 2):
@@ -228,6 +228,7 @@ def typing_errors(view: View) -> Iterator[Finding]:
             median = float(np.median(others))
             own = 1.4826 * float(np.median(np.abs(others - median))) if len(others) > 2 else float(np.ptp(others))
             scale = max(float(view.noise(median)), 0.03 * abs(median), own, view.resolution, 1e-12)
+            scale *= np.sqrt(1.0 + 1.0 / len(others))
             z = abs(y[k] - median) / scale
             within = min(max(0.05, 2.5 * scale / max(abs(median), 1e-12)), 0.2)
             hint = digit_hint(float(y[k]), median, within) if z > 5.0 else ""
@@ -269,7 +270,7 @@ def digit_hint(value: float, likely: float, within: float = 0.05) -> str:
         differ = [i for i in range(len(a)) if a[i] != b[i]]
         if 0 < len(differ) <= 2 and a.split(".")[1] == b.split(".")[1] != "00":
             return f"The digits behind the point are those of {likely:g}: those before it may be mistyped."
-        if len(differ) == 1:
+        if len(differ) == 1 and min(len(f"{v:g}".replace(".", "").strip("0-")) for v in (value, likely)) > 2:
             return f"One digit differs from {likely:g}."
     return ""
 

@@ -120,6 +120,25 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "would be inside as {likely}.",
         "Correct the unit in the name of the column.",
     ),
+    "unit.age": (
+        "'{column}' looks like {likely}, not d: its values ({ages} …) are no usual ages in days, and all are "
+        "in {likely}.",
+        "Correct the unit in the name of the column, or the ages.",
+    ),
+    "unit.results": (
+        "{n} results look as if they were in another unit ({likely}), or mistyped: they are about {factor} "
+        "times what the others lead to expect ({example} {unit}).",
+        "Look the values up. Convert them, or give them a column of their own: one unit a column.",
+    ),
+    "same_as_result": (
+        "'{column}' says the same as {target}: correlation {r}.",
+        "If it was measured on the same specimens, or computed from the result, leave it out "
+        "(drop=['{column}']): it is not known before the test, and every score with it is too good.",
+    ),
+    "computed": (
+        "The results of {mixes} mixes at {late} d are {ratio} times those at {early} d, to rounding.",
+        "They look computed, not tested: leave one of the two ages out. A score on them is that of a multiplication.",
+    ),
     "implausible_value": (
         "'{column}': {example} is outside what is usual ({low} to {high} {said}).{hint}",
         "Check the value and its method (a BET area is not a Blaine fineness).",
