@@ -368,6 +368,14 @@ def test_one_result_with_a_shifted_point_and_no_equal_row():
     assert found.at == (7,) and found.severity == "warn" and found.rows == (f"row 8 ({table.loc[7, 'mix']})",)
 
 
+def test_weak_mixes_are_in_no_other_unit():
+    for seed in range(3):
+        table = concrete(seed, n_mixes=40)
+        at = np.random.default_rng(seed).choice(len(table), 12, replace=False)
+        table.loc[at, Y] = (table.loc[at, Y] * np.geomspace(0.06, 0.8, 12)).round(1)
+        assert not audit_table(table, Y).of("unit")
+
+
 @pytest.mark.parametrize(
     ("column", "factor", "likely"),
     [("cement_kg_m3", 1e-3, "t/m3"), ("water_kg_m3", 1e3, "g/m3"), ("fine_aggregate_kg_m3", 1e-3, "t/m3")],
@@ -401,7 +409,8 @@ def test_result_among_the_features():
     table["failure_load_kN"] = table[Y] * 17.67 + random.normal(0, 8, len(table))
     table["strength_psi"] = (table[Y] * 1.4504).round() * 100
     table["flexural_MPa"] = 0.7 * np.sqrt(table[Y]) * np.exp(0.01 * random.standard_normal(len(table)))
-    found = {f.columns[0]: f for f in audit_table(table, Y).of("same_as_result")}
+    features = [c for c in table.columns if c not in (Y, "mix")]
+    found = {f.columns[0]: f for f in audit_table(table, Y, features=features).of("same_as_result")}
     assert {c: f.severity for c, f in found.items()} == {
         "failure_load_kN": "warn", "strength_psi": "severe", "flexural_MPa": "warn",
     }  # fmt: skip
@@ -534,12 +543,12 @@ def test_onepart_geopolymer():
         "row 32", "row 33", "row 77", "row 78",
     ]  # fmt: skip
     assert len(audit.of("percent_sum")[0].at) == 8
-    assert not audit.of("typing_error")
+    assert not audit.of("typing_error") and not audit.of("unit")  # weak mixes are in no other unit
 
 
 def test_boxcrete():
     """Mixes M75-M77 lack a binder of 134 kg/m3; two frozen specimens; masses above 2800 kg/m3."""
-    drop = ["strength_1_MPa", "strength_2_MPa", "strength_3_MPa"]
+    drop = ["strength_1_MPa", "strength_2_MPa", "strength_3_MPa", "slump_mm"]
     file = published("boxcrete/strength.csv")
     audit = audit_table(file, "strength_mean", drop=drop, sd="strength_sd_MPa", n="n_specimens")
     assert {"binder_sum", "mass_closure", "not_positive", "same_mix_two_names"} == checks(audit)

@@ -99,8 +99,8 @@ def results_in_another_unit(view: View) -> Iterator[Finding]:
 
     Either half of the strengths are above 300 MPa; or up to two fifths of the rows are off a line through the logarithm
     of the results (Tukey's biweight, so that they do not draw it) by more than six robust standard deviations and a
-    factor of 4.5, in clusters (no gap of a factor of 2) whose median is within 30 % of the nearest factor, or within
-    three of its standard errors.
+    factor of 4.5, in clusters (a gap of a factor of 2 to all others, none inside: weak mixes are no cluster) whose
+    median is within 30 % of the nearest factor, or within three of its standard errors.
     """
     y = view.y
     stress = view.is_strength and view.data.unit in ("MPa", "N/mm2")
@@ -123,13 +123,16 @@ def results_in_another_unit(view: View) -> Iterator[Finding]:
     order = np.flatnonzero(beyond)[np.argsort(residual[beyond], kind="stable")]
     for rows in np.split(order, np.flatnonzero(np.diff(residual[order]) > np.log(2.0)) + 1):
         middle = float(np.median(residual[rows]))
+        between = np.abs(residual[~beyond & (np.sign(residual) == np.sign(middle))])
+        if float(np.min(np.abs(residual[rows]))) - float(np.max(between, initial=0.0)) < np.log(2.0):
+            continue
         name, factor = min(factors, key=lambda f: abs(middle - np.log(f[1])))
         if abs(middle - np.log(factor)) > max(np.log(1.3), 3.0 * sd / np.sqrt(len(rows))):
             continue
         example = ", ".join(f"{view.data.rows[i]}: {y[i]:g}" for i in np.sort(rows)[:3])
+        severity = "severe" if len(rows) > 2 and middle > 0 else "warn"
         yield view.finding(
-            "unit.results", "severe" if len(rows) > 2 else "warn", np.sort(rows), likely=name, example=example,
-            factor=f"{np.exp(middle):.3g}",
+            "unit.results", severity, np.sort(rows), likely=name, example=example, factor=f"{np.exp(middle):.3g}",
         )  # fmt: skip
 
 
