@@ -156,6 +156,80 @@ def test_leverage_is_the_diagonal_of_the_hat_matrix(domain, data):
     assert domain.space.leverage_limit == pytest.approx(3 * values.shape[1] / len(values))
 
 
+# -- what is derived, and what cannot be
+def with_ratio(features):
+    design = design_of(features)
+    ratio = (features["water_kg_m3"] / (features["cement_kg_m3"] + features["slag_kg_m3"])).to_numpy()
+    inputs = ("water_kg_m3", "cement_kg_m3", "slag_kg_m3")
+    columns = (
+        Feature("water/binder", "", "derived", depends=inputs), Feature("binder/water", "", "derived", depends=inputs),
+        Feature("ln water/binder", "", "derived", depends=(), log=True),
+    )  # fmt: skip
+    values = np.column_stack([design.values, ratio, 1 / ratio, np.log(ratio)])
+    return Design(values, design.features + columns)
+
+
+def test_a_ratio_that_nobody_tested_is_outside_though_every_column_is_in_range(data):
+    domain = Domain().fit(data, with_ratio(data.features))
+    (low, high), row = domain.derived.ranges["water/binder"], data.features.iloc[[3]].copy().reset_index(drop=True)
+
+    def at(**changes):
+        asked = row.assign(**changes)
+        return domain.check(asked, with_ratio(asked))
+
+    inside = domain.check(data.features, with_ratio(data.features))
+    assert inside["in_domain"].mean() >= 0.97
+    cement = data.features.cement_kg_m3.max()
+    found = at(cement_kg_m3=cement, slag_kg_m3=150.0, water_kg_m3=data.features.water_kg_m3.min())
+    keys = [n.key for n in found["notices"][0]]
+    assert keys == ["domain.derived", "domain.derived", "domain.far_from_mixes"]  # once for each set of inputs
+    assert f"outside {low:.4g} to {high:.4g}" in found["reasons"][0] and "binder/water" not in found["reasons"][0]
+    named = at(cement_kg_m3=60.0)
+    assert {n.key for n in named["notices"][0]} >= {"domain.beyond_range"}
+    assert "domain.derived" not in {n.key for n in named["notices"][0] if n.values.get("name") == "water/binder"}
+    widths = [at(cement_kg_m3=c, slag_kg_m3=0.0)["stretch"][0] for c in (100.0, 30.0, 5.0, 0.3)]
+    assert widths[0] > 1 and np.all(np.diff(widths) > 0) and widths[-1] < 100
+    again = Domain.from_arrays(domain.to_arrays())
+    asked = row.assign(cement_kg_m3=5.0)
+    pd.testing.assert_frame_equal(again.check(asked, with_ratio(asked)), domain.check(asked, with_ratio(asked)))
+    assert domain.summary()["derived_ranges"]["water/binder"] == [low, high]
+    with pytest.raises(ModelError, match="no column 'water/binder'"):
+        domain.check(row, design_of(row))
+
+
+@pytest.mark.parametrize("value", [-0.01, -5.0, -200.0])
+def test_negative_masses_are_impossible(domain, data, value):
+    found = checked(domain, data, slag_kg_m3=value)
+    assert not found["in_domain"][0]
+    assert str(found["notices"][0][0]) == f"slag_kg_m3 = {value:g} is below 0, which is impossible."
+    assert found["stretch"][0] >= 1.0
+    again = Domain.from_arrays(domain.to_arrays())
+    row = data.features.iloc[[3]].assign(slag_kg_m3=value).reset_index(drop=True)
+    assert again.check(row, design_of(row))["reasons"][0] == found["reasons"][0]
+
+
+def test_degrees_below_zero_are_not_impossible(data):
+    warm = data.features.assign(curing_degC=np.where(np.arange(len(data.features)) % 2 == 0, 0.0, 40.0))
+    table = read_table(warm.assign(strength_MPa=data.target, mix=data.mix), "strength_MPa", mix="mix")
+    found = Domain().fit(table, design_of(table.features))
+    near = table.features.iloc[[3]].assign(curing_degC=-1.0)
+    far = table.features.iloc[[3]].assign(curing_degC=-9.0)
+    assert "curing" not in found.check(near, design_of(near))["reasons"][0]
+    assert "curing_degC = -9 is outside 0 to 40" in found.check(far, design_of(far))["reasons"][0]
+
+
+def test_intervals_widen_with_distance_whatever_the_expected_error_follows(data):
+    design = design_of(data.features)
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(0.5, 3, len(data.target))
+    centre = data.target + spread * rng.standard_normal(len(spread))
+    held = ConformalIntervals(n_trees=10, n_folds=3).fit(design, data, {"mean": centre, "spread": spread})
+    assert held.of("mix").scale.kind in ("spread", "learned")
+    domain = Domain().fit(data, design, held)
+    factor = domain.stretch.at(np.array([1.0, 2.0, 4.0, 16.0]))
+    assert factor[0] >= 1 and np.all(factor[1:] >= factor[0] * np.array([2.0, 4.0, 16.0]) * (1 - 1e-9))
+
+
 def test_too_few_mixes_say_nothing_of_leverage():
     few = mixes_tested(n=8)
     found = Domain().fit(few, design_of(few.features))

@@ -1,7 +1,7 @@
 """Split-conformal half-widths for rows of groups that a model has not seen: scores, margin for few groups, age bands.
 
-Every group counts alike: eight ages of one mix are not eight tests of a new mix, and a control mix that was tested sixty
-times is one mix.
+Every group counts alike: eight ages of one mix are not eight tests of a new mix, and a control mix that was tested
+sixty times is one mix.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ModelError, ValidityError
 from . import domain_texts as texts
 from .design import Design, FloatArray
+from .domain_derived import DerivedRange
 from .domain_space import MixSpace
 from .domain_stretch import Stretch
 from .domain_table import TableRange
@@ -33,7 +34,8 @@ class Domain:
     Parameters
     ----------
     tolerance : float
-        Share of a column's span by which a value may lie beyond it.
+        Share of a column's span by which a value may lie beyond it, and five times that of what is derived from
+        columns (a water/binder ratio below any that was tested may be unworkable). An amount is never below 0.
     percentile : float
         Of the distances between training mixes: a row further from its nearest mixes than this is outside.
     neighbours : int
@@ -43,6 +45,8 @@ class Domain:
     ----------
     table : TableRange
         Ranges, ages, constant columns, categories and combinations of the training table.
+    derived : DerivedRange
+        Ranges of the derived columns of the design.
     space : MixSpace
         Training mixes in standardised columns: distances and leverage.
     stretch : Stretch
@@ -50,10 +54,11 @@ class Domain:
 
     Notes
     -----
-    A row is *outside* when a value lies beyond the range of its column, an age beyond the tested ages, a category or a
-    combination was never tested, a constant column has another value, a value is missing that every test had, it is
-    further from the training mixes than `percentile` percent of these are from each other, or its leverage exceeds
-    that of every training mix. A leverage above three times the mean is only a warning.
+    A row is *outside* when a value lies beyond the range of its column or an amount below 0, an age beyond the tested
+    ages, a category or a combination was never tested, a derived ratio is beyond those of the tests, a constant column
+    has another value, a value is missing that every test had, it is further from the training mixes than `percentile`
+    percent of these are from each other, or its leverage exceeds that of every training mix. A leverage above three
+    times the mean is only a warning.
 
     References
     ----------
@@ -79,19 +84,20 @@ class Domain:
         ----------
         data : TrainingData
         design : Design
-            Of all its rows.
+            Of all its rows, with what is derived from them.
         intervals : ConformalIntervals, optional
             Calibrated on the same rows: how their errors grow with distance from other mixes then sets how fast
             intervals widen outside. Without them the width grows in proportion to the distance.
         """
         self.table = TableRange.learn(data, self.tolerance)
+        self.derived = DerivedRange.learn(design, self.tolerance / 5)
         self.space = MixSpace.learn(design, data.mix, self.neighbours, self.percentile)
         self.stretch = Stretch()
         if intervals is not None:
             held = intervals.kinds["mix"]
             apart = self.space.distance_to_others(design, data.mix)[intervals.rows("mix")]
             limit = self.space.limit if self.space.limit > 0 else 1.0
-            self.stretch = Stretch.learn(apart / limit, held.score, held.groups, 0.0 if held.scale.grows else 1.0)
+            self.stretch = Stretch.learn(apart / limit, held.score, held.groups)
         return self
 
     def check(self, features: pd.DataFrame, design: Design, *, on_outside: str = "flag") -> pd.DataFrame:
@@ -128,6 +134,7 @@ class Domain:
         if len(features) != len(design):
             raise ModelError(f"{len(features)} rows of features and {len(design)} of the design: these must match.")
         reasons, far = self.table.reasons(features)
+        far = self.derived.judge(design, reasons, far)
         distance, leverage = self.space.distance(design), self.space.leverage(design)
         warned: list[list[Notice]] = [[] for _ in range(len(design))]
         for row in range(len(design)):
@@ -166,7 +173,8 @@ class Domain:
     def summary(self) -> dict[str, Any]:
         """Plain values for a card."""
         return {
-            **self.table.summary(), "distance_limit": self.space.limit, "percentile": self.percentile,
+            **self.table.summary(), "derived_ranges": self.derived.to_dict()["ranges"],
+            "distance_limit": self.space.limit, "percentile": self.percentile,
             "leverage_limit": self.space.leverage_limit, "columns_of_distance": list(self.space.names),
             "mixes": len(self.space.points), "stretch": self.stretch.to_dict(),
         }  # fmt: skip
@@ -175,8 +183,8 @@ class Domain:
         """Arrays, and JSON text under ``meta``."""
         out, space = self.space.to_arrays()
         out["meta"] = json.dumps({
-            "table": self.table.to_dict(), "space": space, "stretch": self.stretch.to_dict(),
-            "tolerance": self.tolerance, "percentile": self.percentile, "neighbours": self.neighbours,
+            "table": self.table.to_dict(), "derived": self.derived.to_dict(), "space": space,
+            "stretch": self.stretch.to_dict(), "tolerance": self.tolerance, "percentile": self.percentile, "neighbours": self.neighbours,
         })  # fmt: skip
         return out
 
@@ -195,6 +203,7 @@ class Domain:
                 tolerance=meta["tolerance"], percentile=meta["percentile"], neighbours=meta["neighbours"]
             )  # fmt: skip
             made.table = TableRange.from_dict(meta["table"])
+            made.derived = DerivedRange.from_dict(meta.get("derived", {"ranges": {}, "tolerance": 0.0}))
             made.space = MixSpace.from_arrays(arrays, meta["space"])
             made.stretch = Stretch.from_dict(meta["stretch"])
         except (KeyError, TypeError, ValueError) as exc:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .conformal import conformal_multiplier, effective_groups
+from .conformal import group_multiplier
 from .design import FloatArray, IntArray
 
 #: Rows that one step of the curve is learned from, at least; and steps at most.
@@ -33,8 +33,8 @@ class Stretch:
     -----
     Up to the last learned distance the factor is how much larger than over all rows the 90 % conformal quantile of
     scores is, with its margin for few groups, pooled to be monotone. Beyond, where nothing was tested, it grows in
-    proportion to the distance, as the error of a property with bounded slopes does at most; it stays where the expected
-    error follows a Gaussian process's spread, which has grown with distance already.
+    proportion to the distance, as the error of a property with bounded slopes does at most. That holds as well where
+    the expected error follows a Gaussian process's spread: of what that process does not see it says nothing.
     """
 
     far: tuple[float, ...] = (1.0,)
@@ -54,7 +54,7 @@ class Stretch:
         groups : ndarray of int, shape (n_rows,)
             Rows of one group at one distance stand together.
         power : float
-            Of the growth beyond: 1, or 0 where the expected error grows with distance by itself.
+            Of the growth beyond.
         """
         there = np.isfinite(far)
         far, score, groups = far[there], score[there], groups[there]
@@ -63,8 +63,8 @@ class Stretch:
             return cls(power=power)
         order = np.lexsort((groups, far))
         parts = np.array_split(order, steps)
-        usual = conformal_multiplier(np.sort(score)[::-1], effective_groups(groups), _LEVEL)
-        found = [conformal_multiplier(np.sort(score[p])[::-1], effective_groups(groups[p]), _LEVEL) for p in parts]
+        usual = group_multiplier(score, groups, _LEVEL)
+        found = [group_multiplier(score[p], groups[p], _LEVEL) for p in parts]
         if not 0 < usual < np.inf or np.isinf(found).any():
             return cls(power=power)
         rising = _pooled(np.array(found) / usual, np.array([len(p) for p in parts], dtype=float))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Share of mixes that must lack a component for it to be one that may be left out.
 _OPTIONAL = 0.05
+#: Units of columns that may be below 0 though no test is, or of which that is not known.
+_SIGNED = frozenset(("", "degC", "°C", "C", "K", "V", "mV"))
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class TableRange:
         Pairs never tested together; a part is a component, or ``column=level``.
     tolerance : float
         Share of a span.
+    amounts : tuple of str
+        Columns that cannot be below 0: no test is, and their unit is that of an amount.
     """
 
     ranges: dict[str, tuple[float, float]]
@@ -56,6 +60,7 @@ class TableRange:
     optional: tuple[str, ...]
     never: tuple[tuple[str, str], ...]
     tolerance: float
+    amounts: tuple[str, ...] = ()
 
     @classmethod
     def learn(cls, data: TrainingData, tolerance: float) -> TableRange:
@@ -80,8 +85,9 @@ class TableRange:
         complete += [c for c, v in words.items() if not np.any(v == "")]
         parts = {c: numbers[c][first] > 0 for c in optional}
         parts |= {f"{c}={level}": words[c][first] == level for c, of in levels.items() for level in of}
+        amounts = tuple(c for c, (low, _) in ranges.items() if low >= 0 and data.units.get(c, "") not in _SIGNED)
         return cls(ranges, age, data.age, levels, tuple(complete), tuple(optional), _never(parts, set(optional)),
-                   tolerance)  # fmt: skip
+                   tolerance, amounts)  # fmt: skip
 
     def reasons(self, frame: pd.DataFrame) -> tuple[list[list[Notice]], FloatArray]:
         """What each row lacks to be inside, and by how many spans it is beyond a range at most."""
@@ -93,12 +99,15 @@ class TableRange:
         for column, (low, high) in self.ranges.items():
             values = frame[column].to_numpy(dtype=np.float64)
             span = high - low
+            below = values < 0 if column in self.amounts else np.zeros(len(values), dtype=bool)
+            for row in np.flatnonzero(below):
+                out[row].append(texts.impossible(column, float(values[row])))
             if span <= 1e-9 * max(abs(low), abs(high)):
-                for row in np.flatnonzero(np.abs(values - low) > 1e-6 * max(abs(low), abs(high), 1e-300)):
+                for row in np.flatnonzero(~below & (np.abs(values - low) > 1e-6 * max(abs(low), abs(high), 1e-300))):
                     out[row].append(texts.constant(column, f"{values[row]:.6g}", f"{low:.6g}"))
                 continue
             excess = np.nan_to_num(np.maximum(low - values, values - high) / span, nan=0.0)
-            for row in np.flatnonzero(excess > self.tolerance):
+            for row in np.flatnonzero(~below & (excess > self.tolerance)):
                 out[row].append(texts.beyond_range(column, float(values[row]), low, high))
             far = np.maximum(far, excess)
         self._judge_ages(frame, out, far)
@@ -144,7 +153,8 @@ class TableRange:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            **self.summary(), "age": self.age, "complete": list(self.complete), "optional": list(self.optional)
+            **self.summary(), "age": self.age, "complete": list(self.complete), "optional": list(self.optional),
+            "amounts": list(self.amounts),
         }  # fmt: skip
 
     @classmethod
@@ -156,6 +166,7 @@ class TableRange:
             None if ages is None else (float(ages[0]), float(ages[1])), given["age"],
             {c: list(v) for c, v in given["categories"].items()}, tuple(given["complete"]), tuple(given["optional"]),
             tuple((a, b) for a, b in given["never_together"]), float(given["tolerance"]),
+            tuple(given.get("amounts", ())),
         )  # fmt: skip
 
 

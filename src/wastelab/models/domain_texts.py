@@ -13,6 +13,22 @@ def beyond_range(column: str, value: float, low: float, high: float) -> Notice:
     )  # fmt: skip
 
 
+def impossible(column: str, value: float) -> Notice:
+    """An amount below 0."""
+    return Notice(
+        "domain.impossible", "{column} = {value} is below 0, which is impossible.",
+        {"column": column, "value": f"{value:.6g}"},
+    )  # fmt: skip
+
+
+def derived(name: str, value: float, low: float, high: float) -> Notice:
+    """A ratio, or something else that is computed from columns, beyond that of the tests."""
+    return Notice(
+        "domain.derived", "{name} = {value}, computed from this row, is outside {low} to {high}, that of the tests.",
+        {"name": name, "value": f"{value:.4g}", "low": f"{low:.4g}", "high": f"{high:.4g}"},
+    )  # fmt: skip
+
+
 def age_after(value: float, last: float) -> Notice:
     """An age later than any test."""
     return Notice(

@@ -113,11 +113,6 @@ class ResidualScale:
         state = self.trees if self.kind == "learned" else self._line
         return self._applied(self.kind, state, design, centre, spread, disagreement)
 
-    @property
-    def grows(self) -> bool:
-        """Whether it follows the model's own spread, and so grows where there are no tests near."""
-        return self._has_spread and self.kind in ("spread", "learned")
-
     # -- each kind
     def _fitted(
         self, name: str, design: Design, centre: FloatArray, error: FloatArray, spread: FloatArray,

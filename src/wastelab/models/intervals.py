@@ -30,10 +30,10 @@ _CLEAR = 2.5
 KINDS = ("mix", "source")
 _PLURAL = {"mix": "mixes", "source": "sources"}
 _FEW = {
-    "mix": "The {level} % interval of a new mix rests on {groups} mixes; {needed} are needed to take it from their errors "
-    "alone. It assumes that errors are normally distributed, which so few mixes cannot show.",
-    "source": "The {level} % interval of a new source rests on {groups} sources; {needed} are needed to take it from their "
-    "errors alone. It assumes that sources differ by a normal distribution, which so few sources cannot show.",
+    "mix": "The {level} % interval of a new mix rests on {groups} mixes; {needed} are needed to take it from their "
+    "errors alone. It assumes that errors are normally distributed, which so few mixes cannot show.",
+    "source": "The {level} % interval of a new source rests on {groups} sources; {needed} are needed to take it from "
+    "their errors alone. It assumes that sources differ by a normal distribution, which so few sources cannot show.",
 }  # fmt: skip
 
 
