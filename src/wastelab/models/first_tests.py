@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from ..errors import ModelError
 from .design import Design, FloatArray
 from .source_covariance import Components, Coordinates, effect, effect_variance, same_mix
+from .suggest_texts import Said, keep, said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,8 +101,10 @@ def choose(
     return order, effects
 
 
-def describe(x: FloatArray, given: FloatArray, order: list[int], coordinates: Coordinates, design: Design) -> list[str]:
-    """Why each was chosen, in words: near the middle of the candidates, or where the tests before it say least."""
+def describe(
+    x: FloatArray, given: FloatArray, order: list[int], coordinates: Coordinates, design: Design
+) -> list[Said]:
+    """Why each was chosen: near the middle of the candidates, or where the tests before it say least."""
     x, given = x[:, : len(coordinates.names)], given[:, : len(coordinates.names)]
     spread = np.where(x.std(axis=0) > 1e-9, x.std(axis=0), np.inf)
     names = coordinates.names
@@ -112,15 +115,17 @@ def describe(x: FloatArray, given: FloatArray, order: list[int], coordinates: Co
         centre = before.mean(axis=0) if len(before) else x.mean(axis=0)
         away = (x[row] - centre) / spread
         notable = [j for j in np.argsort(-np.abs(away)) if abs(away[j]) > _NOTABLE][:3]
-        words = []
+        reasons: list[Said] = []
         for j in notable:
             shown = values[names[j]][row]
             if names[j] == coordinates.age:
-                words.append(f"{'later' if away[j] > 0 else 'earlier'} ({np.exp(shown):.3g} d)")
+                reasons.append(said("later" if away[j] > 0 else "earlier", value=f"{np.exp(shown):.3g}"))
             else:
-                words.append(f"{'more' if away[j] > 0 else 'less'} {names[j]} ({shown:.3g})")
-        whom = "than the tests before it" if len(before) else "than most candidates"
-        out.append(f"{', '.join(words)} {whom}" if words else "near the middle of the candidates")
+                reasons.append(said("more" if away[j] > 0 else "less", name=names[j], value=f"{shown:.3g}"))
+        reason = reasons[0] if reasons else said("near_middle")
+        for another in reasons[1:]:
+            reason += said("and") + another
+        out.append(reason + said("than_tests" if len(before) else "than_most") if reasons else reason)
     return out
 
 
@@ -151,8 +156,8 @@ def plan(
         "name": [str(j) if rows is None else str(rows[j]) for j in order],
         "sd_before": total[:-1],
         "sd_after": total[1:],
-        "why": describe(x, known, order, model.coordinates, design),
     })  # fmt: skip
+    keep(table, why=describe(x, known, order, model.coordinates, design))
     table.attrs["effect_sd"] = effects
     table.attrs["scale"] = model.scale if predicted is None else "identity"
     return table

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import acquisition, batches
 from .belief import Limits, Posterior, ask, complete, expected, inverse, keeps, marginal, property_sd, quantile, within
+from .suggest_texts import Said, said
 
 FloatArray = NDArray[np.float64]
 
@@ -52,8 +53,8 @@ class Choice:
 
     rows: list[int]
     gain: FloatArray
-    measure: str
-    why: list[str]
+    measure: Said
+    why: list[Said]
     mean: FloatArray
     lower: FloatArray
     upper: FloatArray
@@ -102,7 +103,7 @@ class State:
         curious = np.argsort(-self.sd, kind="stable")[:JOINT]
         return np.sort(np.concatenate([head, np.setdiff1d(curious, head)[: JOINT // 10]]))
 
-    def choice(self, rows: list[int], gain: FloatArray, measure: str, chance: FloatArray) -> Choice:
+    def choice(self, rows: list[int], gain: FloatArray, measure: Said, chance: FloatArray) -> Choice:
         """What to show of the chosen."""
         mean, sd, z = self.mean[rows], self.sd[rows], quantile(self.task.interval)
         return Choice(
@@ -143,23 +144,20 @@ def fill(
             inverse(posterior, mu + z * sd),
         )
     why = [
-        "nearest to the middle of the candidates"
-        if i == 0 and done is None
-        else f"farthest from what is tested or suggested before ({d:.2f} of the ranges)"
+        said("middle") if i == 0 and done is None else said("farthest", distance=f"{d:.2f}")
         for i, d in enumerate(distance)
     ]
-    measure = "distance to the nearest mix tested or suggested before [share of the ranges]"
-    return Choice(rows, distance, measure, why, mean, lower, upper, nothing, nothing)
+    return Choice(rows, distance, said("gain_fill"), why, mean, lower, upper, nothing, nothing)
 
 
-def learn(state: State, n: int, notes: list[str]) -> Choice:
+def learn(state: State, n: int, notes: list[Said]) -> Choice:
     """Tests after which the property is known best over all candidates."""
     score = state.sd * state.feasible * state.per_cost
     if len(score) > JOINT:
         sample = np.random.default_rng(state.task.seed).choice(len(score), JOINT - JOINT // 10, replace=False)
         most = np.setdiff1d(np.argsort(-score, kind="stable")[:JOINT], sample)[: JOINT // 10]
         short = np.sort(np.concatenate([sample, most]))
-        notes.append(f"uncertainty was averaged over {len(short)} of {len(score)} candidates, drawn with the seed")
+        notes.append(said("averaged", n=len(short), all=len(score)))
     else:
         short = np.arange(len(score))
     _, cov = ask(state.posterior, state.pool.iloc[short])
@@ -168,18 +166,15 @@ def learn(state: State, n: int, notes: list[str]) -> Choice:
     before = max(float(np.mean(np.diag(cov))), 1e-300)
     rows = [int(short[i]) for i in picked]
     share = gain / before
-    out = state.choice(
-        rows, share, "share of the mean variance over the candidates that the test removes", np.full(len(rows), np.nan)
-    )
+    out = state.choice(rows, share, said("gain_learn"), np.full(len(rows), np.nan))
     out.why = [
-        f"lowers the mean variance over the candidates by {100 * g / max(w, 1e-300):.0f} %, "
-        f"its own prediction being {interval_text(lo, hi)}"
+        said("lowers", share=f"{100 * g / max(w, 1e-300):.0f}", **_ends(lo, hi))
         for g, w, lo, hi in zip(share, weight[picked], out.lower, out.upper, strict=True)
     ]
     return out
 
 
-def improve(state: State, n: int, notes: list[str]) -> Choice:
+def improve(state: State, n: int, notes: list[Said]) -> Choice:
     """Tests with the largest expected improvement on the best of what was tested."""
     task = state.task
     compared = _compared(state)
@@ -208,7 +203,7 @@ def improve(state: State, n: int, notes: list[str]) -> Choice:
             reference = np.full(len(draws), float(task.utility(state.measured).max()))
         else:
             reference = np.full(len(draws), float(utility.mean(axis=0).max()))
-            notes.append("no tests were given to compare with: improvement is on the best prediction")
+            notes.append(said("no_tests"))
     exact = _exact(state, short, reference) if task.of is None else None
     if exact is not None:
         exact = exact * weight
@@ -216,18 +211,18 @@ def improve(state: State, n: int, notes: list[str]) -> Choice:
     if gain.max(initial=0.0) <= 0.0:
         picked = [int(i) for i in np.argsort(-alone[short], kind="stable")[:n]]
         gain = np.zeros(len(picked))
-        notes.append("no candidate is expected to improve on the best so far; these come nearest to it")
+        notes.append(said("no_gain"))
     rows = [int(short[i]) for i in picked]
     chance = (utility[:, picked] > reference[:, None]).mean(axis=0)
-    measure = f"expected improvement of {task.of or 'the property'} on the best so far, beyond the tests before it here"
-    out = state.choice(rows, gain, measure + (f", per unit of {task.cost}" if task.cost else ""), chance)
+    measure = said("gain_of", of=task.of) if task.of else said("gain_property")
+    out = state.choice(rows, gain, measure + (said("gain_cost", cost=task.cost) if task.cost else ()), chance)
     if isinstance(task.objective, str):
         out.best = float(np.median(reference)) * (-1.0 if task.objective == "min" else 1.0)
     out.why = _reasons(state, out)
     return out
 
 
-def front(state: State, n: int, notes: list[str]) -> Choice:
+def front(state: State, n: int, notes: list[Said]) -> Choice:
     """Tests with the largest expected growth of the hypervolume."""
     task = state.task
     names = list(task.front)
@@ -275,12 +270,16 @@ def front(state: State, n: int, notes: list[str]) -> Choice:
         gain = acquisition.expected_hypervolume_improvement(mean[short], left, believed, reference) * weight[short]
     rows = [int(short[i]) for i in picked]
     free = np.array([_not_dominated(mean[r], sd[r], done, task.seed) for r in rows])
-    box = "share of the box between the worst and the best value of each objective"
-    out = state.choice(rows, np.array(gains), f"expected growth of the hypervolume [{box}]", free)
+    out = state.choice(rows, np.array(gains), said("gain_front"), free)
     out.why = [
-        f"predicted {m:.4g} ({interval_text(lo, hi)}) at "
-        + ", ".join(f"{k} {mean[r, j] * span[j] * sign[j] + low[j] * sign[j]:.4g}" for j, k in enumerate(names, 1))
-        + f"; {100 * c:.0f} % chance that no test so far is better in everything"
+        said("predicted", mean=f"{m:.4g}", **_ends(lo, hi))
+        + said(
+            "beside",
+            others=", ".join(
+                f"{k} {mean[r, j] * span[j] * sign[j] + low[j] * sign[j]:.4g}" for j, k in enumerate(names, 1)
+            ),
+        )
+        + said("chance_front", chance=f"{100 * c:.0f}")
         for r, m, lo, hi, c in zip(rows, out.mean, out.lower, out.upper, free, strict=True)
     ]
     return out
@@ -359,26 +358,29 @@ def _alone(state: State) -> FloatArray:
     return np.log(np.maximum(inside, 1e-300)) - off / max(float(off.max()), 1e-300)
 
 
-def _reasons(state: State, out: Choice) -> list[str]:
+def _reasons(state: State, out: Choice) -> list[Said]:
     task = state.task
     typical = float(np.median(state.sd))
     reasons = []
     for r, mean, low, high, chance, gain in zip(
         out.rows, out.mean, out.lower, out.upper, out.chance, out.gain, strict=True
     ):
-        text = f"predicted {mean:.4g} ({interval_text(low, high)})"
+        text = said("predicted", mean=f"{mean:.4g}", **_ends(low, high))
         if task.of is not None:
-            text += f" at {task.of} {float(state.pool[task.of].iloc[r]):.4g}"
-            text += f"; {100 * chance:.0f} % chance to keep the limits and beat the best so far"
+            text += said("beside", others=f"{task.of} {float(state.pool[task.of].iloc[r]):.4g}")
+            text += said("chance_kept", chance=f"{100 * chance:.0f}")
         elif isinstance(task.objective, str):
-            text += f"; {100 * chance:.0f} % chance to beat the best so far ({out.best:.4g})"
+            text += said("chance_best", chance=f"{100 * chance:.0f}", best=f"{out.best:.4g}")
         else:
             inside = float(within(state.posterior, state.mean[[r]], state.sd[[r]], task.objective)[0])
-            text += f"; {100 * inside:.0f} % chance to lie within {task.objective[0]:g} to {task.objective[1]:g}"
+            text += said(
+                "chance_within", chance=f"{100 * inside:.0f}", low=f"{task.objective[0]:g}",
+                high=f"{task.objective[1]:g}",
+            )  # fmt: skip
         if state.sd[r] > 1.5 * typical:
-            text += "; little is known around it"
+            text += said("little_known")
         if gain < 0.0:
-            text += "; adds nothing to the tests before it"
+            text += said("adds_nothing")
         reasons.append(text)
     return reasons
 
@@ -391,6 +393,6 @@ def _not_dominated(mean: FloatArray, sd: FloatArray, done: FloatArray, seed: int
     return 1.0 - float(np.mean(np.any(np.all(done[None, :, :] >= draws[:, None, :], axis=2), axis=1)))
 
 
-def interval_text(lower: float, upper: float) -> str:
-    """An interval in words."""
-    return f"{lower:.4g} to {upper:.4g}"
+def _ends(lower: float, upper: float) -> dict[str, str]:
+    """Ends of an interval for a text."""
+    return {"lower": f"{lower:.4g}", "upper": f"{upper:.4g}"}

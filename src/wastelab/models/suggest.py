@@ -18,6 +18,7 @@ from ..errors import suggest as did_you_mean
 from . import strategies
 from .belief import FloatArray, Limits, Posterior
 from .strategies import Choice, Task
+from .suggest_texts import Said, keep, said, words
 
 
 def suggest(
@@ -107,7 +108,8 @@ def suggest(
         beaten in everything; NaN for ``learn`` and ``fill``), ``feasible`` (probability of keeping the limits),
         ``gain``, ``in_domain``, ``why``.
         attrs: ``strategy`` as used, ``gain`` (what it measures), ``best``, ``notes`` (what was left out, and other
-        things to know), ``rows`` (positions in `candidates`), ``seed``.
+        things to know), ``rows`` (positions in `candidates`), ``seed``, ``said`` (texts as keys and values, for
+        `wastelab.models.suggest_texts.in_language`).
 
     Raises
     ------
@@ -135,7 +137,7 @@ def suggest(
     )
     _check(candidates, n, task, tested, measured, outside, columns)
     results = np.zeros(0) if measured is None else np.asarray(measured, dtype=np.float64)
-    notes: list[str] = []
+    notes: list[Said] = []
     if at:
         candidates, tested, results = _conditions(candidates, tested, results, at, notes)
     inside = np.ones(len(candidates), dtype=bool) if in_domain is None else np.asarray(in_domain, dtype=bool)
@@ -144,12 +146,12 @@ def suggest(
     shared = _shared(candidates, tested, columns)
     rows = _eligible(candidates, tested, shared, task, inside, outside, notes)
     if len(rows) < n:
-        notes.append(f"{n} tests were asked for, {len(rows)} candidates are left: all are returned")
+        notes.append(said("fewer", n=int(n), left=len(rows)))
     n, pool, known = min(n, len(rows)), candidates.iloc[rows], np.isfinite(results)
     few = tested is not None and int(known.sum()) < min_tests
     if strategy != "fill" and (posterior is None or few):
-        reason = "there is no model yet" if posterior is None else f"{known.sum()} results are too few for a model"
-        notes.append(f"{reason}: the candidates are covered evenly, whatever was asked for ('{strategy}')")
+        too_few = said("few_results", n=int(known.sum()), strategy=strategy)
+        notes.append(said("no_model", strategy=strategy) if posterior is None else too_few)
         strategy = "fill"
     if strategy == "fill" or posterior is None:
         choice = strategies.fill(pool, tested, shared, n, None if few else posterior, interval)
@@ -235,42 +237,43 @@ def _eligible(
     task: Task,
     inside: NDArray[np.bool_],
     outside: str,
-    notes: list[str],
+    notes: list[Said],
 ) -> NDArray[np.int64]:
     """Positions that may be suggested; what is left out is noted."""
     size = len(candidates)
     keys = _keys(candidates[shared])
     first = ~keys.duplicated().to_numpy()
     if not first.all():
-        notes.append(f"{size - int(first.sum())} candidates repeat an earlier one and count once")
-    keep = first.copy()
+        notes.append(said("repeated", n=size - int(first.sum())))
+    kept = first.copy()
     if tested is not None and len(tested):
         both = pd.concat([_keys(tested[shared]), keys])
         fresh = ~both.duplicated().to_numpy()[len(tested) :]
         known = first & ~fresh
         if known.any():
-            notes.append(f"{int(known.sum())} candidates were tested before")
-        keep &= fresh
+            notes.append(said("tested", n=int(known.sum())))
+        kept &= fresh
     for name, (lower, upper) in task.constraints.items():
         if name in task.others:
             continue
         values = candidates[name].to_numpy(dtype=np.float64, na_value=np.nan)
         good = (values >= (-np.inf if lower is None else lower)) & (values <= (np.inf if upper is None else upper))
-        if (keep & ~good).any():
-            unknown = int((keep & np.isnan(values)).sum())
-            more = f" ({unknown} of them because it is not known)" if unknown else ""
-            notes.append(f"{int((keep & ~good).sum())} candidates are beyond the limits of {name}{more}")
-        keep &= good
-    beyond = int((keep & ~inside).sum())
+        if (kept & ~good).any():
+            unknown = int((kept & np.isnan(values)).sum())
+            more = said("beyond_unknown", n_unknown=unknown) if unknown else ()
+            notes.append(said("beyond", n=int((kept & ~good).sum()), name=name) + more)
+        kept &= good
+    beyond = int((kept & ~inside).sum())
     if outside == "refuse":
         if beyond:
-            notes.append(f"{beyond} candidates are outside the domain of the model and are left out")
-        keep &= inside
-    elif beyond and beyond == int(keep.sum()):
-        notes.append("all candidates are outside the domain of the model: predictions are extrapolations")
-    rows = np.flatnonzero(keep)
+            notes.append(said("refused", n=beyond))
+        kept &= inside
+    elif beyond and beyond == int(kept.sum()):
+        notes.append(said("all_outside"))
+    rows = np.flatnonzero(kept)
     if not len(rows):
-        raise ModelError(f"no candidate is left to suggest out of {size}: {'; '.join(notes)}. Give other candidates")
+        reasons = "; ".join(map(words, notes))
+        raise ModelError(f"no candidate is left to suggest out of {size}: {reasons}. Give other candidates")
     return rows
 
 
@@ -279,7 +282,7 @@ def _conditions(
     tested: pd.DataFrame | None,
     results: FloatArray,
     at: Mapping[str, float],
-    notes: list[str],
+    notes: list[Said],
 ) -> tuple[pd.DataFrame, pd.DataFrame | None, FloatArray]:
     """Candidates under the conditions wanted, and the tests made under them."""
     candidates = candidates.assign(**{str(k): float(v) for k, v in at.items()})
@@ -293,9 +296,7 @@ def _conditions(
         same &= np.isclose(column, float(value), rtol=1e-9, atol=0.0)
     if not same.all():
         where = ", ".join(f"{k} = {v:g}" for k, v in at.items())
-        notes.append(
-            f"{int((~same).sum())} of {len(same)} tests were not made at {where}: nothing is compared with them"
-        )
+        notes.append(said("elsewhere", n=int((~same).sum()), all=len(same), conditions=where))
     return candidates, tested[same], results[same]
 
 
@@ -330,14 +331,11 @@ def _table(
     rows: NDArray[np.int64],
     inside: NDArray[np.bool_],
     strategy: str,
-    notes: list[str],
+    notes: list[Said],
     task: Task,
 ) -> pd.DataFrame:
     chosen = rows[choice.rows]
-    why = [
-        text if ok else f"{text}; outside the domain of the model"
-        for text, ok in zip(choice.why, inside[chosen], strict=True)
-    ]
+    why = [text if ok else text + said("outside") for text, ok in zip(choice.why, inside[chosen], strict=True)]
     table = pd.DataFrame(
         {
             "order": np.arange(1, len(chosen) + 1),
@@ -349,15 +347,15 @@ def _table(
             "feasible": choice.feasible,
             "gain": choice.gain,
             "in_domain": inside[chosen],
-            "why": why,
         }
     )
+    keep(table, why=why, notes=notes, gain=choice.measure)
     table.attrs.update(
         strategy=strategy,
-        gain=choice.measure,
+        gain=words(choice.measure),
         best=None if np.isnan(choice.best) else choice.best,
         interval=task.interval,
-        notes=notes,
+        notes=[words(note) for note in notes],
         rows=[int(i) for i in chosen],
         seed=task.seed,
     )
