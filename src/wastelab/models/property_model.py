@@ -33,14 +33,13 @@ from .oof import out_of_fold
 from .scores import PROTOCOLS, ProtocolScore, Scores
 from .table import TrainingData, read_features, read_table
 from .validation import assemble, score_predictions
+from .words import never_negative
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Learners by the name they are asked for.
 LEARNERS = ("auto", "gaussian_process", "ratio_process", "boosting", "extra_trees", "ridge", "quadratic", "mean")
-#: Properties that cannot be below zero, by a word in their name.
-_NOT_NEGATIVE = ("strength", "absorption", "density", "porosity", "leach", "flow", "slump", "time", "activity", "强度")
 #: Rows beyond which a second Gaussian process is not worth its time.
 _TWO_PROCESSES = 1600
 #: Age [d] that stands for 0, whose logarithm there is none of.
@@ -172,8 +171,10 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
         check_mixes(data)
         self.data_ = data
         self.bounded_ = self._bounded_below(data)
+        self.builder_ = MixFeatures().fit(
+            data.features, age=data.age, units=data.units, property=self._property(data), property_unit=data.unit
+        )
         self.first_age_ = float(np.log(data.features[data.age].min())) if data.age else 0.0
-        self.builder_ = MixFeatures().fit(data.features, age=data.age, units=data.units, property=self._property(data))
         design = self.builder_.design(data.features)
         noise = test_noise(data)
         members = self._members(data)
@@ -193,7 +194,7 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
 
     def _bounded_below(self, data: TrainingData) -> bool:
         if self.non_negative == "auto":
-            return any(word in data.name.lower() for word in _NOT_NEGATIVE) and float(data.target.min()) >= 0
+            return never_negative(data.name) and float(data.target.min()) >= 0
         return bool(self.non_negative)
 
     def _property(self, data: TrainingData) -> str:

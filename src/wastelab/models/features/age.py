@@ -28,7 +28,7 @@ SAUL = Source(
 #: Temperatures [degC] where an equivalent age is computed: cement hardly reacts below, other phases form above.
 VALID = (-10.0, 80.0)
 #: Age [d] that stands for 0 in the logarithm: a mix that was just made, younger than any test.
-LEAST_AGE = 1e-6
+LEAST_AGE = 1e-9
 #: Temperature [degC] at and below which nothing matures by Nurse and Saul.
 DATUM = -10.0
 _GAS_CONSTANT = 8.314462618e-3  # kJ/(mol K)
