@@ -219,7 +219,7 @@ def test_looking_at_a_better_tested_property_helps_where_it_is_the_cause(table):
     rng = np.random.default_rng(4)
     n = 100
     f = pd.DataFrame(rng.uniform(0, 1, (n, 4)), columns=["ash_share", "lime_share", "gypsum_share", "fines_share"])
-    law = 20 + 15 * np.sin(5 * f.ash_share) + 12 * np.cos(6 * f.lime_share) + 8 * f.gypsum_share * f.fines_share
+    law = 30 + 15 * np.sin(5 * f.ash_share) + 12 * np.cos(6 * f.lime_share) + 8 * f.gypsum_share * f.fines_share
     f["compressive_MPa"] = law + rng.normal(0, 0.3, n)
     f["flexural_MPa"] = 0.15 * law + rng.normal(0, 0.1, n)
     f.loc[25:, "flexural_MPa"] = np.nan

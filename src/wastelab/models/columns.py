@@ -11,6 +11,7 @@ from functools import cache
 
 from ..errors import UnitError
 from ..units import parse
+from .design import FloatArray
 
 #: Endings of column names and the unit they stand for; longer ones first where one ends in another.
 UNIT_ENDINGS = {
@@ -18,7 +19,8 @@ UNIT_ENDINGS = {
     "g_cm3": "g/cm3", "g_L": "g/L", "mg_kg": "mg/kg", "mg_L": "mg/L", "Bq_kg": "Bq/kg", "m2_kg": "m2/kg",
     "m2_g": "m2/g", "W_mK": "W/(m*K)", "kJ_mol": "kJ/mol", "kJ_kg": "kJ/kg", "J_g": "J/g", "kg_kg": "kg/kg",
     "mol_mol": "mol/mol", "MPa": "MPa", "GPa": "GPa", "kPa": "kPa", "kN": "kN", "degC": "degC", "wt_pct": "%",
-    "pct": "%", "percent": "%", "mm": "mm", "cm": "cm", "um": "um", "nm": "nm", "min": "min", "days": "d",
+    "pct": "%", "percent": "%", "mm": "mm", "cm": "cm", "um": "um", "nm": "nm", "min": "min", "psi": "psi",
+    "ksi": "ksi", "kgf_cm2": "kgf/cm2", "kg_cm2": "kgf/cm2", "N_mm2": "N/mm2", "days": "d",
     "hours": "h", "d": "d", "h": "h", "kg": "kg", "t": "t", "K": "K",
 }  # fmt: skip
 _BRACKET = re.compile(r"^(?P<stem>.+?)\s*[\(\[](?P<unit>[^()\[\]]+)[\)\]]\s*(?P<rest>of binder|of the binder)?$")
@@ -26,7 +28,15 @@ _BRACKET = re.compile(r"^(?P<stem>.+?)\s*[\(\[](?P<unit>[^()\[\]]+)[\)\]]\s*(?P<
 CHINESE_UNITS = {
     "天": "d", "日": "d", "小时": "h", "时": "h", "分钟": "min", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t",
     "度": "degC", "摄氏度": "degC", "公斤/立方米": "kg/m3", "千克/立方米": "kg/m3", "微米": "um",
+    "周": "week", "兆帕": "MPa", "毫米": "mm", "厘米": "cm",
 }  # fmt: skip
+#: Units as some write them, and what they mean: a kilogram on an area is its weight.
+UNIT_ALIASES = {
+    "kg/cm2": "kgf/cm2", "kg/cm^2": "kgf/cm2", "公斤/平方厘米": "kgf/cm2", "kgf/cm^2": "kgf/cm2", "Mpa": "MPa",
+    "mpa": "MPa", "MPA": "MPa", "Psi": "psi", "PSI": "psi",
+}  # fmt: skip
+#: Units in cells, which may say ``28 days`` where a heading says ``(d)``.
+CELL_UNITS = {**CHINESE_UNITS, "day": "d", "days": "d", "hour": "h", "hours": "h", "hrs": "h", "weeks": "week"}
 
 
 def split_unit(name: str) -> tuple[str, str]:
@@ -46,16 +56,17 @@ def split_unit(name: str) -> tuple[str, str]:
         if name.endswith("_" + ending):
             return name[: -len(ending) - 1], unit
     bracket = _BRACKET.match(unicodedata.normalize("NFKC", name).strip())
-    if bracket and _is_unit(bracket["unit"].strip()):
+    if bracket and is_unit(bracket["unit"].strip()):
         said = bracket["unit"].strip()
-        return bracket["stem"] + (f" {bracket['rest']}" if bracket["rest"] else ""), CHINESE_UNITS.get(said, said)
+        unit = CHINESE_UNITS.get(said, UNIT_ALIASES.get(said, said))
+        return bracket["stem"] + (f" {bracket['rest']}" if bracket["rest"] else ""), unit
     return name, ""
 
 
 @cache
-def _is_unit(text: str) -> bool:
-    """Whether a text in brackets is a unit: ``kg/m3``, ``℃``, ``天``."""
-    if text in CHINESE_UNITS or text in ("%", "wt%"):
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of a heading: ``kg/m3``, ``℃``, ``天``."""
+    if text in CHINESE_UNITS or text in UNIT_ALIASES or text in ("%", "wt%"):
         return True
     for wanted in ("kg/m3", "kg", "degC", "h", "MPa", "m2/kg", "um", "g/cm3", "%", "kg/kg"):
         try:
@@ -80,3 +91,22 @@ def factor(unit: str, wanted: str, *, what: str) -> float:
         return parse(f"1 {unit}", wanted, what=what)
     except UnitError as exc:
         raise UnitError(f"column '{what}' is in {unit}, which is not convertible to {wanted}: {exc}") from None
+
+
+def convert(values: FloatArray, unit: str, wanted: str, *, what: str) -> FloatArray:
+    """Numbers of one unit in another, temperatures too.
+
+    Raises
+    ------
+    UnitError
+        If one is not convertible into the other; names the column.
+    """
+    if unit == wanted:
+        return values
+    try:
+        offset = parse(f"0 {unit}", wanted, what=what)
+    except UnitError as exc:
+        raise UnitError(f"column '{what}' is in {unit}, which is not convertible to {wanted}: {exc}") from None
+    if offset == 0.0:
+        return values * factor(unit, wanted, what=what)
+    return values * float(f"{(parse(f'1000 {unit}', wanted, what=what) - offset) / 1000.0:.14g}") + offset

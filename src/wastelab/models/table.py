@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,17 +17,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import MissingDataError, ModelError, UnknownNameError, suggest
-from .columns import factor, split_unit
+from ..errors import MissingDataError, ModelError, UnitError, UnknownNameError, suggest
+from .cells import measured, reads_as_numbers, row_of
+from .cells import numbers as _numbers
+from .columns import convert, factor, split_unit
+from .dates import times_of
 from .design import FloatArray, IntArray
+from .files import read_file
+from .results import check_results, check_unit, is_input, is_result, same_property
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns that name a mix, a source (laboratory, study, heap) or a time, where a caller names none.
-MIX_COLUMNS = ("group_mix", "mix_id", "mix", "mix_code", "配比编号", "配比")
-SOURCE_COLUMNS = ("group_source", "source", "laboratory", "lab", "reference", "study", "study_number", "来源", "厂家")
-TIME_COLUMNS = ("group_month", "time", "date", "cast_at", "measured_at", "日期")
+#: Columns that name a mix, a source (laboratory, study, heap) or a time, where a caller names none; case, width, spaces
+#: and punctuation do not count.
+MIX_COLUMNS = ("group_mix", "mix_id", "mix", "mix_code", "配比编号", "配比", "配合比编号", "配合比")
+SOURCE_COLUMNS = (
+    "group_source", "source", "laboratory", "lab", "reference", "study", "study_number", "来源", "厂家", "实验室",
+    "试验室", "检测单位", "检测机构", "检验单位", "试验单位", "实验单位", "实验室名称", "检测单位名称", "生产厂家",
+    "生产单位", "数据来源", "文献", "参考文献", "lab_name", "lab_id", "laboratory_name", "name_of_laboratory",
+    "testing_laboratory", "test_lab", "data_source",
+)  # fmt: skip
+TIME_COLUMNS = (
+    "group_month", "time", "date", "cast_at", "measured_at", "日期", "成型日期", "浇筑日期", "制作日期", "制样日期",
+    "试验日期", "检测日期", "检验日期", "测试日期", "casting_date", "cast_date", "date_cast",
+    "date_of_casting", "test_date", "testing_date", "date_tested", "date_of_test", "date_of_testing",
+)  # fmt: skip
 AGE_COLUMNS = ("age_days", "age_d", "age", "age_h", "龄期")
 #: Columns that number or name rows, or are results: never features unless asked for.
 _NOT_FEATURES = frozenset({
@@ -196,12 +212,10 @@ def read_table(
     ]:
         if column and column not in frame.columns:
             raise UnknownNameError(
-                f"{place}: there is no column '{column}'.{suggest(column, frame.columns)} "
-                f"Columns: {', '.join(map(str, frame.columns))}."
+                f"{place}: there is no column '{column}'.{suggest(column, frame.columns)} {_listed(frame)}"
             )
     stem, ends = split_unit(name)
-    measured = unit or str(attrs.get("unit", "")) or ends
-    y = _numbers(frame, name, place)
+    y, said = measured(frame, name, place, unit or str(attrs.get("unit", "")) or ends)
     notices: list[str] = []
     empty = np.isnan(y)
     if empty.any():
@@ -213,6 +227,8 @@ def read_table(
     if not len(frame):
         raise ModelError(f"{place}: no row has a value of '{name}'. Give a table with at least one test.")
     labels = _row_names(frame, place)
+    check_unit(stem, said, name)
+    check_results(y, stem, name, [f"{place}, {label}" for label in labels])
     kept = ~empty
 
     of_mix, mix_values = _given(frame, mix, MIX_COLUMNS, kept, "mix", place)
@@ -222,9 +238,7 @@ def read_table(
     sd_column = sd or ("y_sd" if "y_sd" in frame.columns else "")
     n_column = n or ("y_n" if "y_n" in frame.columns else "")
     taken = {name, of_mix, of_source, of_time, sd_column, n_column, "__row__", *drop}
-    columns = _feature_columns(
-        frame, features or attrs.get("features"), taken, stem, measured, age_column, notices, place
-    )
+    columns = _feature_columns(frame, features or attrs.get("features"), taken, stem, said, age_column, notices, place)
     table, known = _features(frame, columns, place, units)
     age_column = _age(table, known, age_column, labels, place)
     _refuse_target_copies(table, y, name, place)
@@ -239,9 +253,9 @@ def read_table(
     if not age_column:
         _refuse_hidden_ages(y, mix_codes, name, place)
     return TrainingData(
-        features=table, target=y, name=stem, unit=measured, mix=mix_codes, mix_names=mix_names,
+        features=table, target=y, name=stem, unit=said, mix=mix_codes, mix_names=mix_names,
         source=None if sources is None else sources[0], source_names=() if sources is None else sources[1],
-        time=None if time_values is None else _times(time_values),
+        time=None if time_values is None else times_of(time_values, frame, of_time or "time", place),
         y_sd=_numbers(frame, sd_column, place) if sd_column else np.full(len(y), np.nan),
         y_n=np.nan_to_num(_numbers(frame, n_column, place), nan=1.0) if n_column else np.ones(len(y)),
         age=age_column, units=known, rows=labels, mix_from=mix_from, licence=licence or str(attrs.get("licence", "")),
@@ -289,14 +303,62 @@ def read_features(data: Any, like: TrainingData) -> pd.DataFrame:
         elif text:
             out[column] = frame[here].fillna("").astype(str).str.strip().array
         else:
-            values = _numbers(frame, here, place)
-            wanted, got = like.units.get(column, ""), split_unit(here)[1]
-            out[column] = values * (factor(got, wanted, what=here) if wanted and got else 1.0)
+            values, got = measured(frame, here, place)
+            wanted = like.units.get(column, "")
+            out[column] = convert(values, got, wanted, what=here) if wanted and got else values
     result = pd.DataFrame(out, columns=list(like.features.columns))
     for column in result.columns:
         if column in like.features and not pd.api.types.is_float_dtype(like.features[column].dtype):
             result[column] = result[column].astype("str")
     return result
+
+
+def read_results(data: Any, like: TrainingData, column: str | None = None) -> FloatArray:
+    """Own results of the property of a training table, in its unit.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, xarray.Dataset, mapping, or path
+        Tests, with a column named as the target of `like`, or `column`.
+    like : TrainingData
+    column : str, optional
+        Where the results stand, if under another name.
+
+    Returns
+    -------
+    ndarray, shape (n_tests,)
+        In ``like.unit``: what another unit in the heading (or in the cells) says is converted. Numbers without any
+        unit are taken to be in it.
+
+    Raises
+    ------
+    UnknownNameError
+        If no column holds the results, or several do.
+    ModelError
+        If a row has no result, one that is no number, or one below zero where the property cannot be.
+    UnitError
+        If the unit is not one of the property.
+    """
+    frame, place, attrs = _frame(_as_table(data))
+    name = _target_column(frame, column or like.name, place)
+    said = str(attrs.get("unit", "")) if attrs.get("target") == name else ""
+    values, unit = measured(frame, name, place, said)
+    empty = np.flatnonzero(np.isnan(values))
+    if len(empty):
+        raise ModelError(
+            f"{place}, row {row_of(frame, empty[0])}, column '{name}': no result. Every test needs one; fill it in or "
+            f"leave the row out."
+        )
+    check_unit(like.name, unit, name)
+    check_results(values, like.name, name, [f"{place}, row {row_of(frame, i)}" for i in range(len(frame))])
+    if not unit or unit == like.unit:
+        return values
+    if not like.unit:
+        raise UnitError(
+            f"{place}: column '{name}' is in {unit}, but the unit of the training table is not known. Fit the model to "
+            f"a table whose heading names the unit of '{like.name}'."
+        )
+    return convert(values, unit, like.unit, what=name)
 
 
 # -- reading
@@ -309,7 +371,7 @@ def _frame(data: Any) -> tuple[pd.DataFrame, str, Mapping[str, Any]]:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file. Give the path of a .csv, .xlsx or .parquet table.")
         try:
-            frame = _READERS.get(path.suffix.lower(), _csv)(path)
+            frame = read_file(path)
         except ModelError:
             raise
         except Exception as exc:
@@ -327,39 +389,14 @@ def _frame(data: Any) -> tuple[pd.DataFrame, str, Mapping[str, Any]]:
     raise ModelError(f"A {type(data).__name__} is no table. Give a pandas.DataFrame, an xarray.Dataset or a file.")
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
-    try:
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return pd.read_csv(path, sep=separator, encoding="gb18030")
-
-
-def _excel(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_excel(path, engine="calamine")
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except ImportError:
-        raise ModelError(f"{path}: Parquet needs the extra 'parquet': pip install 'wastelab[parquet]'.") from None
-
-
-_READERS = {".xlsx": _excel, ".xls": _excel, ".ods": _excel, ".parquet": _parquet}
-
-
 def _checked_columns(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     frame.columns = [str(c) for c in frame.columns]
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise ModelError(f"{place}: column '{twice[0]}' occurs twice. Give every column a name of its own.")
+    again = next((c for c in frame.columns if c.endswith(".1") and c[:-2] in frame.columns), None)
+    if again is not None and place != "table":
+        raise ModelError(f"{place}: column '{again[:-2]}' occurs twice. Give every column a name of its own.")
     return frame
 
 
@@ -378,54 +415,52 @@ def _target_column(frame: pd.DataFrame, target: Any, place: str) -> str:
     near = [str(c) for c in frame.columns if split_unit(str(c))[0] == target]
     if len(near) == 1:
         return near[0]
-    said = f" Several columns are named so: {', '.join(near)}." if near else suggest(str(target), frame.columns)
-    raise UnknownNameError(f"{place}: there is no column '{target}'.{said}")
+    near = near or [str(c) for c in frame.columns if _folded(str(c)) == _folded(str(target))]
+    if len(near) == 1:
+        return near[0]
+    said = f" Several columns are named so: {', '.join(near)}." if near else _meant(str(target), frame)
+    raise UnknownNameError(f"{place}: there is no column '{target}'.{said} {_listed(frame)}")
 
 
-def _numbers(frame: pd.DataFrame, column: str, place: str) -> FloatArray:
-    """A column as numbers; empty cells are NaN; anything else is an error with its row."""
-    import pandas as pd
-
-    raw = frame[column]
-    if pd.api.types.is_numeric_dtype(raw.dtype):
-        values = raw.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        text = raw.astype("str").str.strip()
-        blank = raw.isna().to_numpy() | (text == "").to_numpy()
-        values = pd.to_numeric(text.where(~blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = np.flatnonzero(np.isnan(values) & ~blank)
-        if len(bad):
-            said = str(raw.iloc[bad[0]])
-            hint = " (write thousands without a separator, decimals with a point)" if re.search(r"\d,\d", said) else ""
-            raise ModelError(
-                f"{place}, row {_row(frame, bad[0])}, column '{column}': {said!r} is not a number{hint}. "
-                f"Write a number, or leave the cell empty where nothing was measured."
-            )
-    wild = np.flatnonzero(np.isinf(values))
-    if len(wild):
-        raise ModelError(
-            f"{place}, row {_row(frame, wild[0])}, column '{column}': infinite value. Write a finite number, or leave "
-            f"the cell empty where nothing was measured."
-        )
-    return values
+def _meant(name: str, frame: pd.DataFrame) -> str:
+    """The column that was meant: a near name, or the same property in the other language."""
+    other = [str(c) for c in frame.columns if same_property(name, str(c))]
+    return f" Did you mean '{other[0]}'?" if other else suggest(name, frame.columns)
 
 
-def _row(frame: pd.DataFrame, at: int) -> int:
-    """Number of a data row as a person counts: 1 is the first under the heading."""
-    return int(frame["__row__"].iloc[at]) + 1 if "__row__" in frame.columns else int(at) + 1
+def _listed(frame: pd.DataFrame) -> str:
+    """What columns there are; of many the first."""
+    names = [str(c) for c in frame.columns if c != "__row__"]
+    more = f" and {len(names) - 40} more" if len(names) > 40 else ""
+    return f"Columns: {', '.join(names[:40])}{more}."
+
+
+def _folded(name: str) -> str:
+    """A heading without its unit, case, width, spaces and punctuation."""
+    stem = unicodedata.normalize("NFKC", split_unit(name.strip())[0]).lower()
+    return re.sub(r"[\W_]+", "", re.sub(r"[(\[][^()\[\]]*[)\]]\s*$", "", stem) or stem)
+
+
+def usual_column(frame: pd.DataFrame, usual: Sequence[str]) -> str:
+    """The first column of a usual name, whatever its case, width and spaces; "" if there is none."""
+    exact = next((c for c in usual if c in frame.columns), "")
+    if exact:
+        return exact
+    here = {_folded(str(c)): str(c) for c in reversed(frame.columns) if not split_unit(str(c))[1]}
+    return next((here[_folded(c)] for c in usual if _folded(c) in here), "")
 
 
 def _row_names(frame: pd.DataFrame, place: str) -> tuple[str, ...]:
     code = next((c for c in ("mix", "mix_id", "mix_name", "sample", "配比编号") if c in frame.columns), None)
     if code is None:
-        return tuple(f"row {_row(frame, i)}" for i in range(len(frame)))
-    return tuple(f"row {_row(frame, i)} ({frame[code].iloc[i]})" for i in range(len(frame)))
+        return tuple(f"row {row_of(frame, i)}" for i in range(len(frame)))
+    return tuple(f"row {row_of(frame, i)} ({frame[code].iloc[i]})" for i in range(len(frame)))
 
 
 def _given(frame: pd.DataFrame, asked: Any, usual: Sequence[str], kept: Any, what: str, place: str) -> tuple[str, Any]:
     """Column name and values of a group: as asked for, or from a column of a usual name."""
     if asked is None:
-        asked = next((c for c in usual if c in frame.columns), None)
+        asked = usual_column(frame, usual) or None
     if asked is None:
         return "", None
     if isinstance(asked, str):
@@ -446,8 +481,8 @@ def _given(frame: pd.DataFrame, asked: Any, usual: Sequence[str], kept: Any, wha
         return str(asked), None
     if len(blank):
         raise ModelError(
-            f"{place}, row {_row(frame, blank[0])}: no {what} is stated, but other rows have one. Fill the column in, "
-            f"or take it out of the table (or {what}='')."
+            f"{place}, row {row_of(frame, blank[0])}: no {what} is stated, but other rows have one. Fill the column "
+            f"in, or take it out of the table (or {what}='')."
         )
     return str(asked), values
 
@@ -461,7 +496,9 @@ def _feature_columns(
         columns = [str(c) for c in asked if c in frame.columns and c not in taken - {""}]
         missing = [str(c) for c in asked if c not in frame.columns]
         if missing:
-            raise UnknownNameError(f"{place}: there is no column '{missing[0]}'.{suggest(missing[0], frame.columns)}")
+            raise UnknownNameError(
+                f"{place}: there is no column '{missing[0]}'.{suggest(missing[0], frame.columns)} {_listed(frame)}"
+            )
         target = [c for c in asked if split_unit(str(c))[0] == stem]
         if target:
             raise ModelError(
@@ -470,19 +507,20 @@ def _feature_columns(
             )
         return columns if not age or age in columns else [*columns, age]
     columns = []
+    named = {_folded(c) for c in (*MIX_COLUMNS, *SOURCE_COLUMNS, *TIME_COLUMNS)}
+    usual = {c for c in frame.columns if _folded(c) in named and not split_unit(c)[1]}
     for column in frame.columns:
         if column in taken or column.lower() in _NOT_FEATURES or column.startswith("group_"):
             continue
-        if column in (*MIX_COLUMNS, *SOURCE_COLUMNS, *TIME_COLUMNS):
+        if column in usual:
             continue
-        if pd.api.types.is_numeric_dtype(frame[column].dtype):
-            if _another_result(column, stem, unit):
-                raise ModelError(
-                    f"{place}: column '{column}' looks like a result of the target '{stem}', and a result cannot be a "
-                    f"feature. Leave it out (drop=['{column}']) or name the features."
-                )
-            columns.append(column)
-        elif frame[column].nunique() <= MAX_LEVELS or _reads_as_numbers(frame[column]):
+        if pd.api.types.is_datetime64_any_dtype(frame[column].dtype):
+            notices.append(f"column '{column}' holds dates and is not a feature")
+            continue
+        is_number = pd.api.types.is_numeric_dtype(frame[column].dtype) or reads_as_numbers(frame[column])
+        if is_number:
+            _refuse_results(column, stem, unit, place)
+        if is_number or frame[column].nunique() <= MAX_LEVELS or split_unit(column)[1]:
             columns.append(column)
         else:
             notices.append(f"text column '{column}' has more than {MAX_LEVELS} levels and is not a feature")
@@ -491,8 +529,25 @@ def _feature_columns(
     return columns
 
 
+def _refuse_results(column: str, stem: str, unit: str, place: str) -> None:
+    """Refuse a column that holds results of tests, of the target or of another property."""
+    if _another_result(column, stem, unit):
+        raise ModelError(
+            f"{place}: column '{column}' looks like a result of the target '{stem}', and a result cannot be a "
+            f"feature. Leave it out (drop=['{column}'], or --drop '{column}') or name the features."
+        )
+    if is_result(column) and _folded(column) != _folded(stem):
+        raise ModelError(
+            f"{place}: column '{column}' is the result of a test by its name and cannot be a feature unless asked for: "
+            f"nobody knows it before the mix is made. Leave it out (drop=['{column}'], or --drop '{column}'), model "
+            f"both properties together (PropertyModels), or name all features (features=[...])."
+        )
+
+
 def _another_result(column: str, stem: str, unit: str) -> bool:
     """Whether a column carries the name of the target, or is in its unit and shares a word with it."""
+    if is_input(column):
+        return False
     if stem in column:
         return True
     other, ends = split_unit(column)
@@ -508,9 +563,9 @@ def _features(
     known: dict[str, str] = {}
     for column in columns:
         raw = frame[column]
-        if pd.api.types.is_numeric_dtype(raw.dtype) or raw.isna().all() or _reads_as_numbers(raw):
-            out[column] = _numbers(frame, column, place)
-            unit = units.get(column) or split_unit(column)[1]
+        said = units.get(column) or split_unit(column)[1]
+        if said or pd.api.types.is_numeric_dtype(raw.dtype) or raw.isna().all() or reads_as_numbers(raw):
+            out[column], unit = measured(frame, column, place, said)
             if unit:
                 factor(unit, unit, what=column)
                 known[column] = unit
@@ -523,24 +578,22 @@ def _features(
     return table, known
 
 
-def _reads_as_numbers(raw: Any) -> bool:
-    """Whether most of a text column are numbers: then a word among them is an error, not a category."""
-    import pandas as pd
-
-    filled = raw.dropna().astype("str").str.strip()
-    filled = filled[filled != ""]
-    return bool(len(filled)) and float(pd.to_numeric(filled, errors="coerce").notna().mean()) > 0.5
-
-
 def _age(table: pd.DataFrame, known: dict[str, str], column: str, labels: Sequence[str], place: str) -> str:
     """Check the age and bring it to days; returns its column or ""."""
     if not column or column not in table.columns:
         return ""
+    import pandas as pd
+
+    if not pd.api.types.is_float_dtype(table[column].dtype):
+        raise ModelError(
+            f"{place}, {labels[0]}, column '{column}': '{table[column].iloc[0]}' is not an age. Write numbers and name "
+            f"the unit in the heading ('age_d', '龄期(d)')."
+        )
     unit = known.get(column) or ("d" if column == "age_days" else "")
     if not unit:
         raise ModelError(
-            f"{place}: the unit of the age column '{column}' is not known. Name it age_d or age_h, or give "
-            f"units={{'{column}': 'd'}}."
+            f"{place}: the unit of the age column '{column}' is not known. Name it age_d or age_h ('龄期(d)'), "
+            f"or give units={{'{column}': 'd'}} (--units '{column}=d')."
         )
     values = table[column].to_numpy(dtype=np.float64) * factor(unit, "d", what=column)
     table[column] = values
@@ -598,14 +651,18 @@ def _refuse_hidden_ages(y: FloatArray, mix: IntArray, name: str, place: str) -> 
 
 def table_of(data: Any) -> tuple[pd.DataFrame, str]:
     """Any table as DataFrame, and what to call it in messages; a mapping of single values is one row."""
+    frame, place, _ = _frame(_as_table(data))
+    return frame, place
+
+
+def _as_table(data: Any) -> Any:
     import pandas as pd
 
     if isinstance(data, Mapping) and not hasattr(data, "data_vars"):
         scalar = all(np.ndim(v) == 0 for v in data.values())
         cells: dict[str, Any] = {str(k): v for k, v in data.items()}
-        data = pd.DataFrame([cells]) if scalar else pd.DataFrame(cells)
-    frame, place, _ = _frame(data)
-    return frame, place
+        return pd.DataFrame([cells]) if scalar else pd.DataFrame(cells)
+    return data
 
 
 def mix_keys(table: pd.DataFrame) -> list[str]:
@@ -628,13 +685,3 @@ def _codes(values: Any) -> tuple[IntArray, tuple[str, ...]]:
 
     codes, names = pd.factorize(pd.Series(np.asarray(values)).astype("str"))
     return codes.astype(np.int64), tuple(map(str, names))
-
-
-def _times(values: Any) -> Any:
-    """Times as something that sorts: numbers as they are, texts as ISO dates where they are some."""
-    import pandas as pd
-
-    series = pd.Series(np.asarray(values))
-    return (
-        series.to_numpy() if pd.api.types.is_numeric_dtype(series.dtype) else series.astype("str").to_numpy(dtype=str)
-    )
