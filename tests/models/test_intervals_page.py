@@ -14,7 +14,7 @@ def test_examples_of_the_page_run_and_their_claims_hold(capsys):
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     out = capsys.readouterr().out
     assert "age <= 3 d" in out and "Age 730 d is beyond 365 d" in out
 
@@ -22,5 +22,5 @@ def test_examples_of_the_page_run_and_their_claims_hold(capsys):
 def test_every_reason_is_on_the_page():
     page = PAGE.read_text(encoding="utf-8")
     keys = set(re.findall(r'"(domain\.\w+)"', inspect.getsource(domain_texts)))
-    assert len(keys) == 10
+    assert len(keys) == 12
     assert {k for k in keys if f"`{k}`" not in page} == set()
