@@ -1,8 +1,8 @@
 """A laboratory's own model from a table of 10 to 50 tests and a public model, with intervals of its own.
 
 Tables in, tables out: what `TransferModel` does on designs. Intervals are conformal on the laboratory's own mixes that
-were left out; with few mixes high levels have none, and it says so by infinite ends. Outside what the own tests cover a
-prediction says why, and its interval is widened.
+were left out; levels that these are too few for rest on normal errors, and it says so. Outside what the own tests cover
+a prediction says why, and its interval is widened.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class LaboratoryModel:
         Returns
         -------
         ndarray, or pandas.DataFrame
-            ``mean``, ``lower``, ``upper``, ``public`` (what the public model says alone), ``in_domain``, ``reasons``.
+            ``mean``, ``lower``, ``upper``, ``public`` (what the public model says alone), ``in_domain``, ``reasons``;
+            ``attrs["warnings"]`` says where an interval rests on an assumption.
 
         Raises
         ------
@@ -158,6 +159,7 @@ class LaboratoryModel:
         out = pd.DataFrame({"mean": mean, "lower": lower, "upper": upper, "public": public}, index=index)
         out["in_domain"], out["reasons"] = inside, checked["reasons"].to_numpy()
         out.attrs.update(unit=self.data_.unit, interval=interval, holds_for="new mix", target=self.data_.name)
+        out.attrs["warnings"] = [str(notice) for notice in self.intervals_.notices(interval)]
         return out
 
     def _newborn(self, features: pd.DataFrame) -> Any:
