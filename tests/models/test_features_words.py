@@ -170,6 +170,9 @@ def test_what_a_strength_lost_and_other_letters_may_do_anything(name):
 def test_what_cannot_be_below_zero():
     assert all(map(never_negative, ["water_absorption_pct", "leachate_Pb", "slump_mm", "流动度(mm)", "setting time"]))
     assert not any(map(never_negative, ["drying_shrinkage", "temperature", "strength_loss_pct", ""]))
+    assert not any(
+        map(never_negative, ["heat_flow_mW_g", "log leachate", "strength gain", "强度差(MPa)", "density change"])
+    )
 
 
 def test_lime_has_a_density_only_where_its_kind_is_said():

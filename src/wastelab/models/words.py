@@ -311,6 +311,9 @@ def is_stress(unit: str) -> bool:
 
 def never_negative(name: str) -> bool:
     """Whether a property cannot be below zero, as its name says; see `grows_with_age`."""
+    text, of_mix = fold(name), vocabulary().of_mix
+    if any(part in text for part in of_mix.get("may_be_negative", ())):
+        return False
     return _is_of_mix(name, "never_negative") or grows_with_age(name)
 
 
