@@ -17,7 +17,7 @@ from ..errors import ModelError, UnitError
 from ..units import parse
 from .columns import split_unit
 from .design import FloatArray
-from .words import never_negative
+from .words import is_stress, never_negative
 
 #: Words of results of tests of a mix.
 _RESULTS = (
@@ -28,7 +28,7 @@ _RESULTS = (
     "mass loss", "ucs", "fcu", "fck", "fcm", "fc", "mor",
     "抗压强度", "抗折强度", "抗拉强度", "劈裂抗拉强度", "劈拉强度", "抗弯强度", "抗剪强度", "强度", "坍落扩展度",
     "扩展度", "坍落度", "流动度", "初凝时间", "终凝时间", "凝结时间", "吸水率", "干燥收缩", "收缩率", "收缩值",
-    "膨胀率", "碳化深度", "弹性模量", "弹模", "软化系数", "电通量", "抗渗等级",
+    "初凝", "终凝", "膨胀率", "碳化深度", "弹性模量", "弹模", "软化系数", "电通量", "抗渗等级",
 )  # fmt: skip
 #: What only says of which kind, age, specimen or statistic a result is.
 _QUALIFIERS = (
@@ -43,10 +43,13 @@ _QUALIFIERS = (
     "棱柱体", "圆柱体", "无侧限", "单轴", "抗压", "抗折", "抗拉", "劈裂", "早期", "后期", "初始", "实测", "测试",
     "试验", "检测", "结果", "值", "的", "天", "日", "龄期", "单块", "砖", "砌块", "制品", "地聚物", "干", "湿",
 )  # fmt: skip
+#: A strength in a unit of stress is a result unless it is one of a raw material or a plan; so are R28, fc and fcu.
+_STRENGTH = re.compile(r"(?<![a-z])strengths?(?![a-z])|强度")
+_SYMBOL = re.compile(r"^(r|rc|rf|f|f ?cu?|fcm|f ?ct|f ?t) ?(\d{1,3})?( d)?$")
 #: Words of raw materials and plans: beside them a strength is an input ...
 _INPUTS = re.compile(
     r"(?<![a-z])(cement|clinker|aggregates?|sand|gravel|slag|ash|pozzolan|class|grade|nominal|design|designed|required|"
-    r"specified|target|rca)(?![a-z])|水泥|熟料|骨料|集料|砂(?!浆)|石|矿渣|矿粉|粉煤灰|等级|标号|设计|要求|目标|配制|标准值"
+    r"specified|target|rca|fib(?:er|re)s?|steel|rocks?|stones?)(?![a-z])|水泥|纤维|钢|岩|熟料|骨料|集料|砂(?!浆)|石|矿渣|矿粉|粉煤灰|等级|标号|设计|要求|目标|配制|标准值"
 )
 #: ... unless the product that was made of them is named too.
 _PRODUCTS = re.compile(
@@ -66,8 +69,7 @@ _TRANSLATED = (
     ("compressive_strength", "抗压强度"), ("flexural_strength", "抗折强度"), ("tensile_strength", "抗拉强度"),
     ("splitting_tensile_strength", "劈裂抗拉强度"), ("strength", "强度"), ("slump", "坍落度"), ("flow", "流动度"),
     ("setting_time", "凝结时间"), ("initial_setting_time", "初凝时间"), ("final_setting_time", "终凝时间"),
-    ("water_absorption", "吸水率"), ("elastic_modulus", "弹性模量"), ("strength", "抗压强度"),
-    ("compressive_strength", "强度"),
+    ("water_absorption", "吸水率"), ("elastic_modulus", "弹性模量"),
 )  # fmt: skip
 #: Beside these words a name is of a change or a share, in whatever unit.
 _OF_A_KIND = re.compile(
@@ -89,9 +91,14 @@ def is_result(column: str) -> bool:
     bool
         False for inputs: ``cement_strength_class``, ``水泥28d抗压强度``, ``aggregate_water_absorption_pct``.
     """
-    text, found = _PATTERN.subn(" ", _words(split_unit(column)[0]))
-    if not found:
+    stem, unit = split_unit(column)
+    words = _words(stem)
+    text, found = _PATTERN.subn(" ", words)
+    stress = is_stress(unit)
+    if not found and not stress:
         return False
+    if stress and (_SYMBOL.match(words) or (_STRENGTH.search(words) and not is_input(column))):
+        return True
     return not re.search(r"[^\W\d_]", _REST.sub(" ", text))
 
 
@@ -103,8 +110,8 @@ def is_input(column: str) -> bool:
 
 def same_property(name: str, column: str) -> bool:
     """Whether a Chinese and an English name are of one property: ``compressive_strength``, ``抗压强度(MPa)``."""
-    ours, theirs = (_words(split_unit(n)[0]) for n in (name, column))
-    return any({ours, theirs} == {_words(a), b} for a, b in _TRANSLATED)
+    pair = {_words(split_unit(n)[0]) for n in (name, column)}
+    return any(pair == {_words(english), chinese} for english, chinese in _TRANSLATED)
 
 
 def check_unit(name: str, unit: str, column: str) -> None:
@@ -145,6 +152,11 @@ def check_results(values: FloatArray, name: str, column: str, labels: Sequence[s
             f"{labels[below[0]]}, column '{column}': {values[below[0]]:g}; '{name}' cannot be below 0{more}. Correct "
             f"the cell, or leave it empty."
         )
+
+
+def has_known_units(name: str) -> bool:
+    """Whether a property of this name is known to be measured in some unit."""
+    return bool(_kind(name)[0])
 
 
 @cache

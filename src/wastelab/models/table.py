@@ -24,7 +24,7 @@ from .columns import convert, factor, split_unit
 from .dates import times_of
 from .design import FloatArray, IntArray
 from .files import read_file
-from .results import check_results, check_unit, is_input, is_result, same_property
+from .results import check_results, check_unit, has_known_units, is_input, is_result, same_property
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,6 +226,8 @@ def read_table(
         frame["__row__"] = np.arange(len(frame))
     if not len(frame):
         raise ModelError(f"{place}: no row has a value of '{name}'. Give a table with at least one test.")
+    if not said and has_known_units(stem):
+        notices.append(f"the unit of '{name}' is not known: name it in the heading, or give unit=")
     labels = _row_names(frame, place)
     check_unit(stem, said, name)
     check_results(y, stem, name, [f"{place}, {label}" for label in labels])
@@ -416,16 +418,16 @@ def _target_column(frame: pd.DataFrame, target: Any, place: str) -> str:
     if len(near) == 1:
         return near[0]
     near = near or [str(c) for c in frame.columns if _folded(str(c)) == _folded(str(target))]
+    near = near or [str(c) for c in frame.columns if same_property(str(target), str(c))]
     if len(near) == 1:
         return near[0]
-    said = f" Several columns are named so: {', '.join(near)}." if near else _meant(str(target), frame)
-    raise UnknownNameError(f"{place}: there is no column '{target}'.{said} {_listed(frame)}")
-
-
-def _meant(name: str, frame: pd.DataFrame) -> str:
-    """The column that was meant: a near name, or the same property in the other language."""
-    other = [str(c) for c in frame.columns if same_property(name, str(c))]
-    return f" Did you mean '{other[0]}'?" if other else suggest(name, frame.columns)
+    if near:
+        raise UnknownNameError(
+            f"{place}: several columns are named '{target}': {', '.join(near)}. Give the whole name of one."
+        )
+    raise UnknownNameError(
+        f"{place}: there is no column '{target}'.{suggest(str(target), frame.columns)} {_listed(frame)}"
+    )
 
 
 def _listed(frame: pd.DataFrame) -> str:
