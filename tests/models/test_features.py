@@ -355,6 +355,19 @@ def test_amounts_are_told_apart_by_the_type_beside_them():
     assert np.isnan(b.transform(new)["slag/binder"]).tolist() == [True, False, False, False, True]
 
 
+@pytest.mark.parametrize("heading", ["cement", "水泥", "水泥(foo)", "cement (lb/yd)"])
+def test_a_binder_without_a_unit_leaves_no_total_instead_of_a_wrong_one(heading):
+    frame = concrete().rename(columns={"cement_kg_m3": heading})
+    b = MixFeatures().fit(frame, age="age_d")
+    assert b.meanings_[heading] == "cement"
+    names = [f.name for f in b.features_ if f.kind == "derived"]
+    assert not any("binder" in name or "cement" in name or "paste" in name for name in names), names
+    assert any(f"no feature is made of '{heading}'" in n for n in b.notices_)
+    assert any(f"no total of binders: '{heading}'" in n for n in b.notices_)
+    told = MixFeatures().fit(frame, age="age_d", units={heading: "kg/m3"})
+    assert {"binder", "water/binder"} <= set(told.get_feature_names_out())
+
+
 # -- the age
 def test_age_is_equivalent_where_temperatures_differ():
     frame = concrete(6).assign(curing_temperature_degC=[20.0, 40, 10, -20, np.nan, 20])

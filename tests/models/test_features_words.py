@@ -96,6 +96,14 @@ def test_unit_given_by_the_caller_stands_for_one_in_the_name():
     assert found.slope * 293.15 + found.offset == pytest.approx(20.0)
 
 
+def test_a_binder_with_a_remark_in_brackets_is_one_and_a_unit_that_is_none_is_no_unit():
+    for column in ("cement (OPC)_kg_m3", "水泥(P·O 42.5)_kg_m3"):
+        assert (meaning(column).role, meaning(column).unit) == ("cement", "kg/m3")
+    assert (meaning("水泥(foo)").role, meaning("水泥(foo)").unit) == ("cement", None)
+    assert meaning("cement (foo)", "kg/m3").unit == "kg/m3"
+    assert meaning("kind (A or B)") is None and meaning("water (free)_kg_m3") is None
+
+
 @pytest.mark.parametrize(
     ("column", "unit"),
     [

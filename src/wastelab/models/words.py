@@ -21,6 +21,7 @@ from ..units import parse
 from .columns import split_unit
 
 _OF_BINDER = re.compile(r"^(?P<stem>.+?)_(?P<unit>pct|percent|wt_pct)_of_binder$")
+_REMARK = re.compile(r"^(?P<stem>[^((\[]+?)\s*[((\[].*[))\]]\s*$")
 _NO_UNIT = ("", "-", "1")
 #: A symbol and the age it is for: ``R28``, ``fc_28d``, ``fcu7``.
 _SYMBOL = re.compile(r"^(?P<symbol>[a-z]+?)(?: mean)?(?: ?(?P<days>\d{1,3}) ?(?:d|days?)?)?$")
@@ -243,7 +244,19 @@ def meaning(column: str, unit: str | None = None) -> Meaning | None:
                 return _activator(column, names[0], unit, vocab) if vocab.properties[names[0]].units == ("%",) else None
             usual = vocab.table.get(names[0], vocab.table["content"] if _is_content(names, vocab) else None)
             return _meant(column, f"{owner}:{{}}", "property", tuple(vocab.properties[n] for n in names), unit or usual)
-    return None
+    return _remarked(column, stem, unit, vocab)
+
+
+def _remarked(column: str, stem: str, unit: str | None, vocab: Vocabulary) -> Meaning | None:
+    """A binder with a remark, or a unit that is none, in brackets after its name: ``cement (OPC)``, ``水泥(foo)``.
+
+    It must count: a total without it would be wrong.
+    """
+    found = _REMARK.match(stem)
+    known = vocab.words.get(fold(found["stem"])) if found else None
+    if known is None or vocab.roles[known].group != "binder":
+        return None
+    return _meant(column, known, "binder", (vocab.roles[known],), unit)
 
 
 def _is_content(names: tuple[str, ...], vocab: Vocabulary) -> bool:

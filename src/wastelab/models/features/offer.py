@@ -91,6 +91,7 @@ class Offer:
         self.basis = best if counts[best] else ""
         self._parts = self._binders()
         lacking = [m.column for m in self._outside("binder")]
+        lacking += [m.column for m in self.meanings if m.group == "binder" and m.unit is None and self.basis]
         self.parts_known = bool(self._parts) and not lacking
         self.complete = bool(self.role("total_binder")) or not lacking
         if lacking and not self.complete:
