@@ -17,7 +17,7 @@ import pytest
 from wastelab.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs" / "property_commands.md"
-COMMANDS = ("fit", "predict", "card", "audit-table", "first-tests", "suggest-tests")
+COMMANDS = ("fit", "predict", "card", "audit-table", "calibrate", "first-tests", "suggest-tests")
 SHARED = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).parents[2].parent / "shared"))
 FAST = ("--learner", "gaussian_process")  # one member: these tests are not of the blend
 UCI = SHARED / "datasets" / "uci_concrete" / "concrete.csv"
@@ -63,6 +63,12 @@ def synthetic_tests(n_mixes=36, seed=3):
     return pd.concat(frames, ignore_index=True)
 
 
+def own_tests():
+    """Of a laboratory that is not among the twelve, and reads 4 MPa more."""
+    own = synthetic_tests(3, seed=11)
+    return own.assign(compressive_strength_MPa=own.compressive_strength_MPa + 4).drop(columns="laboratory")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with tests, candidates inside and outside, tests that are noise, and a model."""
@@ -78,6 +84,7 @@ def folder(tmp_path_factory):
     )
     candidates.to_csv(place / "candidates.csv", index=False)
     candidates.assign(cement_kg_m3=[900.0, *candidates.cement_kg_m3[1:]]).to_excel(place / "outside.xlsx", index=False)
+    own_tests().to_csv(place / "own_tests.csv", index=False)
     with pytest.raises(SystemExit) as stopped:
         main([str(word) for word in fitting(place / "tests.csv", place / "model", "--licence", "own")])
     assert stopped.value.code == 0
@@ -130,6 +137,11 @@ def test_a_worse_model_is_loud_and_not_saved_without_a_reason(capsys, folder, tm
     assert not (tmp_path / "m").exists()
     code, _, err = run(capsys, *args, "--accept-worse", "  ")
     assert code == 2 and "say why" in err
+    code, _, err = run(capsys, *args, "--accept-worse", "老")
+    assert code == 2 and "say why" in err
+    code, text, _ = run(capsys, *args, "--accept-worse", "老板要", "--lang", "zh")
+    assert code == 1 and "老板要" in text
+    args.append("--overwrite")
     data = answer(capsys, *args, "--accept-worse", "kept to show what fails", code=1)
     assert data["worse_than_baseline"] and data["accepted"] == "kept to show what fails"
     assert "DO NOT USE" in data["labels"][0] and "kept to show what fails" in data["labels"][1]
@@ -252,11 +264,14 @@ def test_too_few_sources_for_a_level_are_said(capsys, folder):
     code, text, _ = run(
         capsys, "predict", folder / "model", folder / "candidates.csv", "--interval", "0.95", "--lang", "en"
     )
-    assert code == 0 and "it has no end" in text
+    assert code == 0 and "rests on 12 sources; 19 are needed" in text and "assumes" in text
+    data = answer(capsys, "predict", folder / "model", folder / "candidates.csv", "--interval", "0.95")
+    assert len(data["notices"]) == 1 and all(np.isfinite(row["upper"]) for row in data["rows"])
+    assert answer(capsys, "predict", folder / "model", folder / "candidates.csv")["notices"] == []
 
 
 def test_rows_outside_are_named_and_strict_fails(capsys, folder, tmp_path):
-    args = ["predict", folder / "model", folder / "outside.xlsx", "--out", tmp_path / "p.xlsx"]
+    args = ["predict", folder / "model", folder / "outside.xlsx", "--out", tmp_path / "p.xlsx", "--overwrite"]
     code, text, _ = run(capsys, *args, "--lang", "zh")
     assert code == 0 and "超出模型的有效范围" in text and "S01" in text and "超出试验范围" in text
     code, _, _ = run(capsys, *args, "--strict")
@@ -355,6 +370,132 @@ def test_a_model_without_tests_says_what_to_do(capsys, folder, tmp_path):
     assert code == 2 and "without its tests" in err
 
 
+# -- calibrate
+def test_own_tests_move_the_model_from_the_shell(capsys, folder, tmp_path):
+    out = tmp_path / "here"
+    args = ["calibrate", folder / "model", folder / "own_tests.csv", "--out", out]
+    code, text, err = run(capsys, *args, "--lang", "zh")
+    assert code == 0, err
+    assert "已用这 6 个试验校准" in text and "校准前预测" in text and "7" in text
+    before = answer(capsys, "predict", folder / "model", folder / "candidates.csv")
+    after = answer(capsys, "predict", out, folder / "candidates.csv")
+    assert after["holds_for"] == "this source"
+    shift = [a["mean"] - b["mean"] for a, b in zip(after["rows"], before["rows"], strict=True)]
+    assert 2 < np.mean(shift) < 6
+    assert "6" in re.search(r"CALIBRATED to (\d+) tests", run(capsys, "card", out, "--lang", "en")[1])[1]
+    code, _, err = run(capsys, *args)
+    assert code == 2 and "already" in err
+    data = answer(capsys, *args, "--overwrite")
+    assert data["from_fingerprint"] == before["fingerprint"] and data["fingerprint"] == after["fingerprint"]
+    assert len(data["tests"]) == data["all_tests"] == 6 and data["odd"] == []
+    code, _, err = run(capsys, "calibrate", folder / "model", folder / "own_tests.csv", "--out", folder / "model")
+    assert code == 2 and "is read" in err
+    again = answer(capsys, "calibrate", out, folder / "own_tests.csv", "--out", tmp_path / "twice")
+    assert again["all_tests"] == 12 and len(again["tests"]) == 6
+
+
+def test_an_own_test_that_contradicts_the_others_is_named(capsys, folder, tmp_path):
+    table = own_tests()
+    table.loc[2, "compressive_strength_MPa"] += 40
+    table.to_csv(tmp_path / "own.csv", index=False)
+    args = ["calibrate", folder / "model", tmp_path / "own.csv", "--out", tmp_path / "m"]
+    code, _, err = run(capsys, *args, "--lang", "en")
+    assert code == 1 and "!!! Test 3 contradicts the others" in err and (tmp_path / "m" / "model.json").is_file()
+    assert 3 in answer(capsys, *args, "--overwrite", code=1)["odd"]
+    table.drop(columns="compressive_strength_MPa").to_csv(tmp_path / "own.csv", index=False)
+    code, _, err = run(capsys, *args, "--overwrite", "--lang", "zh")
+    assert code == 2 and "--target" in err and "Give y" not in err
+
+
+# -- files, screens, words
+def test_a_file_goes_with_its_model_and_labels(capsys, folder, tmp_path):
+    args = ["predict", folder / "model", folder / "candidates.csv", "--lang", "en"]
+    data = answer(capsys, *args, "--out", tmp_path / "p.csv")
+    written = pd.read_csv(tmp_path / "p.csv", encoding="utf-8-sig", keep_default_na=False)
+    assert set(written["model_fingerprint"]) == {data["fingerprint"]}
+    assert set(written["model_labels"]) == {"; ".join(data["labels"])}
+    answer(capsys, *args, "--out", tmp_path / "p.xlsx")
+    about = pd.read_excel(tmp_path / "p.xlsx", sheet_name="model", engine="calamine").set_index("what")["value"]
+    assert about["fingerprint"] == data["fingerprint"] and about["interval"] == "90 %" and about["unit"] == "MPa"
+    noise = ["fit", folder / "noise.csv", "--target", "compressive_strength", "--learner", "ridge"]
+    answer(capsys, *noise, "--out", tmp_path / "n", "--accept-worse", "to see the label", code=1)
+    answer(capsys, "predict", tmp_path / "n", folder / "candidates.csv", "--out", tmp_path / "n.csv")
+    written = pd.read_csv(tmp_path / "n.csv", encoding="utf-8-sig")
+    assert written["model_labels"].str.contains("DO NOT USE").all()
+
+
+def test_nothing_is_replaced_unasked(capsys, folder, tmp_path):
+    (tmp_path / "c.csv").write_bytes((folder / "candidates.csv").read_bytes())
+    for command in ("predict", "first-tests", "suggest-tests"):
+        args = [command, folder / "model", tmp_path / "c.csv", "--out"]
+        code, _, err = run(capsys, *args, tmp_path / "c.csv", "--overwrite")
+        assert code == 2 and "is read" in err
+        run(capsys, *args, tmp_path / f"{command}.csv")
+        code, _, err = run(capsys, *args, tmp_path / f"{command}.csv")
+        assert code == 2 and "--overwrite" in err
+    assert (tmp_path / "c.csv").read_bytes() == (folder / "candidates.csv").read_bytes()
+    again = ["predict", folder / "model", tmp_path / "predict.csv", "--out"]
+    answer(capsys, *again, tmp_path / "2.csv")
+    answer(capsys, "predict", folder / "model", tmp_path / "2.csv", "--out", tmp_path / "3.csv")
+    heads = (tmp_path / "3.csv").read_text(encoding="utf-8-sig").splitlines()[0].split(",")
+    assert len(set(heads)) == len(heads) and "mean_MPa (table 2)" in heads
+
+
+def test_limit_and_width_of_screens(capsys, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    from wastelab.models.card_text import _width as wide
+
+    for lang in ("en", "zh"):
+        for args in (["predict", folder / "model", folder / "outside.xlsx"],
+                     ["suggest-tests", folder / "model", folder / "candidates.csv", "--n", "3"],
+                     ["first-tests", folder / "model", folder / "candidates.csv"]):  # fmt: skip
+            _, text, _ = run(capsys, *args, "--lang", lang)
+            table = text[: text.rfind("\n\n")]
+            assert max(map(wide, table.splitlines())) <= 80
+            assert len(text.splitlines()) < 45 and "28" in text
+            assert not re.search(r"feasible|满足限值", text)
+    _, text, _ = run(capsys, "predict", folder / "model", folder / "candidates.csv", "--limit", "4", "--lang", "en")
+    assert "S04" in text and "S05" not in text and "11 more; --limit 15" in text
+
+
+def test_errors_advise_options_and_not_python(capsys, folder, tmp_path):
+    synthetic_tests().rename(columns={"age_d": "age"}).to_csv(tmp_path / "t.csv", index=False)
+    args = fitting(tmp_path / "t.csv", tmp_path / "m")
+    code, _, err = run(capsys, *args, "--lang", "zh")
+    assert code == 2 and "--units" in err and "请注明单位" in err and "units={" not in err
+    synthetic_tests().assign(copy_MPa=lambda t: t.compressive_strength_MPa * 2).to_csv(tmp_path / "t.csv", index=False)
+    code, _, err = run(capsys, *args, "--lang", "en")
+    assert code == 2 and "drop=" not in err and "features=" not in err
+    synthetic_tests().assign(laboratory="A").to_csv(tmp_path / "t.csv", index=False)
+    answer(capsys, *fitting(tmp_path / "t.csv", tmp_path / "m"))
+    code, _, err = run(capsys, "first-tests", tmp_path / "m", folder / "candidates.csv")
+    assert code == 2 and "suggest-tests --strategy learn" in err
+    code, _, err = run(capsys, *args, "--target", "cement", "--lang", "en")
+    assert code == 2 and "2 times" in err
+
+
+def test_a_shipped_model_goes_by_its_name(capsys, folder, monkeypatch, tmp_path):
+    import shutil
+
+    shutil.copytree(folder / "model", tmp_path / "datasets" / "models" / "our_strength")
+    monkeypatch.setenv("WASTELAB_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert answer(capsys, "card", "our_strength")["target"] == "compressive_strength"
+    named = answer(capsys, "predict", "our_strength", folder / "candidates.csv")
+    assert named["rows"] == answer(capsys, "predict", folder / "model", folder / "candidates.csv")["rows"]
+
+
+def test_fit_says_what_the_audit_and_the_reading_found(capsys, folder, tmp_path):
+    table = synthetic_tests()
+    table.loc[4, "compressive_strength_MPa"] = np.nan
+    table.assign(gypsum=5 + table.cement_kg_m3 / 100).to_csv(tmp_path / "t.csv", index=False)
+    code, text, _ = run(capsys, *fitting(tmp_path / "t.csv", tmp_path / "m"), "--lang", "en")
+    assert code == 0 and "1 rows have no compressive_strength" in text and "gypsum" in text
+    assert re.search(r"Audit of the tests: \d+ severe, \d+ to look at", text)
+    data = answer(capsys, *fitting(tmp_path / "t.csv", tmp_path / "m", "--overwrite"))
+    assert any("gypsum" in notice for notice in data["notices"]) and set(data["findings"]) == {"severe", "warn", "info"}
+
+
 # -- the page, Ctrl-C, real tests
 def page_lines():
     text = DOCS.read_text(encoding="utf-8")
@@ -362,7 +503,7 @@ def page_lines():
 
 
 def test_lines_of_the_page_run(capsys, folder, tmp_path, monkeypatch):
-    for name in ("tests.csv", "candidates.csv"):
+    for name in ("tests.csv", "candidates.csv", "own_tests.csv"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     seen = set()
@@ -371,7 +512,7 @@ def test_lines_of_the_page_run(capsys, folder, tmp_path, monkeypatch):
         seen.add(words[0])
         code, out, err = run(capsys, *words)
         assert code in (0, 1) and out, f"{line}: {err}"
-        keys = answer(capsys, *words, *(["--overwrite"] if words[0] == "fit" else []), code=code)
+        keys = answer(capsys, *words, *(["--overwrite"] if "--out" in words else []), code=code)
         documented = set(re.findall(r"^\| `(\w+)` \|", section(words[0]), flags=re.M))
         assert not documented or documented == set(keys), words[0]
     assert seen == set(COMMANDS)

@@ -1,4 +1,4 @@
-"""``wastelab fit``, ``predict``, ``card``, ``audit-table``, ``first-tests``, ``suggest-tests``: property models."""
+"""``wastelab fit``, ``predict``, ``card``, ``audit-table``: property models."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import click
 
 from ..i18n import pick_language, tr
 from . import _model_tables as tables
-from ._results import check_folder, console, print_json, table
+from ._model_hints import speaks_shell
+from ._model_view import show, with_name
+from ._results import check_folder, print_json
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from ..models.card import ModelCard
 
-_LANG = click.option("--lang", type=click.Choice(["en", "zh"]), help="Language.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_OUT = click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a .csv or .xlsx table.")
 _LOUD = "!!! "
-#: Rows that are shown on a screen; files and JSON hold all.
-_MOST_ROWS = 60
 
 
 @click.command()
@@ -35,8 +32,9 @@ _MOST_ROWS = 60
 @click.option("--accept-worse", metavar="REASON", help="Save a model that is worse than a trivial prediction, and why.")
 @click.option("--without-data", is_flag=True, help="Do not keep the tests in the model's folder.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of that name.")
-@_JSON
-@_LANG
+@tables.JSON
+@tables.LANG
+@speaks_shell
 def fit(
     table: str | None,
     lab_dir: str | None,
@@ -64,14 +62,14 @@ def fit(
     Example:  wastelab fit tests.csv --target compressive_strength --mix mix_id --age age_d --licence own --out model
     Example:  wastelab fit --lab mylab --target compressive_strength --age "28 d" --out model --lang zh
     """
-    from ..models.card import model_card
+    from ..models.card import is_reason, model_card
     from ..models.directory import check_place
     from ..models.persistence import save_model
     from ..models.property_model import PropertyModel
 
     language = pick_language(lang)
     reason = (accept_worse or "").strip()
-    if accept_worse is not None and len(reason) < 5:
+    if accept_worse is not None and not is_reason(reason):
         raise click.UsageError("--accept-worse: say why in a few words; the reason stands on the card.")
     check_folder(model.absolute().parent)
     check_place(model, overwrite)
@@ -88,12 +86,14 @@ def fit(
     if as_json:
         print_json({
             "model": str(model) if saved else None, "fingerprint": fingerprint or None, "target": data.name,
-            "unit": data.unit, "worse_than_baseline": worse, "labels": fitted.card_.labels,
+            "unit": data.unit, "worse_than_baseline": worse, "labels": fitted.card_.loud(language),
             "accepted": reason if worse else "", "scores": fitted.scores_.to_dict(), "data_sha256": data.sha256,
-            "with_data": saved and not without_data, "notices": data.notices,
+            "with_data": saved and not without_data, "notices": list(fitted.notices_),
+            "findings": _counted(fitted.card_),
         })  # fmt: skip
     else:
         click.echo(fitted.card_.summary(language), nl=False)
+        click.echo(tr("model_cli.audit_counts", language, **_counted(fitted.card_)))
         if saved:
             click.echo(tr("model_cli.saved", language, path=str(model), fingerprint=fingerprint))
     if worse:
@@ -103,23 +103,28 @@ def fit(
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@tables.MODEL
 @click.argument("table")
 @click.option("--interval", type=click.FloatRange(0.5, 0.99), default=0.9, show_default=True, help="Its probability.")
 @click.option("--source", metavar="NAME", help="The mixes are of this source of the tests: its own tests count.")
+@click.option("--limit", type=click.IntRange(1), default=60, show_default=True, help="Rows shown; files hold all.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if any row is outside what the model is valid for.")
 @click.option("--fingerprint", default="", help="That the model must have, as whoever saved it says.")
-@_OUT
-@_JSON
-@_LANG
+@tables.OUT
+@tables.REPLACE
+@tables.JSON
+@tables.LANG
+@speaks_shell
 def predict(
     model: Path,
     table: str,
     interval: float,
     source: str | None,
+    limit: int,
     strict: bool,
     fingerprint: str,
     out: Path | None,
+    overwrite: bool,
     as_json: bool,
     lang: str | None,
 ) -> int:
@@ -134,8 +139,8 @@ def predict(
     from ..models.persistence import load_model
 
     language = pick_language(lang)
-    tables.check_table(out)
-    loaded = load_model(model, fingerprint=fingerprint)
+    tables.check_table(out, overwrite=overwrite, read=(table,))
+    loaded = load_model(tables.folder_of(model), fingerprint=fingerprint)
     card = loaded.card_
     given = tables.frame_of(table)
     found = loaded.predict(table, interval=interval, source=source)
@@ -143,22 +148,27 @@ def predict(
     outside = int((~found["in_domain"].astype(bool)).sum())
     endless = int((~np.isfinite(found["upper"])).sum())
     unit = card.content["unit"]
+    assumed = tables.assumed(loaded, found.attrs["holds_for"], interval, language)
     shown = tables.named(found, unit)
     if out is not None:
-        tables.write_table(out, tables.beside(given, shown))
+        holds = {"interval": f"{100 * interval:g} %", "holds_for": word(found.attrs["holds_for"], language)}
+        about = tables.about_model(model, loaded, language, **holds)
+        tables.write_table(out, tables.beside(given, tables.signed(shown, about)), about)
     if as_json:
         rows = found.reset_index(drop=True).to_dict("records")
         print_json({
             "model": str(model), "fingerprint": loaded.fingerprint_, "target": card.content["target"], "unit": unit,
-            "interval": interval, "holds_for": found.attrs["holds_for"], "labels": card.labels, "outside": outside,
-            "rows": rows,
-            "file": None if out is None else str(out),
+            "interval": interval, "holds_for": found.attrs["holds_for"], "labels": card.loud(language),
+            "notices": assumed, "outside": outside, "rows": rows, "file": None if out is None else str(out),
         })  # fmt: skip
     else:
         numbered = shown.reset_index(drop=True)
         numbered.insert(0, "row", range(1, len(shown) + 1))
-        _show(_with_name(given, numbered), f"{card.content['target']} [{unit}]", language)
+        title = word(card.content["target"], language) + (f" [{unit}]" if unit else "")
+        show(with_name(given, numbered, loaded._table().age), title, language, most=limit)
         click.echo(tr("model_cli.holds_for", language, what=word(found.attrs["holds_for"], language)))
+        for text in assumed:
+            click.echo(f"! {text}")
         if endless:
             click.echo(tr("model_cli.endless", language, level=f"{100 * interval:g}"))
         if outside:
@@ -171,10 +181,11 @@ def predict(
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@tables.MODEL
 @click.option("--markdown", is_flag=True, help="As Markdown.")
-@_JSON
-@_LANG
+@tables.JSON
+@tables.LANG
+@speaks_shell
 def card(model: Path, markdown: bool, as_json: bool, lang: str | None) -> int:
     """The card of a saved MODEL: what it predicts, from which tests, how well, where it is valid.
 
@@ -186,6 +197,7 @@ def card(model: Path, markdown: bool, as_json: bool, lang: str | None) -> int:
     from ..models.persistence import read_card, verify_model
 
     language = pick_language(lang)
+    model = tables.folder_of(model)
     check = verify_model(model)
     found = read_card(model)
     if as_json:
@@ -201,8 +213,9 @@ def card(model: Path, markdown: bool, as_json: bool, lang: str | None) -> int:
 
 @click.command("audit-table")
 @tables.tests_options
-@_JSON
-@_LANG
+@tables.JSON
+@tables.LANG
+@speaks_shell
 def audit_table(
     table: str | None, lab_dir: str | None, target: str, as_json: bool, lang: str | None, **options: Any
 ) -> int:
@@ -236,155 +249,7 @@ def audit_table(
     return 1 if any(f.severity == "severe" for f in found.found) else 0
 
 
-@click.command("first-tests")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("candidates")
-@click.option("--n", type=click.IntRange(1), default=3, show_default=True, help="Tests to make.")
-@_OUT
-@_JSON
-@_LANG
-def first_tests(model: Path, candidates: str, n: int, out: Path | None, as_json: bool, lang: str | None) -> int:
-    """Which of the CANDIDATES a new laboratory should test first, so that MODEL learns most about it.
-
-    \b
-    Example:  wastelab first-tests model candidates.csv --n 3
-    """
-    from ..models.persistence import load_model
-
-    language = pick_language(lang)
-    tables.check_table(out)
-    loaded = load_model(model)
-    given = tables.frame_of(candidates)
-    found = loaded.first_tests(given, n=n)
-    return _answer(given, found, model, "first_tests", out, as_json, language)
-
-
-@click.command("suggest-tests")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("candidates")
-@click.option("--n", type=click.IntRange(1), default=8, show_default=True, help="Tests to make.")
-@click.option("--goal", default="max", show_default=True, help="max, min, or a window: '40..60'.")
-@click.option("--strategy", type=click.Choice(["improve", "learn", "fill"]), default="improve", show_default=True,
-              help="Beat the best test, know the property better, or cover the candidates.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws.")
-@_OUT
-@_JSON
-@_LANG
-def suggest_tests(
-    model: Path,
-    candidates: str,
-    n: int,
-    goal: str,
-    strategy: str,
-    seed: int,
-    out: Path | None,
-    as_json: bool,
-    lang: str | None,
-) -> int:
-    """Which of the CANDIDATES to test next, as a batch, from what MODEL knows and does not know.
-
-    \b
-    Example:  wastelab suggest-tests model candidates.csv --n 8 --goal max
-    Example:  wastelab suggest-tests model candidates.csv --goal 40..50 --out next.xlsx
-    """
-    language = pick_language(lang)
-    tables.check_table(out)
-    objective = _goal(goal)
-    loaded = _with_tests(model)
-    given = tables.frame_of(candidates)
-    found = loaded.suggest(given, n, objective=objective, strategy=strategy, seed=seed)
-    return _answer(given, found, model, "suggest_tests", out, as_json, language)
-
-
-def _goal(text: str) -> str | tuple[float, float]:
-    if text in ("max", "min"):
-        return text
-    low, dots, high = text.partition("..")
-    try:
-        window = (float(low), float(high))
-    except ValueError:
-        window = (0.0, -1.0)
-    if not dots or not window[0] < window[1]:
-        raise click.UsageError(f"--goal {text!r} is neither max, min nor a window LOW..HIGH, e.g. '40..60'.")
-    return window
-
-
-def _with_tests(model: Path) -> Any:
-    from ..errors import MissingDataError
-    from ..models.persistence import load_model
-
-    loaded = load_model(model)
-    if loaded.data_ is None:
-        raise MissingDataError(
-            f"{model}: was saved without its tests, which are needed to say what to test next. Ask whoever fitted it "
-            f"for one saved with them, or fit it again."
-        )
-    return loaded
-
-
-def _answer(
-    given: pd.DataFrame, found: pd.DataFrame, model: Path, key: str, out: Path | None, as_json: bool, language: str
-) -> int:
-    """Candidates chosen: with their own columns in files, with number and name on the screen."""
-    notes = [str(n) for n in found.attrs.get("notes", ())]
-    at = found["row"] if "row" in found.columns else found.attrs["rows"]
-    chosen = given.iloc[[int(i) for i in at]].reset_index(drop=True)
-    found = found.drop(columns=[c for c in ("row", "name", "candidate") if c in found.columns]).reset_index(drop=True)
-    found.insert(0, "row", [int(i) + 1 for i in at])
-    if out is not None:
-        tables.write_table(out, tables.beside(chosen, found))
-    if as_json:
-        print_json({
-            "model": str(model), key: found.to_dict("records"), "notes": notes,
-            "file": None if out is None else str(out),
-        })  # fmt: skip
-        return 0
-    _show(_with_name(chosen, found), tr(f"model_cli.{key}", language, n=len(found), total=len(given)), language)
-    for note in notes:
-        click.echo(f"! {note}")
-    if out is not None:
-        click.echo(tr("screen.written", language, path=str(out)))
-    return 0
-
-
-def _with_name(given: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Results with what a person calls each row, after its number."""
-    from ..models.table import MIX_COLUMNS
-
-    name = next((c for c in (*MIX_COLUMNS, "mix_name", "sample", "name") if c in given.columns), None)
-    out = found.reset_index(drop=True)
-    if name is not None and name not in out.columns:
-        out.insert(1, name, given[name].to_numpy())
-    return out
-
-
-def _show(frame: pd.DataFrame, title: str, language: str) -> None:
-    long = [c for c in ("reasons", "why") if c in frame.columns]
-    texts = [c for c in frame.columns if frame[c].dtype.kind not in "if" and c not in long]
-    order = [*(c for c in frame.columns if c == "row"), *texts]
-    left = len(order)
-    order += [c for c in frame.columns if c not in (*order, *long)]
-    order += long
-    shown = frame[order].head(_MOST_ROWS)
-    rows = [[_cell(value, language) for value in row] for row in shown.itertuples(index=False)]
-    table(console(), title, [_heading(str(c), language) for c in order], rows, left=left, last_left=bool(long))
-    if len(frame) > _MOST_ROWS:
-        click.echo(tr("cli.more_rows", language, count=len(frame) - _MOST_ROWS, all=len(frame)))
-
-
-def _heading(name: str, language: str) -> str:
-    from ..models.columns import split_unit
-
-    stem, unit = split_unit(name)
-    try:
-        return tr(f"model_column.{stem}", language) + (f" [{unit}]" if unit else "")
-    except KeyError:
-        return name
-
-
-def _cell(value: Any, language: str) -> str:
-    if isinstance(value, bool) or type(value).__name__ == "bool":
-        return tr("word.yes" if value else "word.no", language)
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:.4g}"
-    return "" if value is None else str(value)
+def _counted(card: ModelCard) -> dict[str, int]:
+    """Findings of the audit by how bad they are, for a sentence."""
+    found = [f["severity"] for f in card.content["audit"] or []]
+    return {"severe": found.count("severe"), "warn": found.count("warn"), "info": found.count("info")}

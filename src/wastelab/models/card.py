@@ -147,7 +147,8 @@ def model_card(model: Any, *, accepted: str = "", stated: Mapping[str, str] | No
     audit = getattr(model, "audit_", None)
     content = {
         "schema": CARD_SCHEMA, "kind": type(model).__name__, "target": data.name, "unit": data.unit, "stated": said,
-        "data": _data(data), "accepted": accepted, "scores": None if scores is None else scores.to_dict(),
+        "data": _data(data, [*data.notices, *model.builder_.notices_]), "accepted": accepted,
+        "scores": None if scores is None else scores.to_dict(),
         "intervals": _part(getattr(model, "intervals_", None)), "domain": _part(getattr(model, "domain_", None)),
         "features": features, "learner": _learner(model.learner_), "local": _local(getattr(model, "local_", None)),
         "local_tests": _n_local(model),
@@ -214,7 +215,7 @@ def plain(value: Any) -> Any:
 
 
 # -- parts of a card
-def _data(data: TrainingData) -> dict[str, Any]:
+def _data(data: TrainingData, notices: list[Any]) -> dict[str, Any]:
     import pandas as pd
 
     ages: list[float] = []
@@ -240,7 +241,8 @@ def _data(data: TrainingData) -> dict[str, Any]:
         "licence": data.licence, "origin": data.origin,
         "target": {"low": float(data.target.min()), "high": float(data.target.max()),
                    "mean": float(data.target.mean())},
-        "specimens": float(np.nansum(data.y_n)), "columns": ranges, "notices": list(map(str, data.notices)),
+        "specimens": float(np.nansum(data.y_n)), "columns": ranges,
+        "notices": [n.to_dict() if hasattr(n, "to_dict") else str(n) for n in notices],
     }  # fmt: skip
 
 

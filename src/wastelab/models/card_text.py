@@ -116,7 +116,7 @@ def _what(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Blo
     facts.append((t("learner"), ", ".join(f"{word(m['name'], lang)} {percent(m['weight'])}" for m in members)))
     out: list[Block] = [("head", t("what")), ("facts", facts)]
     if data["notices"]:
-        out.append(("list", list(data["notices"])))
+        out.append(("list", [n if isinstance(n, str) else said(n, lang) for n in data["notices"]]))
     return out
 
 
@@ -176,6 +176,8 @@ def _intervals(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> lis
         if not found["coverage_90"]:
             facts.append((t("highest_level"), percent(found["highest_level"])))
         out.append(("facts", facts))
+        if found.get("notices"):
+            out.append(("list", [said(n, lang) for n in found["notices"]]))
         if found["coverage_90"]:
             heads = [t("part_of", split=title), t("n_tests"), t("covered"), t("width") + unit, t("median_width") + unit]
             heads.append(t("interval_score") + unit)
