@@ -329,6 +329,25 @@ def test_dates_that_do_not_exist_are_refused(cells, words):
         read_table(mixes_table().assign(试验日期=cells), "compressive_strength")
 
 
+def test_days_above_twelve_show_what_stands_first():
+    table = mixes_table()
+    days = read_table(table.assign(date=["03/04/2025", "28/12/2024"] * 12), "compressive_strength").time
+    assert list(days[:2]) == ["2025-04-03", "2024-12-28"]
+    days = read_table(table.assign(date=["03/04/2025", "12/28/2024"] * 12), "compressive_strength").time
+    assert list(days[:2]) == ["2025-03-04", "2024-12-28"]
+
+
+def test_sheets_that_are_no_tables_are_passed_over(tmp_path):
+    path = tmp_path / "sheets.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"说明": ["a", "b"]}).to_excel(book, sheet_name="说明", index=False)
+        mixes_table().to_excel(book, sheet_name="tests", index=False)
+        pd.DataFrame({"a": [1], "porosity": [2]}).to_excel(book, sheet_name="more", index=False)
+    assert len(read_table(path, "compressive_strength")) == 24
+    with pytest.raises(UnknownNameError, match="Other sheets of the file are not looked at: more"):
+        read_table(path, "porosity")
+
+
 def test_months_years_and_words_stay_times():
     table = mixes_table()
     assert list(read_table(table.assign(date=["2025-03", "2024-12"] * 12), "compressive_strength").time[:2]) == [

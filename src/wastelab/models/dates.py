@@ -22,7 +22,7 @@ _YEAR_FIRST = re.compile(
     r"^(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})(?:\s*月)?(?:\s*[-/.]?\s*(?P<day>\d{1,2})\s*日?)?"
     r"(?P<clock>[T\s]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$"
 )
-_YEAR_LAST = re.compile(r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})$")
+_YEAR_LAST = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})$")
 _COMPACT = (19000101, 21001231)
 
 
@@ -32,7 +32,8 @@ def times_of(values: Any, frame: pd.DataFrame, column: str, place: str) -> Any:
     Parameters
     ----------
     values : array_like, shape (n_rows,)
-        Numbers (a year, 20250301), timestamps, or texts: ``2025-03-01``, ``2025/3``, ``2025年3月1日``.
+        Numbers (a year, 20250301), timestamps, or texts: ``2025-03-01``, ``2025/3``, ``2025年3月1日``; ``28/03/2025``
+        where the column shows whether day or month stands first.
     frame : pandas.DataFrame
         The table, for the numbers of rows in messages.
     column, place : str
@@ -59,6 +60,7 @@ def times_of(values: Any, frame: pd.DataFrame, column: str, place: str) -> Any:
                     raise _no_date(str(number), frame, i, column, place)
         return numbers
     texts = [unicodedata.normalize("NFKC", str(v)).strip() for v in series]
+    texts = _year_first(texts)
     found = [_YEAR_FIRST.match(t) for t in texts]
     last = [i for i, t in enumerate(texts) if _YEAR_LAST.match(t)]
     if sum(f is not None for f in found) + len(last) <= 0.5 * len(texts):
@@ -76,6 +78,19 @@ def times_of(values: Any, frame: pd.DataFrame, column: str, place: str) -> Any:
         clock = (parts["clock"] or "").strip("T ")
         out.append(f"{iso} {clock.zfill(len(clock) + (clock.find(':') == 1))}" if clock.strip("0:.") else iso)
     return np.asarray(out, dtype=str)
+
+
+def _year_first(texts: list[str]) -> list[str]:
+    """Dates that end in the year the other way round, where days above 12 show which number is the day."""
+    found = [_YEAR_LAST.match(t) for t in texts]
+    whole = [f for f in found if f is not None and len(f[3]) == 4]
+    first, second = (max((int(f[k]) for f in whole), default=0) for k in (1, 2))
+    if (first > 12) == (second > 12):
+        return texts
+    day, month = (1, 2) if first > 12 else (2, 1)
+    return [
+        t if f is None or len(f[3]) == 2 else f"{f[3]}-{f[month]}-{f[day]}" for t, f in zip(texts, found, strict=True)
+    ]
 
 
 def _exists(year: int, month: int, day: Any) -> str | None:

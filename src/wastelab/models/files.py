@@ -30,9 +30,7 @@ def read_file(path: Path) -> pd.DataFrame:
     """
     kind = path.suffix.lower()
     if kind in (".xlsx", ".xls", ".ods"):
-        import pandas as pd
-
-        frame = pd.read_excel(path, engine="calamine")
+        frame = _sheet(path)
         first = frame.iloc[0].tolist() if len(frame) else []
         unnamed = [str(c).startswith("Unnamed:") for c in frame.columns]
         names = sum(isinstance(v, str) for v in first)
@@ -40,6 +38,18 @@ def read_file(path: Path) -> pd.DataFrame:
             raise _title(path, next((str(c) for c, u in zip(frame.columns, unnamed, strict=True) if not u), ""), first)
         return frame
     return _parquet(path) if kind == ".parquet" else _csv(path)
+
+
+def _sheet(path: Path) -> pd.DataFrame:
+    """The first sheet that is a table of at least two columns; the names of the others are in ``attrs["sheets"]``."""
+    import pandas as pd
+
+    sheets = pd.read_excel(path, engine="calamine", sheet_name=None)
+    names = list(sheets)
+    chosen = next((n for n in names if sheets[n].shape[1] > 1 and len(sheets[n])), names[0])
+    frame = sheets[chosen]
+    frame.attrs["sheets"] = [n for n in names if n != chosen and sheets[n].shape[1] > 1]
+    return frame
 
 
 def _csv(path: Path) -> pd.DataFrame:

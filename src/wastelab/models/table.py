@@ -434,7 +434,9 @@ def _listed(frame: pd.DataFrame) -> str:
     """What columns there are; of many the first."""
     names = [str(c) for c in frame.columns if c != "__row__"]
     more = f" and {len(names) - 40} more" if len(names) > 40 else ""
-    return f"Columns: {', '.join(names[:40])}{more}."
+    sheets = frame.attrs.get("sheets")
+    others = f" Other sheets of the file are not looked at: {', '.join(sheets)}." if sheets else ""
+    return f"Columns: {', '.join(names[:40])}{more}.{others}"
 
 
 def _folded(name: str) -> str:
@@ -484,7 +486,7 @@ def _given(frame: pd.DataFrame, asked: Any, usual: Sequence[str], kept: Any, wha
     if len(blank):
         raise ModelError(
             f"{place}, row {row_of(frame, blank[0])}: no {what} is stated, but other rows have one. Fill the column "
-            f"in, or take it out of the table (or {what}='')."
+            f"in (of merged cells only the first is filled), or take it out of the table (or {what}='')."
         )
     return str(asked), values
 
