@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtr
 
 from wastelab.errors import MissingDataError, ModelError, UnknownNameError
 from wastelab.models.acquisition import expected_improvement
@@ -97,6 +98,17 @@ def test_a_window_prefers_what_lies_inside() -> None:
     out = suggest(table, Given(), 2, objective=(40.0, 45.0), tested=tested, measured=y)
     assert out.candidate[0] == 1 and out.gain[0] == pytest.approx(4.0, abs=0.1)  # from 49 to 45 is 4 away
     assert "chance to lie within 40 to 45" in out.why[0]
+
+
+def test_a_window_that_a_test_met_already_ranks_by_the_chance_to_meet_it_too() -> None:
+    table = given([43.0, 42.0, 60.0], [1.0, 3.0, 2.0])
+    tested = given([42.5], [0.5]).assign(x=[-1.0])
+    out = suggest(table, Given(), 2, objective=(40.0, 45.0), tested=tested, measured=[42.5], min_tests=1)
+    assert out.candidate.tolist() == [0, 1] and (out.gain == 0.0).all()
+    inside = [ndtr(2.0) - ndtr(-3.0), ndtr(1.0) - ndtr(-2 / 3)]
+    assert out.chance.tolist() == pytest.approx(inside, abs=1e-6)
+    assert all(f"{100 * p:.0f} % chance to lie within 40 to 45" in w for p, w in zip(inside, out.why, strict=True))
+    assert "a test so far is within the window already" in out.attrs["notes"][-1]
 
 
 def test_a_lucky_result_is_not_taken_at_its_word_if_asked() -> None:

@@ -211,9 +211,12 @@ def improve(state: State, n: int, notes: list[Said]) -> Choice:
     if gain.max(initial=0.0) <= 0.0:
         picked = [int(i) for i in np.argsort(-alone[short], kind="stable")[:n]]
         gain = np.zeros(len(picked))
-        notes.append(said("no_gain"))
+        met = task.of is None and not isinstance(task.objective, str) and float(np.median(reference)) >= 0.0
+        notes.append(said("window_met") if met else said("no_gain"))
     rows = [int(short[i]) for i in picked]
     chance = (utility[:, picked] > reference[:, None]).mean(axis=0)
+    if task.of is None and not isinstance(task.objective, str):  # nothing beats what is within a window
+        chance = within(state.posterior, state.mean[rows], state.sd[rows], task.objective)
     measure = said("gain_of", of=task.of) if task.of else said("gain_property")
     out = state.choice(rows, gain, measure + (said("gain_cost", cost=task.cost) if task.cost else ()), chance)
     if isinstance(task.objective, str):

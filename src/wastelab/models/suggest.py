@@ -104,9 +104,9 @@ def suggest(
     -------
     pandas.DataFrame
         A row for each suggested test, in the order of importance: ``order``, ``candidate`` (index of it), ``mean``,
-        ``lower``, ``upper`` [unit of the property], ``chance`` of beating the best test (for ``front`` of not being
-        beaten in everything; NaN for ``learn`` and ``fill``), ``feasible`` (probability of keeping the limits),
-        ``gain``, ``in_domain``, ``why``.
+        ``lower``, ``upper`` [unit of the property], ``chance`` of beating the best test (of lying within a window,
+        where `objective` is one; for ``front`` of not being beaten in everything; NaN for ``learn`` and ``fill``),
+        ``feasible`` (probability of keeping the limits), ``gain``, ``in_domain``, ``why``.
         attrs: ``strategy`` as used, ``gain`` (what it measures), ``best``, ``notes`` (what was left out, and other
         things to know), ``rows`` (positions in `candidates`), ``seed``, ``said`` (texts as keys and values, for
         `wastelab.models.suggest_texts.in_language`).

@@ -48,6 +48,9 @@ TEXTS: Mapping[str, str] = {
     "suggest.averaged": "uncertainty was averaged over {n} of {all} candidates, drawn with the seed",
     "suggest.no_tests": "no tests were given to compare with: improvement is on the best prediction",
     "suggest.no_gain": "no candidate is expected to improve on the best so far; these come nearest to it",
+    "suggest.window_met": (
+        "a test so far is within the window already; these are the most likely to lie within it too"
+    ),
     "suggest.fewer": "{n} tests were asked for, {left} candidates are left: all are returned",
     "suggest.no_model": (
         "there is no model yet: the candidates are covered evenly, whatever was asked for ('{strategy}')"
