@@ -37,7 +37,10 @@ def made_up(n=30, *, noise=0.4, seed=1, **more):
     )
     full = 200 / 12 ** (table.water_kg_m3 / (table.cement_kg_m3 + 0.7 * table.slag_kg_m3))
     frames = [
-        table.assign(age_d=age, compressive_strength_MPa=full * (0.5 + 0.15 * np.log(age)) + random.normal(0, noise, n))
+        table.assign(
+            age_d=age,
+            compressive_strength_MPa=np.maximum(full * (0.5 + 0.15 * np.log(age)) + random.normal(0, noise, n), 0.5),
+        )
         for age in (7.0, 28.0)
     ]
     return pd.concat(frames, ignore_index=True)
