@@ -141,6 +141,20 @@ def test_features_of_new_mixes_are_converted_and_checked():
         read_features({"cement_MPa": 300.0, "water_kg_m3": 180.0, "age_d": 28.0}, data)
 
 
+def test_missing_columns_are_listed_with_what_may_be_meant():
+    data = read_table(mixes_table(), "compressive_strength")
+    with pytest.raises(
+        MissingDataError, match="So are 'water_kg_m3'.*'水泥\\(kg/m3\\)' for 'cement_kg_m3'.*'watr_kg_m3' for"
+    ):
+        read_features({"水泥(kg/m3)": 300.0, "watr_kg_m3": 180.0, "age_d": 28.0}, data)
+    assert read_features({"Cement_kg_m3": 300.0, "water_kg_m3": 1.0, "Age (d)": 7.0}, data)["age_d"].iloc[0] == 7.0
+    with pytest.raises(UnknownNameError, match="several columns could be 'cement_kg_m3'"):
+        read_features({"cement_g_L": 300.0, "cement(kg/m3)": 300.0, "water_kg_m3": 1.0, "age_d": 7.0}, data)
+    bare = read_table(mixes_table().rename(columns={"water_kg_m3": "water"}), "compressive_strength")
+    with pytest.raises(UnitError, match="unit of 'water' in the training table is not known"):
+        read_features({"cement_kg_m3": 300.0, "water_kg_m3": 180.0, "age_d": 28.0}, bare)
+
+
 def test_equal_mixes_have_equal_keys():
     frame = pd.DataFrame({"a": [1.0, 1.0000000001, 2.0], "b": ["x", "x", "x"]})
     keys = mix_keys(frame)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import MissingDataError, ModelError, UnitError, UnknownNameError, suggest
+from ..errors import MissingDataError, ModelError, UnitError, UnknownNameError, nearest, suggest
 from .cells import measured, reads_as_numbers, row_of
 from .cells import numbers as _numbers
 from .columns import convert, factor, split_unit
@@ -25,6 +25,7 @@ from .dates import times_of
 from .design import FloatArray, IntArray
 from .files import read_file
 from .results import check_results, check_unit, has_known_units, is_input, is_result, same_property
+from .words import meaning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,11 +196,19 @@ def read_table(
     Raises
     ------
     ModelError
-        Infinite or unreadable numbers, a target among the features, no usable row, several ages without an age.
+        Infinite or unreadable numbers, words under a heading with a unit, results below zero of what cannot be, dates
+        that do not exist, the target or another result among the features, no usable row, several ages without an age.
     UnknownNameError
         If a column does not exist.
     UnitError
-        If a unit is not known or the age is not a time.
+        If a unit is not known, the age is not a time, or the target cannot be in its unit.
+
+    Notes
+    -----
+    Cells may carry a unit ("5 %", "20 ℃", "28 d"): they are brought to the unit of the heading. Decimal commas are read
+    where the whole column has them. Columns that are results of tests by their names (another age of the target,
+    another strength, slump, setting time ...) are features only where `features` names them; what is said of a raw
+    material or planned ("cement_strength_class") is an input.
     """
     frame, place, attrs = _frame(data)
     units = dict(units or {})
@@ -285,34 +294,81 @@ def read_features(data: Any, like: TrainingData) -> pd.DataFrame:
     ModelError
         If a number is infinite or unreadable.
     MissingDataError
-        If a column that every training row had is not there.
+        If columns that every training row had are not there.
+    UnknownNameError
+        If several columns could be one of the training table.
+    UnitError
+        If a unit is not convertible, or that of the training table is not known.
     """
     import pandas as pd
 
     frame, place = table_of(data)
-    by_stem = {split_unit(str(c))[0]: str(c) for c in frame.columns}
+    found = {column: _like_column(column, frame, place) for column in like.features.columns}
+    texts = {c for c in found if not pd.api.types.is_float_dtype(like.features[c].dtype)}
+    missing = [c for c, h in found.items() if not h and c not in texts and not like.features[c].isna().any()]
+    if missing:
+        raise MissingDataError(_missing(missing, [str(c) for c in frame.columns if c not in found.values()], place))
     out: dict[str, Any] = {}
-    for column in like.features.columns:
-        here = column if column in frame.columns else by_stem.get(split_unit(column)[0], "")
-        text = not pd.api.types.is_float_dtype(like.features[column].dtype)
+    for column, here in found.items():
+        text = column in texts
         if not here:
-            if not text and not like.features[column].isna().any():
-                raise MissingDataError(
-                    f"{place}: column '{column}' is missing; every test this model was fitted to has it. Add the "
-                    f"column; where it was not measured leave the cell empty and the row is marked as outside."
-                )
             out[column] = np.full(len(frame), "" if text else np.nan)
         elif text:
             out[column] = frame[here].fillna("").astype(str).str.strip().array
         else:
             values, got = measured(frame, here, place)
             wanted = like.units.get(column, "")
+            if got and not wanted and got != split_unit(column)[1]:
+                raise UnitError(
+                    f"{place}: column '{here}' is in {got}, but the unit of '{column}' in the training table is not "
+                    f"known. Give it as it is there, or fit the model to a table whose heading names the unit."
+                )
             out[column] = convert(values, got, wanted, what=here) if wanted and got else values
     result = pd.DataFrame(out, columns=list(like.features.columns))
     for column in result.columns:
         if column in like.features and not pd.api.types.is_float_dtype(like.features[column].dtype):
             result[column] = result[column].astype("str")
     return result
+
+
+def _like_column(column: str, frame: pd.DataFrame, place: str) -> str:
+    """The column of a table that is one of the training table; "" if there is none."""
+    if column in frame.columns:
+        return column
+    stem, folded = split_unit(column)[0], _folded(column)
+    for near in (
+        [str(c) for c in frame.columns if split_unit(str(c))[0] == stem],
+        [str(c) for c in frame.columns if _folded(str(c)) == folded],
+    ):
+        if len(near) > 1:
+            raise UnknownNameError(
+                f"{place}: several columns could be '{column}': {', '.join(near)}. Keep one of them."
+            )
+        if near:
+            return near[0]
+    return ""
+
+
+def _missing(missing: Sequence[str], left: Sequence[str], place: str) -> str:
+    """What to say of columns that are not there, with those that may be meant."""
+    meant = []
+    for column in missing:
+        other = next((c for c in left if _role(c) and _role(c) == _role(column)), "") or nearest(column, left)
+        meant += [f"'{other}' for '{column}'"] if other else []
+    more = f" So are {', '.join(repr(c) for c in missing[1:])}." if len(missing) > 1 else ""
+    hint = f" Did you mean {', '.join(meant)}? Then rename the column." if meant else ""
+    return (
+        f"{place}: column '{missing[0]}' is missing; every test this model was fitted to has it.{more}{hint} Add what is "
+        f"missing; where it was not measured leave the cell empty and the row is marked as outside."
+    )
+
+
+def _role(column: str) -> str:
+    try:
+        said = meaning(column)
+    except UnitError:
+        return ""
+    return said.role if said else ""
 
 
 def read_results(data: Any, like: TrainingData, column: str | None = None) -> FloatArray:
