@@ -144,7 +144,7 @@ def test_features_of_new_mixes_are_converted_and_checked():
 def test_missing_columns_are_listed_with_what_may_be_meant():
     data = read_table(mixes_table(), "compressive_strength")
     with pytest.raises(
-        MissingDataError, match="So are 'water_kg_m3'.*'水泥\\(kg/m3\\)' for 'cement_kg_m3'.*'watr_kg_m3' for"
+        MissingDataError, match=r"So are 'water_kg_m3'.*'水泥\(kg/m3\)' for 'cement_kg_m3'.*'watr_kg_m3' for"
     ):
         read_features({"水泥(kg/m3)": 300.0, "watr_kg_m3": 180.0, "age_d": 28.0}, data)
     assert read_features({"Cement_kg_m3": 300.0, "water_kg_m3": 1.0, "Age (d)": 7.0}, data)["age_d"].iloc[0] == 7.0

@@ -358,8 +358,8 @@ def _missing(missing: Sequence[str], left: Sequence[str], place: str) -> str:
     more = f" So are {', '.join(repr(c) for c in missing[1:])}." if len(missing) > 1 else ""
     hint = f" Did you mean {', '.join(meant)}? Then rename the column." if meant else ""
     return (
-        f"{place}: column '{missing[0]}' is missing; every test this model was fitted to has it.{more}{hint} Add what is "
-        f"missing; where it was not measured leave the cell empty and the row is marked as outside."
+        f"{place}: column '{missing[0]}' is missing; every test this model was fitted to has it.{more}{hint} Add "
+        f"what is missing; where it was not measured leave the cell empty and the row is marked as outside."
     )
 
 
