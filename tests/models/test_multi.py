@@ -16,6 +16,7 @@ from wastelab.errors import ModelError, UnitError, UnknownNameError
 from wastelab.models.multi import PropertyModels
 from wastelab.models.residual_bond import LIMIT, ResidualBond
 from wastelab.models.sharing import predicted_name
+from wastelab.models.unseen import halves
 
 SHARED = Path(os.environ.get("WASTELAB_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "datasets"
 OPTIONS = {"learner": "ridge", "protocols": ("mix",)}
@@ -135,6 +136,36 @@ def test_monotone_in_the_known_value_and_never_wider(models, new):
         assert last is None or (out["mean"] >= last - 1e-12).all()
         assert (out["upper"] - out["mean"] <= base["upper"] - base["mean"] + 1e-9).all()
         last = out["mean"]
+
+
+def test_neither_end_of_a_skew_interval_is_further_than_without_results():
+    """Synthetic: two leachates that err by a factor; their intervals are longer above than below."""
+    rng = np.random.default_rng(4)
+    n = 90
+    f = pd.DataFrame({"mix_id": [f"M{i}" for i in range(n)]})
+    f["cement_kg_m3"], f["ash_kg_m3"] = rng.uniform(250, 450, n), rng.uniform(0, 200, n)
+    shared = rng.normal(0, 0.8, n)
+    for name, level in (("leached_lead_mg_L", 0.02), ("leached_zinc_mg_L", 0.5)):
+        f[name] = level * np.exp(0.005 * f.ash_kg_m3 + shared + rng.normal(0, 0.4, n))
+    models = PropertyModels(["leached_lead", "leached_zinc"], **OPTIONS).fit(f.iloc[:70])
+    lead = models["leached_lead"]
+    lead.intervals_.fit(lead.builder_.design(lead.data_.features), lead.data_, lead.oof_, scale="log")
+    rest = f.iloc[70:].reset_index(drop=True)
+    base = models.predict(rest, 0.9)["leached_lead"]
+    same = models.predict(rest, 0.9, known={"leached_zinc": models.predict(rest)["leached_zinc"]})["leached_lead"]
+    assert np.allclose(same["mean"], base["mean"])
+    assert (base["upper"] - base["mean"] > 1.2 * (base["mean"] - base["lower"])).all()
+    for ends in (same, models.predict(rest, 0.9, known={"leached_zinc": rest.leached_zinc_mg_L})["leached_lead"]):
+        cut = (base["lower"] <= 0) | (ends["lower"] <= 0)
+        assert (cut | (ends["mean"] - ends["lower"] <= base["mean"] - base["lower"] + 1e-12)).all()
+        assert (ends["upper"] - ends["mean"] <= base["upper"] - base["mean"] + 1e-12).all()
+
+
+def test_ends_that_were_cut_at_zero_lie_as_far_as_the_others():
+    out = pd.DataFrame({"mean": [5.0, 20.0], "lower": [0.0, 12.0], "upper": [14.0, 30.0]})
+    mean, below, above = halves(out, bounded=True)
+    assert mean.tolist() == [5.0, 20.0] and below.tolist() == [9.0, 8.0] and above.tolist() == [9.0, 10.0]
+    assert halves(out, bounded=False)[1].tolist() == [5.0, 8.0]
 
 
 def test_a_property_is_not_moved_by_itself_nor_by_unrelated_ones(models, new):

@@ -19,12 +19,13 @@ import numpy as np
 
 from ..errors import ModelError, UnknownNameError, ValidityError, suggest
 from ._gp_kernels import not_falling
+from .cells import numbers
 from .columns import factor, split_unit
 from .design import FloatArray
 from .mix_effect import MixEffect
 from .residual_bond import LIMIT
-from .table import MIX_COLUMNS, TrainingData, _numbers, _usual_age, mix_keys, table_of
-from .unseen import Unseen, of_new, still_unknown
+from .table import MIX_COLUMNS, TrainingData, _usual_age, mix_keys, table_of
+from .unseen import Unseen, halves, of_new, still_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def early_tests(
     out: pd.DataFrame = model.predict(frame, interval, on_outside=on_outside)
     out.attrs.setdefault("warnings", [])
     out["tests"], out["mean_before"] = 0, out["mean"]
-    centre, below, above = _halves(out, model.bounded)
+    centre, below, above = halves(out, model.bounded)
     for name, course in _courses(model, known, features, of_row, first, tested).items():
         rows = np.flatnonzero(of_row == name)
         log_age, values = tested[name]
@@ -117,13 +118,6 @@ def early_tests(
     out["lower"], out["upper"] = model._bounded(centre - below), model._bounded(centre + above)
     out.index = frame.index
     return out
-
-
-def _halves(out: pd.DataFrame, bounded: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean, and how far the ends lie below and above it; an end that was cut at 0 lies as far as the other."""
-    mean, lower, upper = (out[column].to_numpy(dtype=np.float64).copy() for column in ("mean", "lower", "upper"))
-    above = upper - mean
-    return mean, np.where(bounded & (lower <= 0.0), np.maximum(mean - lower, above), mean - lower), above
 
 
 @dataclass(frozen=True)
@@ -249,9 +243,9 @@ def _read_tests(
             f"tests ({place}): expected the age ('{data.age}') and the result ('{data.name}'); found "
             f"{', '.join(map(str, frame.columns))}."
         )
-    days = _numbers(frame, age, place) * factor(split_unit(age)[1] or "d", "d", what=age)
+    days = numbers(frame, age, place) * factor(split_unit(age)[1] or "d", "d", what=age)
     unit = split_unit(result)[1]
-    values = _numbers(frame, result, place) * (factor(unit, data.unit, what=result) if unit and data.unit else 1.0)
+    values = numbers(frame, result, place) * (factor(unit, data.unit, what=result) if unit and data.unit else 1.0)
     out: dict[str, tuple[FloatArray, FloatArray]] = {}
     names = frame[column].astype("str").to_numpy()
     for i, name in enumerate(names):

@@ -76,7 +76,7 @@ class LaboratoryModel:
             If the table cannot be read, or the public model is of another unit.
         """
         data = X if isinstance(X, TrainingData) else read_table(X, target, **options)
-        known = getattr(self.public, "data_", None)
+        known = getattr(self.public, "data_", None) or getattr(self.public, "columns_", None)
         if known is not None and data.unit and known.unit and data.unit != known.unit:
             raise ModelError(
                 f"the own tests are in {data.unit}, the public model predicts {known.name} in {known.unit}."

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..errors import ModelError, UnknownNameError, suggest
+from .cells import numbers
 from .design import FloatArray, IntArray
 from .known_results import read_known
 from .multi_report import notices, report
@@ -23,9 +24,9 @@ from .property_model import Progress, PropertyModel
 from .residual_bond import ResidualBond
 from .scores import Scores
 from .sharing import Sharing, predicted_name, share
-from .table import TrainingData, _numbers, read_table, table_of
+from .table import TrainingData, read_table, table_of
 from .targets import by_target, check_tested, target_columns
-from .unseen import Unseen, of_new, predict_unseen, unseen_tests
+from .unseen import Unseen, halves, of_new, predict_unseen, unseen_tests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
         frame.attrs.clear()
         columns = target_columns(self.targets, frame, place)
         units = by_target("unit", self.unit, columns)
-        tested = pd.DataFrame({name: _numbers(frame, c, place) for name, c in columns.items()})
+        tested = pd.DataFrame({name: numbers(frame, c, place) for name, c in columns.items()})
         some = np.flatnonzero(tested.notna().any(axis=1).to_numpy())
         check_tested(tested, place)
         frame = frame.iloc[some].reset_index(drop=True)
@@ -310,15 +311,14 @@ class PropertyModels(BaseEstimator):  # type: ignore[misc]
             return out
         new = of_new(model, model.read_mixes(frame.iloc[at].reset_index(drop=True)))
         size = new.scale * (new.stretch if on_outside == "widen" else 1.0)
-        before = out["mean"].to_numpy()[at]
         centre = out["mean"].to_numpy().copy()
-        centre[at] = model._bounded(before + shift[at] * size)
+        centre[at] = model._bounded(centre[at] + shift[at] * size)
         if interval is not None:
-            half = out["upper"].to_numpy()[at] - before
-            half = np.minimum(half, self.bond_.half_width(name, z[at], interval) * size)
-            for column, sign in (("lower", -1.0), ("upper", 1.0)):
+            _, below, above = halves(out, model.bounded)
+            held = self.bond_.half_width(name, z[at], interval) * size
+            for column, sign, half in (("lower", -1.0, below), ("upper", 1.0, above)):
                 ends = out[column].to_numpy().copy()
-                ends[at] = model._bounded(centre[at] + sign * half)
+                ends[at] = model._bounded(centre[at] + sign * np.minimum(half[at], held))
                 out[column] = ends
         out["mean"] = centre
         return out

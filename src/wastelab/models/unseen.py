@@ -106,3 +106,13 @@ def still_unknown(model: PropertyModel, design: Design) -> FloatArray:
     before = effect_variance(coordinates(design), parts, coordinates.slopes) + parts.mix
     after = known.narrowing(design) ** 2 * (before + parts.noise) - parts.noise
     return np.clip(after / np.maximum(before, 1e-12), 0.0, 1.0)
+
+
+def halves(out: pd.DataFrame, bounded: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean of a table of intervals, and how far the ends lie below and above it.
+
+    Where a property is `bounded` an end that was cut at 0 lies as far as the other: the mean may move away from 0.
+    """
+    mean, lower, upper = (out[column].to_numpy(dtype=np.float64).copy() for column in ("mean", "lower", "upper"))
+    above = upper - mean
+    return mean, np.where(bounded & (lower <= 0.0), np.maximum(mean - lower, above), mean - lower), above
