@@ -136,7 +136,7 @@ def test_without_tests_it_predicts_the_same_and_holds_none(fitted, asked, tmp_pa
 
 def test_a_model_for_a_laboratory_keeps_what_its_tests_told(fitted, folder, asked, tmp_path):
     own = synthetic_tests(3, seed=11)
-    own = own.assign(compressive_strength_MPa=own.compressive_strength_MPa + 6)
+    own = own.assign(compressive_strength_MPa=own.compressive_strength_MPa + 6, source="ours")
     local = fitted.calibrate(own)
     save_model(local, tmp_path / "m")
     loaded = load_model(tmp_path / "m")
