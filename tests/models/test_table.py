@@ -381,6 +381,12 @@ def test_results_are_no_features_unless_asked_for(name):
     assert name in read_table(frame, "28d抗压强度", features=["cement_kg_m3", name, "age_d"]).features
 
 
+def test_all_results_are_named_at_once():
+    frame = mixes_table().assign(slump_mm=1.0, strength_7d_MPa=2.0, cement_strength_class=42.5)
+    with pytest.raises(ModelError, match=r"drop=\['slump_mm', 'strength_7d_MPa'\], or --drop 'slump_mm' --drop 'str"):
+        read_table(frame, "compressive_strength")
+
+
 def test_strengths_of_cement_are_inputs():
     rng = np.random.default_rng(3)
     frame = mixes_table().assign(**{c: rng.uniform(40, 60, 24) for c in (

@@ -566,7 +566,7 @@ def _feature_columns(
                 f"predict the result from itself. Leave it out."
             )
         return columns if not age or age in columns else [*columns, age]
-    columns = []
+    columns, numbers = [], []
     named = {_folded(c) for c in (*MIX_COLUMNS, *SOURCE_COLUMNS, *TIME_COLUMNS)}
     usual = {c for c in frame.columns if _folded(c) in named and not split_unit(c)[1]}
     for column in frame.columns:
@@ -578,30 +578,34 @@ def _feature_columns(
             notices.append(f"column '{column}' holds dates and is not a feature")
             continue
         is_number = pd.api.types.is_numeric_dtype(frame[column].dtype) or reads_as_numbers(frame[column])
-        if is_number:
-            _refuse_results(column, stem, unit, place)
+        numbers += [column] if is_number else []
         if is_number or frame[column].nunique() <= MAX_LEVELS or split_unit(column)[1]:
             columns.append(column)
         else:
             notices.append(f"text column '{column}' has more than {MAX_LEVELS} levels and is not a feature")
+    _refuse_results(numbers, stem, unit, place)
     if not columns:
         raise ModelError(f"{place}: no column is left as a feature. Name them: features=[...].")
     return columns
 
 
-def _refuse_results(column: str, stem: str, unit: str, place: str) -> None:
-    """Refuse a column that holds results of tests, of the target or of another property."""
-    if _another_result(column, stem, unit):
+def _refuse_results(columns: Sequence[str], stem: str, unit: str, place: str) -> None:
+    """Refuse columns that hold results of tests, of the target or of another property."""
+    same = [c for c in columns if _another_result(c, stem, unit)]
+    found = [c for c in columns if c in same or (is_result(c) and _folded(c) != _folded(stem))]
+    if not found:
+        return
+    drop, options = f"drop={found}", " ".join(f"--drop '{c}'" for c in found)
+    if same:
         raise ModelError(
-            f"{place}: column '{column}' looks like a result of the target '{stem}', and a result cannot be a "
-            f"feature. Leave it out (drop=['{column}'], or --drop '{column}') or name the features."
+            f"{place}: column '{same[0]}' looks like a result of the target '{stem}', and a result cannot be a "
+            f"feature. Leave it out ({drop}, or {options}) or name the features."
         )
-    if is_result(column) and _folded(column) != _folded(stem):
-        raise ModelError(
-            f"{place}: column '{column}' is the result of a test by its name and cannot be a feature unless asked for: "
-            f"nobody knows it before the mix is made. Leave it out (drop=['{column}'], or --drop '{column}'), model "
-            f"both properties together (PropertyModels), or name all features (features=[...])."
-        )
+    raise ModelError(
+        f"{place}: column '{found[0]}' is the result of a test by its name and cannot be a feature unless asked for: "
+        f"nobody knows it before the mix is made. Leave it out ({drop}, or {options}), model the properties together "
+        f"(PropertyModels), or name all features (features=[...])."
+    )
 
 
 def _another_result(column: str, stem: str, unit: str) -> bool:
