@@ -1,4 +1,4 @@
-"""``suggest-tests`` and ``first-tests`` give their reasons in the language that is asked for, in files and as JSON too."""
+"""``suggest-tests`` and ``first-tests`` give their reasons in the language asked for, in files and as JSON too."""
 
 import json
 import re

@@ -15,22 +15,14 @@ import numpy as np
 
 from ..errors import ModelError, UnknownNameError, suggest
 from ..i18n import DEFAULT, Message
-from .columns import split_unit
+from .advice_changes import KEPT, Trial, changed, keeps_mass, trials_of
 from .refits import Inside, Predictor, Refits, checked_columns, numeric, predicted, records, seen_region
 from .replicates import pure_error
 from .table import TrainingData, read_features
-from .words import meaning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Steps a column is moved by, and their size as a share of what 90 % of the mixes span.
-STEPS, STEP_SHARE = 10, 0.05
-#: Groups of the vocabulary of mixes whose members replace each other.
-_EXCHANGED = {"binder": "binder", "aggregate": "aggregate", "coarse": "aggregate", "fine": "aggregate"}
-#: Groups of which a mix consists, and the share of its mass up to which a change leaves it the same cubic metre.
-_MASSES = ("binder", "water", "admixture", "activator", "coarse", "fine", "aggregate", "other")
-KEPT = 0.02
 #: (1.645 + 0.842)^2: a difference of one-sided 5 % is seen with 80 % probability.
 _SEEN = 6.18
 
@@ -202,12 +194,12 @@ def advise(
     checked_columns(data, fixed, "fixed")
     limits = _bounds(data, bounds or {})
     free = [c for c in data.features.columns if c not in fixed and c != data.age]
-    trials = _trials(data, row, free, kinds[changes], exchange)
+    trials = trials_of(data, row, free, kinds[changes], exchange)
     region = seen_region(data) if inside is None else inside
     here = float(predicted(model, row)[0])
     sd = pure_error(data).noise if noise is None else float(noise)
     notes = [] if bool(np.asarray(region(row), dtype=bool)[0]) else [Message("understanding.advice_outside")]
-    table = _candidates(row, trials)
+    table = changed(row, trials)
     ok = np.zeros(len(trials), dtype=bool)
     if len(trials):
         ok = np.asarray(region(table), dtype=bool)
@@ -216,7 +208,7 @@ def advise(
     kept = [t for t, inside_it in zip(trials, ok, strict=True) if inside_it]
     table = table[ok].reset_index(drop=True)
     result = _judged(model, row, table, kept, here, 1.0 if direction == "raise" else -1.0, refits, level)
-    result.insert(2, "keeps_mass", _keeps_mass(data, row, kept))
+    result.insert(2, "keeps_mass", keeps_mass(data, row, kept))
     if len(result):
         seen = float(norm.ppf(0.5 + 0.5 * level)) * np.sqrt(2.0) * sd
         gain = result["gain"].to_numpy()
@@ -230,17 +222,6 @@ def advise(
     return Advice(result, row, here, direction, sd, data.name, data.unit, len(trials), len(kept), tuple(notes))
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """One changed mix: new values, what it is called, and which trials are steps of one change."""
-
-    kind: str
-    values: tuple[tuple[str, Any], ...]
-    text: str
-    action: str
-    step: int
-
-
 def _bounds(data: TrainingData, bounds: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     checked_columns(data, list(bounds), "bounds")
     out = {}
@@ -251,118 +232,8 @@ def _bounds(data: TrainingData, bounds: Mapping[str, tuple[float, float]]) -> di
     return out
 
 
-def _step(data: TrainingData, column: str) -> float:
-    """A round number near a twentieth of what 90 % of the mixes span; 0 of a constant column."""
-    x = data.features[column].to_numpy()
-    x = x[np.isfinite(x)]
-    if not len(x):
-        return 0.0
-    span = float(np.quantile(x, 0.95) - np.quantile(x, 0.05)) or float(np.ptp(x))
-    if span <= 0:
-        return 0.0
-    raw = STEP_SHARE * span
-    ten = 10.0 ** np.floor(np.log10(raw))
-    return float(min((1.0, 2.0, 5.0, 10.0), key=lambda m: abs(np.log(m * ten / raw))) * ten)
-
-
-def _trials(
-    data: TrainingData, row: pd.DataFrame, free: Sequence[str], kinds: Sequence[str], exchange: Any
-) -> list[_Trial]:
-    numbers = [c for c in numeric(data) if c in free and np.isfinite(row[c].iloc[0])]
-    at = {c: float(row[c].iloc[0]) for c in numbers}
-    floor = {c: 0.0 if float(np.nanmin(data.features[c].to_numpy())) >= 0 else -np.inf for c in numbers}
-    step = {c: _step(data, c) for c in numbers}
-    out: list[_Trial] = []
-    if "single" in kinds:
-        for c in numbers:
-            for sign in (1, -1):
-                for k in range(1, STEPS + 1):
-                    value = at[c] + sign * k * step[c]
-                    if step[c] > 0 and value >= floor[c]:
-                        text = f"{_name(c)} {_signed(value - at[c])}{_unit(data, c)}"
-                        out.append(_Trial("single", ((c, value),), text, f"{c}{sign}", k))
-    if "exchange" in kinds:
-        for group in _groups(data, numbers, exchange):
-            for take in group:
-                for give in group:
-                    size = min(step[take], step[give])
-                    if take == give or size <= 0:
-                        continue
-                    for k in range(1, STEPS + 1):
-                        less, more = at[take] - k * size, at[give] + k * size
-                        if less < floor[take]:
-                            break
-                        text = (f"{_name(take)} {_signed(-k * size)}{_unit(data, take)} -> "
-                                f"{_name(give)} {_signed(k * size)}{_unit(data, give)}")  # fmt: skip
-                        out.append(_Trial("exchange", ((take, less), (give, more)), text, f"{take}>{give}", k))
-    if "pair" in kinds:
-        of = {c: meaning(c, data.units.get(c)) for c in numbers}
-        for water in (c for c, m in of.items() if m is not None and m.group == "water"):
-            for admixture in (c for c, m in of.items() if m is not None and m.group == "admixture"):
-                for k in range(1, STEPS + 1):
-                    less, more = at[water] - k * step[water], at[admixture] + k * step[admixture]
-                    if less < floor[water] or not step[water] * step[admixture] > 0:
-                        break
-                    text = (f"{_name(water)} {_signed(-k * step[water])}{_unit(data, water)}, "
-                            f"{_name(admixture)} {_signed(k * step[admixture])}{_unit(data, admixture)}")  # fmt: skip
-                    out.append(_Trial("pair", ((water, less), (admixture, more)), text, f"{water},{admixture}", k))
-    if "category" in kinds:
-        for c in free:
-            if c in numeric(data):
-                continue
-            now = str(row[c].iloc[0])
-            out += [_Trial("category", ((c, v),), f"{_name(c)}: {now} -> {v}", f"{c}={v}", 1)
-                    for v in sorted(set(data.features[c].astype("str"))) if v not in (now, "")]  # fmt: skip
-    return out
-
-
-def _groups(data: TrainingData, numbers: Sequence[str], exchange: Any) -> list[list[str]]:
-    if exchange is None:
-        known = {c: meaning(c, data.units.get(c)) for c in numbers if data.units.get(c)}
-        some = any(m is not None for m in known.values())
-        found: dict[tuple[str, str], list[str]] = {}
-        for c, m in known.items():
-            kind = _EXCHANGED.get(m.group, "") if m is not None else ""
-            if kind or not some:
-                found.setdefault((kind, data.units[c]), []).append(c)
-        return [g for g in found.values() if len(g) > 1]
-    groups = []
-    for group in exchange:
-        members = checked_columns(data, list(group), "exchange")
-        units = {data.units.get(c, "") for c in members}
-        if len(units) > 1:
-            raise ModelError(f"exchange {members} has different units ({', '.join(sorted(units))}); expected one unit.")
-        groups.append([c for c in members if c in numbers])
-    return groups
-
-
-def _name(column: str) -> str:
-    return split_unit(column)[0]
-
-
-def _unit(data: TrainingData, column: str) -> str:
-    return f" {data.units[column]}" if data.units.get(column) else ""
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4g}"
-
-
-def _candidates(row: pd.DataFrame, trials: Sequence[_Trial]) -> pd.DataFrame:
-    import pandas as pd
-
-    table = row.loc[np.zeros(len(trials), dtype=int)].reset_index(drop=True)
-    columns: dict[str, list[Any]] = {}
-    for i, trial in enumerate(trials):
-        for c, v in trial.values:
-            columns.setdefault(c, [row[c].iloc[0]] * len(trials))[i] = v
-    for c, values in columns.items():
-        table[c] = np.asarray(values, float) if table[c].dtype == np.float64 else pd.array(values, dtype="str")
-    return table
-
-
 def _judged(
-    model: Predictor, row: pd.DataFrame, table: pd.DataFrame, trials: Sequence[_Trial], here: float, sign: float,
+    model: Predictor, row: pd.DataFrame, table: pd.DataFrame, trials: Sequence[Trial], here: float, sign: float,
     refits: Refits | None, level: float,
 ) -> pd.DataFrame:  # fmt: skip
     import pandas as pd
@@ -388,25 +259,7 @@ def _judged(
     return out[columns]
 
 
-def _keeps_mass(data: TrainingData, row: pd.DataFrame, trials: Sequence[_Trial]) -> list[bool]:
-    """Whether each change leaves the sum of amounts, by unit, within `KEPT` of what it is."""
-    unit: dict[str, str] = {}
-    for c in numeric(data):
-        found, said = meaning(c, data.units.get(c)), data.units.get(c, "")
-        if (found.group in _MASSES and found.unit is not None) if found is not None else said == "kg/m3":
-            unit[c] = said
-    total = {u: sum(float(np.nan_to_num(row[c].iloc[0])) for c in unit if unit[c] == u) for u in set(unit.values())}
-    out = []
-    for trial in trials:
-        more = dict.fromkeys(total, 0.0)
-        for c, value in trial.values:
-            if c in unit:
-                more[unit[c]] += float(value) - float(row[c].iloc[0])
-        out.append(all(abs(change) <= KEPT * total[u] + 1e-9 for u, change in more.items()))
-    return out
-
-
-def _best(table: pd.DataFrame, *, trials: Sequence[_Trial], every: bool) -> pd.DataFrame:
+def _best(table: pd.DataFrame, *, trials: Sequence[Trial], every: bool) -> pd.DataFrame:
     first = table.sort_values(["action", "step"], kind="stable").groupby("action")["gain"].first()
     table["first_step"] = table["action"].map(first)
     # equal gains (a flat model): the smaller step is the better advice
