@@ -209,22 +209,34 @@ def test_sources_are_what_is_counted_where_models_are_judged_by_them():
     assert math.isfinite(effect.multiplier(0.8, np.log([28.0]))[0])
 
 
-def test_each_direction_in_age_is_calibrated_by_itself(effect):
-    """Slow twin: errors of 3 d given 28 d, by hand."""
-    three, late = np.log([3.0]), np.log([28.0])
-    forward, backward = effect.multiplier(0.9, late, three), effect.multiplier(0.9, three, late)
-    assert forward == effect.multiplier(0.9, late)
+def by_hand(effect, asked: float, given) -> float:
+    """Slow twin: 0.9 conformal rank of errors at an age given the tests that `given` picks from the ages of a mix."""
     errors = []
     for mix in np.unique(effect.group):
         rows = np.flatnonzero(effect.group == mix)
-        i = rows[np.argmin(effect.log_age[rows])]
-        older = rows[rows != i]
-        mean, variance = effect.condition(effect.log_age[older], effect.z[older], three)
+        i = rows[np.argmin(np.abs(effect.log_age[rows] - math.log(asked)))]
+        known = [r for r in rows if r != i and given(math.exp(effect.log_age[r]))]
+        mean, variance = effect.condition(effect.log_age[known], effect.z[known], effect.log_age[[i]])
         errors.append(abs(effect.z[i] - mean[0]) / math.sqrt(variance[0]))
-    assert backward[0] == pytest.approx(np.sort(errors)[math.ceil(0.9 * 61) - 1])
-    both = effect.multiplier(0.9, np.log([7.0]), np.log([3.0, 28.0]))
-    seven = np.log([7.0])
-    assert both == max(effect.multiplier(0.9, seven, three), effect.multiplier(0.9, seven, late))
+    return float(np.sort(errors)[math.ceil(0.9 * (len(errors) + 1)) - 1])
+
+
+def test_widths_come_from_mixes_tested_at_the_same_ages(effect):
+    three, seven, late = np.log([3.0]), np.log([7.0]), np.log([28.0])
+    assert effect.multiplier(0.9, three, late)[0] == pytest.approx(by_hand(effect, 3.0, lambda d: d > 20))
+    assert effect.multiplier(0.9, late, three)[0] == pytest.approx(by_hand(effect, 28.0, lambda d: d < 4))
+    both = effect.multiplier(0.9, seven, np.log([28.5, 3.1]))
+    assert both[0] == pytest.approx(by_hand(effect, 7.0, lambda d: True))
+
+
+def test_ages_that_no_mix_has_are_calibrated_by_direction(effect):
+    three = np.log([3.0])
+    assert effect.multiplier(0.9, three, np.log([180.0]))[0] == pytest.approx(by_hand(effect, 3.0, lambda d: d > 3.5))
+    late = np.log([28.0])
+    assert effect.multiplier(0.9, late, np.log([0.5])) == effect.multiplier(0.9, late)
+    around = effect.multiplier(0.9, np.log([7.0]), np.log([0.5, 180.0]))
+    sides = [effect.multiplier(0.9, np.log([7.0]), np.log([age]))[0] for age in (0.5, 180.0)]
+    assert around[0] == max(sides)
 
 
 @pytest.mark.parametrize(("early", "late"), [(3.0, 28.0), (28.0, 3.0)])

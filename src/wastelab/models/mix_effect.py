@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MissingDataError
-from .conformal import _edges, group_multiplier
+from .conformal import BAND_GROUPS, _edges, group_multiplier
 from .coverage import age_band
 from .design import FloatArray, IntArray
 from .residual_bond import LEAST_COMMON, LIMIT, rms, size_of
@@ -24,6 +24,8 @@ from .unseen import unseen_tests
 if TYPE_CHECKING:
     from .property_model import PropertyModel
 
+#: Difference of ln(age) up to which tests count as of one age.
+NEAR = 0.2
 #: Prior of the logarithms of (effect of the mix, fading part, noise) relative to the whole, and of the length [ln d].
 _PRIOR = (np.log([0.4, 0.3, 0.3, 1.0]), np.array([1.0, 1.0, 1.0, 0.7]))
 
@@ -130,8 +132,9 @@ class MixEffect:
     def multiplier(self, level: float, log_age: FloatArray, tested: FloatArray | None = None) -> FloatArray:
         """Half-width of intervals at ages [ln d] in conditional standard deviations; infinite with too few mixes.
 
-        Ages that have mixes enough are calibrated by themselves: 28 d from 7 d is harder than 90 d from 28 d. So are
-        the directions: with tests at both sides of an age, what is wider.
+        Where mixes enough were tested at the same ages, they calibrate: 28 d from 7 d is harder than 90 d from 28 d.
+        Else all mixes do, earlier ages given older ones and later ages given younger ones apart; with tests at both
+        sides of an age, what is wider.
 
         Parameters
         ----------
@@ -147,7 +150,35 @@ class MixEffect:
         for asked, later in ((after, True), (before, False)):
             if asked.any():
                 out[asked] = np.maximum(out[asked], self._held(level, log_age[asked], later=later))
+        for k, age in enumerate(log_age):
+            error, block = self._like(tested, float(age))
+            if len(np.unique(block)) >= BAND_GROUPS:
+                out[k] = group_multiplier(np.abs(error), block, level)
         return out
+
+    def _like(self, tested: FloatArray, asked: float) -> tuple[FloatArray, IntArray]:
+        """Errors at an age given tests of the same mix at some others, of all mixes that have them; block."""
+        key = (*np.round(np.sort(tested), 6).tolist(), round(asked, 6))
+        if key not in self._known:
+            errors, blocks = [], []
+            for rows in _rows_of(self.group):
+                age = self.log_age[rows]
+                i = int(np.argmin(np.abs(age - asked)))
+                others = np.delete(np.arange(len(rows)), i)
+                if abs(age[i] - asked) > NEAR or not len(others):
+                    continue
+                apart = np.abs(np.subtract.outer(tested, age[others]))
+                if (apart.min(axis=1) <= NEAR).all():
+                    given = others[np.unique(np.argmin(apart, axis=1))]
+                    mean, variance = self.condition(age[given], self.z[rows[given]], age[i : i + 1])
+                    errors.append((self.z[rows[i]] - mean[0]) / math.sqrt(variance[0]))
+                    blocks.append(self.block[rows[i]])
+            self._known[key] = np.array(errors), np.array(blocks, dtype=np.int64)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[float, ...], tuple[FloatArray, IntArray]]:
+        return {}
 
     def _held(self, level: float, log_age: FloatArray, *, later: bool) -> FloatArray:
         error, own, block = self._later if later else self._earlier
