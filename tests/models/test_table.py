@@ -435,6 +435,20 @@ def test_a_title_line_above_the_headings_is_named(tmp_path):
         read_table(book, "compressive_strength")
 
 
+def test_headings_of_two_lines_and_separators_at_the_end_of_lines(tmp_path):
+    path = tmp_path / "tests.csv"
+    mixes_table().rename(columns={"mix_id": "配比\n编号", "water_kg_m3": "水\n(kg/m3)"}).to_csv(path, index=False)
+    data = read_table(path, "compressive_strength")
+    assert data.units["水\n(kg/m3)"] == "kg/m3"
+    assert data.n_mixes == 12
+    head, *lines = mixes_table().to_csv(index=False).splitlines()
+    path.write_text("\n".join([head, *(line + "," for line in lines)]))
+    assert read_table(path, "compressive_strength").target == pytest.approx(mixes_table().compressive_strength_MPa)
+    path.write_text("\n".join([head, *lines[:6], lines[6] + ",3", *lines[7:]]))
+    with pytest.raises(ModelError, match="line 8: 6 cells, but there are 5 headings"):
+        read_table(path, "compressive_strength")
+
+
 def test_two_columns_of_one_heading_are_refused(tmp_path):
     path = tmp_path / "twice.csv"
     frame = mixes_table()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,20 +62,40 @@ def _csv(path: Path) -> pd.DataFrame:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("gb18030")
-    lines = [line for line in text.splitlines()[:20] if line.strip()]
-    separator = max(_SEPARATORS, key=lambda s: _likely(lines, s))
-    if len(lines) > 1:
-        filled = [sum(bool(c.strip()) for c in next(csv.reader([line], delimiter=separator))) for line in lines[:2]]
-        if filled[0] == 1 and filled[1] > 1:
-            raise _title(path, lines[0].strip(separator + " "), next(csv.reader([lines[1]], delimiter=separator)))
-    return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
+    separator = max(_SEPARATORS, key=lambda s: _likely(_rows(text, s, 20)))
+    rows = _rows(text, separator)
+    if len(rows) > 1 and _filled(rows[0][1]) == 1 and _filled(rows[1][1]) > 1:
+        raise _title(path, next(c for c in rows[0][1] if c.strip()), rows[1][1])
+    width = len(rows[0][1]) if rows else 0
+    for line, cells in rows[1:]:
+        if _filled(cells[width:]):
+            raise ModelError(
+                f"{path}, line {line}: {len(cells)} cells, but there are {width} headings. Give every column a "
+                f"heading, and put cells that hold a '{separator}' in quotes."
+            )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # separators at the end of lines, as checked above
+        return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False, index_col=False)
 
 
-def _likely(lines: list[str], separator: str) -> tuple[int, int]:
-    """How many lines a separator cuts into equally many fields, and into how many."""
-    fields = Counter(len(next(csv.reader([line], delimiter=separator))) for line in lines)
-    fields.pop(1, None)
-    return max(((lines_, n) for n, lines_ in fields.items()), default=(0, 0))
+def _rows(text: str, separator: str, most: int | None = None) -> list[tuple[int, list[str]]]:
+    """The first rows that are not empty, with the line that each ends in; none where the quotes do not fit."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        return list(islice(((reader.line_num, cells) for cells in reader if _filled(cells)), most))
+    except csv.Error:
+        return []
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(c.strip()) for c in cells)
+
+
+def _likely(rows: Sequence[tuple[int, list[str]]]) -> tuple[int, int]:
+    """How many rows have equally many cells, and how many cells."""
+    counts = Counter(len(cells) for _, cells in rows)
+    counts.pop(1, None)
+    return max(((n, cells) for cells, n in counts.items()), default=(0, 0))
 
 
 def _title(path: Path, title: str, headings: Sequence[object]) -> ModelError:
