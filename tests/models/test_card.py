@@ -16,7 +16,7 @@ from wastelab.errors import ModelError, UnknownNameError
 from wastelab.models import domain_texts
 from wastelab.models.audit_texts import TEXTS as AUDIT
 from wastelab.models.card import ModelCard, card_of, model_card
-from wastelab.models.card_text import _safe, said, to_markdown, to_text, word
+from wastelab.models.card_text import _safe, _width, said, to_markdown, to_text, word
 from wastelab.models.directory import LIMITS, MANIFEST
 from wastelab.models.property_model import PropertyModel
 from wastelab.models.scores import TEXTS as VALIDATION
@@ -190,3 +190,14 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys):
         exec(compile(code, "property_cards.md", "exec"), {})
     assert "模型卡" in capsys.readouterr().out
     assert sorted(p.name for p in (tmp_path / "strength").iterdir()) == sorted([*LIMITS, MANIFEST])
+
+
+def test_a_card_fits_a_terminal_and_loses_nothing(model):
+    for lang in ("en", "zh"):
+        whole, narrow = card_of(model).report(lang), card_of(model).report(lang, 80)
+        too_wide = [line for line in narrow.splitlines() if _width(line) > 80]
+        assert all(len(line.split()[-1]) > 50 for line in too_wide), too_wide  # a hash is not broken
+        assert lang == "zh" or {w.strip(";") for w in whole.split()} <= {w.strip(";") for w in narrow.split()}
+        assert not re.search(r"\n *[\uff0c\u3002\uff1b\uff1a\u3001\uff09]", narrow)
+        assert narrow.count("\u3002") >= whole.count("\u3002")
+    assert card_of(model).report("en", 10_000) == card_of(model).report("en")

@@ -10,7 +10,7 @@ import click
 from ..i18n import pick_language, tr
 from . import _model_tables as tables
 from ._model_hints import speaks_shell
-from ._model_view import show, with_name
+from ._model_view import screen, show, with_name
 from ._results import check_folder, print_json
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def fit(
             "findings": _counted(fitted.card_),
         })  # fmt: skip
     else:
-        click.echo(fitted.card_.summary(language), nl=False)
+        click.echo(fitted.card_.summary(language, screen().width), nl=False)
         click.echo(tr("model_cli.audit_counts", language, **_counted(fitted.card_)))
         if saved:
             click.echo(tr("model_cli.saved", language, path=str(model), fingerprint=fingerprint))
@@ -205,7 +205,7 @@ def card(model: Path, markdown: bool, as_json: bool, lang: str | None) -> int:
     elif markdown:
         click.echo(found.markdown(language), nl=False)
     else:
-        click.echo(found.report(language), nl=False)
+        click.echo(found.report(language, screen().width), nl=False)
         kept = tr("model_cli.with_data" if check.with_data else "model_cli.without_data", language)
         click.echo(tr("model_cli.whole", language, fingerprint=check.fingerprint, kept=kept))
     return 1 if found.do_not_use else 0
@@ -227,7 +227,7 @@ def audit_table(
     Example:  wastelab audit-table tests.csv --target compressive_strength --mix mix_id
     """
     from ..models.audit import audit_table as audit
-    from ..models.card_text import findings
+    from ..models.card_text import findings, word
 
     language = pick_language(lang)
     if table and not lab_dir:
@@ -242,7 +242,8 @@ def audit_table(
         print_json(found.to_dict())
     else:
         counts = {"rows": found.n_rows, "mixes": found.n_mixes, "sources": found.n_sources}
-        click.echo(tr("model_cli.audited", language, origin=found.origin, target=found.target, **counts))
+        key = "audited" if found.n_sources else "audited_unknown"
+        click.echo(tr(f"model_cli.{key}", language, origin=found.origin, target=word(found.target, language), **counts))
         for notice in found.notices:
             click.echo(f"  ({notice})")
         click.echo(findings([f.to_dict() for f in found.found], language), nl=False)

@@ -64,13 +64,13 @@ class ModelCard:
         """Whether the model is no better than a trivial prediction for what it was not fitted to."""
         return bool(self.content["scores"] and self.content["scores"]["worse_than_baseline"])
 
-    def report(self, lang: str | None = None) -> str:
-        """As text for a terminal."""
-        return card_text.to_text(card_text.blocks(self.content, pick_language(lang)))
+    def report(self, lang: str | None = None, width: int | None = None) -> str:
+        """As text for a terminal, broken at a width where one is given."""
+        return card_text.to_text(card_text.blocks(self.content, pick_language(lang)), width)
 
-    def summary(self, lang: str | None = None) -> str:
+    def summary(self, lang: str | None = None, width: int | None = None) -> str:
         """What it predicts and how well, without what it looks at."""
-        return card_text.to_text(card_text.blocks(self.content, pick_language(lang), short=True))
+        return card_text.to_text(card_text.blocks(self.content, pick_language(lang), short=True), width)
 
     def markdown(self, lang: str | None = None) -> str:
         """As Markdown."""

@@ -12,6 +12,8 @@ from ..i18n import tr
 #: ("title", text), ("loud", text), ("head", text), ("list", [text]), ("facts", [(name, value)]),
 #: ("table", (heads, rows)).
 Block = tuple[str, Any]
+#: Where a line may end: behind a space, behind a Chinese character, but not before its punctuation.
+_TOKENS = re.compile(r"\s+|(?:[^\s\u2e80-\uffff]+|[\u2e80-\uffff])[)\uff00-\uffef\u3001\u3002\u201d]*")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z -]*[A-Za-z]")
 
 
@@ -102,7 +104,8 @@ def _what(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list[Blo
          + (t("counts_sources", n=data["sources"]) if data["sources"] else t("sources_unknown"))),
         (t("mixes_from"), word(data["mix_from"], lang) or t("not_stated")),
         (t("values"), f"{number(data['target']['low'], 4)}–{number(data['target']['high'], 4)}{unit}"),
-        (t("ages"), t("no_age") if not ages else f"{ages[0]:g}–{ages[-1]:g} d ({t('n_ages', n=len(ages))})"),
+        (t("ages"), t("no_age") if not ages else f"{ages[0]:g} d" if len(ages) == 1
+         else f"{ages[0]:g}–{ages[-1]:g} d ({t('n_ages', n=len(ages))})"),
         (t("years"), stated["years"] or "–".join(dict.fromkeys(data["years"])) or t("not_stated")),
         (t("origin"), data["origin"] or t("not_stated")),
         (t("citation"), stated["citation"] or t("not_stated")),
@@ -238,27 +241,71 @@ def _features(card: Mapping[str, Any], lang: str, t: Callable[..., str]) -> list
 
 
 # -- as text and as Markdown
-def to_text(content: Sequence[Block]) -> str:
-    """For a terminal; a Chinese character is as wide as two letters."""
+def to_text(content: Sequence[Block], width: int | None = None) -> str:
+    """For a terminal of a width; without one nothing is broken. A Chinese character is as wide as two letters."""
     lines: list[str] = []
     for kind, value in content:
         if kind == "title":
             lines += [value, "=" * min(_width(value), 100)]
         elif kind == "loud":
-            lines.append(f"!!! {value}")
+            lines += _hanging("!!! ", value, width)
         elif kind == "head":
             lines += ["", value]
         elif kind == "list":
-            lines += [f"  * {text}" for text in value]
+            lines += [line for text in value for line in _hanging("  * ", text, width)]
         elif kind == "facts":
             wide = max((_width(name) for name, _ in value), default=0)
-            lines += [f"  {_padded(name, wide)}  {text}" for name, text in value]
+            for name, text in value:
+                lines += _hanging(f"  {_padded(name, wide)}  ", text, width)
         else:
             heads, rows = value
-            wide_of = [max(_width(str(r[j])) for r in [heads, *rows]) for j in range(len(heads))]
-            for row in [heads, *rows]:
-                lines.append("  " + "  ".join(_padded(str(c), w) for c, w in zip(row, wide_of, strict=True)).rstrip())
+            lines += _columns(heads, rows, width)
     return "\n".join(lines) + "\n"
+
+
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Columns side by side, under broken headings if need be; where they have no place, each row in sentences."""
+    of_cells = [max((_width(str(row[j])) for row in rows), default=0) for j in range(len(heads))]
+    broken = [[head] for head in heads]
+    wide_of = [max(_width(head), w) for head, w in zip(heads, of_cells, strict=True)]
+    if width is not None and _beside(wide_of) > width:
+        broken = [_hanging("", head, max(w, 8)) for head, w in zip(heads, of_cells, strict=True)]
+        wide_of = [max(w, *map(_width, head)) for head, w in zip(broken, of_cells, strict=True)]
+    if width is not None and _beside(wide_of) > width:
+        lines = [f"  {heads[0]}"]
+        for row in rows:
+            known = [f"{head} {cell}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell]
+            lines += [f"  - {row[0]}", *_hanging("      ", "; ".join(known), width)]
+        return lines
+    deep = max(map(len, broken))
+    above = [[head[i] if i < len(head) else "" for head in broken] for i in range(deep)]
+    return [
+        "  " + "  ".join(_padded(str(c), w) for c, w in zip(row, wide_of, strict=True)).rstrip()
+        for row in [*above, *rows]
+    ]
+
+
+def _beside(wide_of: Sequence[int]) -> int:
+    """Width of a line of columns."""
+    return 2 + sum(wide_of) + 2 * (len(wide_of) - 1)
+
+
+def _hanging(start: str, text: str, width: int | None) -> list[str]:
+    """A text behind its start, broken at a width below itself; words are left whole."""
+    indent = _width(start)
+    if width is None or indent + _width(text) <= width:
+        return [start + text]
+    lines, line = [], ""
+    for token in _TOKENS.findall(text):
+        if line and indent + _width((line + token).rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += token if line else token.lstrip()
+    return (
+        [start + lines[0], *(" " * indent + one for one in [*lines[1:], line.rstrip()] if one)]
+        if lines
+        else [start + line]
+    )
 
 
 def to_markdown(content: Sequence[Block]) -> str:
