@@ -143,6 +143,12 @@ def test_a_model_for_a_laboratory_keeps_what_its_tests_told(fitted, folder, aske
     same(loaded.predict(asked, interval=0.9), local.predict(asked, interval=0.9))
     assert np.mean(np.asarray(loaded.predict(asked)) - np.asarray(fitted.predict(asked))) > 1
     assert "CALIBRATED to 6 tests" in card_of(loaded).report("en")
+    save_model(fitted, tmp_path / "bare", with_data=False)
+    save_model(load_model(tmp_path / "bare").calibrate(own), tmp_path / "bare_here")
+    bare = load_model(tmp_path / "bare_here")
+    same(bare.predict(asked, interval=0.9), local.predict(asked, interval=0.9))
+    assert bare.data_ is None and "CALIBRATED to 6 tests" in card_of(bare).report("en")
+    assert verify_model(tmp_path / "bare_here").data_sha256 == verify_model(tmp_path / "bare").data_sha256
     calibrated = load_model(folder).calibrate(own)
     np.testing.assert_array_equal(calibrated.predict(asked), local.predict(asked))
 

@@ -138,6 +138,8 @@ def save_model(
     if name not in KINDS or part(name) is not type(model):
         raise ModelError(f"A {name} is not a model that can be saved. Models: {', '.join(KINDS)}.")
     data = getattr(model, "data_", None)
+    if data is None and getattr(model, "effect_", None) is not None:  # calibrated since it was loaded without tests
+        data, with_data = model.columns_, False
     if data is None:
         raise ModelError(
             f"This {name} holds no tests: fit it before it is saved; a model that was loaded without its tests is "
@@ -153,7 +155,8 @@ def save_model(
     state, arrays = pack({"how": how, "state": tree, "columns": columns_only(data)}, given)
     card = _accepted(model, accepted)
     body: dict[str, Any] = {
-        "schema": SCHEMA, "kind": name, "target": data.name, "unit": data.unit, "data_sha256": data.sha256,
+        "schema": SCHEMA, "kind": name, "target": data.name, "unit": data.unit,
+        "data_sha256": card.content["data"]["sha256"],
         "state": state, "training": describe(data) if with_data else None, "versions": package_versions(),
         "created": created,
         "arrays": {
