@@ -10,7 +10,7 @@ from sklearn.base import clone
 import wastelab as wl
 from wastelab.errors import MissingDataError, ModelError, UnknownNameError, ValidityError
 from wastelab.models.learners import Blend, Boosting, ExtraTrees, Mean, Ridge, blend_weights
-from wastelab.models.property_model import mean_variance
+from wastelab.models.replicates import mean_variance
 from wastelab.models.table import read_table
 
 AGES = (3.0, 7.0, 28.0, 90.0)
@@ -375,3 +375,14 @@ def test_trees_do_not_jump_between_tested_ages():
     one = design.rows(np.zeros(len(days), dtype=int)).at_age(np.log(days))
     steps = np.diff(fitted.predict(one))
     assert steps.max() < 0.02 * (fitted.predict(one)[-1] - fitted.predict(one)[0]) + 1e-9
+
+
+def test_own_tests_are_of_one_laboratory_and_in_the_unit_of_the_model(among_sources):
+    local = synthetic(3, seed=40)
+    psi = local.assign(strength_psi=lambda f: f["strength_MPa"] * 145.0377).drop(columns="strength_MPa")
+    expected = among_sources.calibrate(local).predict(local)
+    np.testing.assert_allclose(among_sources.calibrate(psi).predict(local), expected, rtol=1e-4)
+    with pytest.raises(ModelError, match="names several sources"):
+        among_sources.calibrate(synthetic(6, 3, seed=2))
+    with pytest.raises(ModelError, match="row 2"):
+        among_sources.calibrate(local, [30.0, np.nan, *[30.0] * (len(local) - 2)])

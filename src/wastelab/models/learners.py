@@ -359,7 +359,7 @@ def blend_weights(predictions: FloatArray, y: FloatArray, groups: ArrayLike) -> 
         return np.full(n, 1.0 / n)
     p, target = predictions[usable], np.asarray(y)[usable]
     errors = np.maximum(np.mean((p - target[:, None]) ** 2, axis=0), 1e-12 * float(np.mean(target**2)) + 1e-30)
-    deserved = errors**-2 / np.sum(errors**-2)
+    deserved: FloatArray = errors**-2 / np.sum(errors**-2)
     share = 10.0 / max(len(np.unique(np.asarray(groups)[usable])), 1)
     size = np.sqrt(share * errors.min() * len(target))
     firm = 1e4 * np.sqrt(np.mean(target**2) * len(target)) + 1.0

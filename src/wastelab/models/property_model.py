@@ -7,7 +7,6 @@ model (`PropertyModel.calibrate`); outside its domain a prediction says so.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ..errors import MissingDataError, ModelError, UnknownNameError, ValidityError, suggest
+from ..errors import MissingDataError, ModelError, ValidityError
 from .audit import audit_table
 from .builder import MixFeatures
-from .columns import split_unit
 from .cross import check_mixes, protocol_splits
 from .design import Design, FloatArray, IntArray
 from .domain import Domain
@@ -28,8 +26,10 @@ from .intervals import ConformalIntervals
 from .learners import AUTO, Blend, blend_weights
 from .local import SourceEffect
 from .local_effect import LocalEffect
+from .model_laboratory import Laboratory
 from .model_views import Views
 from .oof import out_of_fold
+from .replicates import test_noise
 from .scores import PROTOCOLS, ProtocolScore, Scores
 from .table import TrainingData, read_features, read_table
 from .validation import assemble, score_predictions
@@ -48,7 +48,7 @@ Progress = Callable[[int, int, str], None]
 Runs = Mapping[str, tuple[list[Split], IntArray]]
 
 
-class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
+class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
     """Model of one property.
 
     Parameters
@@ -467,128 +467,10 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
     def _bounded(self, values: FloatArray) -> FloatArray:
         return np.maximum(values, 0.0) if self.bounded else values
 
-    def _effect_of(self, source: str | None) -> tuple[LocalEffect | None, str]:
-        """What is known of the laboratory that is asked about, and what its mixes are to the members."""
-        if source is None:
-            return self.effect_, self._kind()
-        if self.data_ is None or self.data_.source is None or self.known_ is None:
-            raise ModelError("source: the table this model was fitted to names no sources (or was not kept with it).")
-        if source not in self.data_.source_names:
-            raise UnknownNameError(
-                f"There is no source {source!r} in the training table.{suggest(source, self.data_.source_names)} For "
-                f"a new laboratory use calibrate() with its first tests."
-            )
-        rows = np.flatnonzero(self.data_.source == self.data_.source_names.index(source))
-        predicted = self.oof_["mean"].to_numpy()[rows]
-        rows, predicted = rows[np.isfinite(predicted)], predicted[np.isfinite(predicted)]
-        design = self._not_before(self.builder_.design(self.data_.features.iloc[rows]))
-        return self.known_.condition(design, self.data_.target[rows], predicted), "mix"
-
     @property
     def bounded(self) -> bool:
         """Whether the property cannot be below zero."""
         return self.bounded_
-
-    # -- a laboratory's own tests
-    def calibrate(
-        self, X: Any, y: ArrayLike | str | None = None, *, sd: ArrayLike | None = None, n: ArrayLike | None = None
-    ) -> PropertyModel:
-        """The same model for a laboratory that the training table does not have, given a few of its tests.
-
-        Parameters
-        ----------
-        X : pandas.DataFrame, mapping or path
-            Local tests: columns as in the training table.
-        y : array_like, shape (n_tests,), or str, optional
-            Results, or their column; by default the column of the target.
-        sd, n : array_like, optional
-            Standard deviation and number of specimens of each test.
-
-        Returns
-        -------
-        PropertyModel
-            A copy: predictions are corrected by what the laboratory's tests share, intervals are as narrow as they
-            allow. ``effect_.report()`` says what the tests told. Calibrated again, it knows both sets of tests.
-
-        Raises
-        ------
-        MissingDataError
-            If the model knows nothing of how laboratories differ (a table of one source).
-        ModelError
-            If results are missing or not finite.
-        """
-        if self.local_ is None:
-            raise MissingDataError(
-                "This model was fitted to tests of one source (or none named): it does not know how laboratories "
-                "differ. Fit it to a table with a source column, or transfer from it: wastelab.models.transfer."
-            )
-        frame, values = self._own_tests(X, y)
-        features = self.read_mixes(frame)
-        specimens = np.asarray(1.0 if n is None else n, dtype=np.float64)
-        noise = np.full(len(values), np.nan)
-        if sd is not None:
-            noise = mean_variance(np.asarray(sd, dtype=np.float64), np.broadcast_to(specimens, values.shape))
-        if self.own_tests_ is not None:  # tests of an earlier call count on
-            import pandas as pd
-
-            features = pd.concat([self.own_tests_["features"], features], ignore_index=True)
-            values = np.concatenate([self.own_tests_["results"], values])
-            noise = np.concatenate([self.own_tests_["noise"], noise])
-        design = self._not_before(self.builder_.design(features))
-        model = copy.copy(self)
-        model.own_tests_ = {"features": features, "results": values, "noise": noise}
-        model.effect_ = self.local_.condition(
-            design, values, self._blended(design, "source"), noise=noise if np.isfinite(noise).any() else None
-        )
-        return model
-
-    def _own_tests(self, X: Any, y: Any) -> tuple[Any, FloatArray]:
-        from .table import table_of
-
-        frame, place = table_of(X)
-        table = self._table()
-        if y is None or isinstance(y, str):
-            name = y or next((c for c in frame.columns if split_unit(c)[0] == table.name), "")
-            if name not in frame.columns:
-                raise ModelError(f"{place}: no column '{y or table.name}' with the results. Give y.")
-            y = frame[name]
-        values = np.asarray(y, dtype=np.float64)
-        if values.shape != (len(frame),) or not np.isfinite(values).all():
-            raise ModelError(
-                f"{place}: expected one finite result for each of {len(frame)} tests, found shape {values.shape}."
-            )
-        return frame, values
-
-    def first_tests(self, candidates: Any, n: int = 3) -> pd.DataFrame:
-        """Which mixes a new laboratory should test first, so that the model knows most about all candidates.
-
-        Parameters
-        ----------
-        candidates : pandas.DataFrame or path
-            Mixes that could be tested.
-        n : int
-
-        Returns
-        -------
-        pandas.DataFrame
-            See `wastelab.models.local.SourceEffect.first_tests`.
-
-        Raises
-        ------
-        MissingDataError
-            If the model knows nothing of how laboratories differ: `suggest` with ``strategy="learn"`` then says what
-            to test.
-        """
-        if self.local_ is None:
-            raise MissingDataError(
-                "This model was fitted to tests of one source: it does not know how laboratories differ. To learn "
-                "most about a property use suggest(candidates, n, strategy='learn')."
-            )
-        design = self.builder_.design(self.read_mixes(candidates))
-        predicted = self._spoken(design)
-        if self.effect_ is not None:
-            return self.effect_.first_tests(design, n, predicted=predicted)
-        return self.local_.first_tests(design, n, predicted=predicted)
 
     # -- scikit-learn
     def score(self, X: Any, y: ArrayLike) -> float:
@@ -625,24 +507,3 @@ class PropertyModel(Views, BaseEstimator):  # type: ignore[misc]
             f"RMSE {best.rmse:.3g} {data.unit}{', calibrated to a laboratory' if self.effect_ is not None else ''}"
             f"{'; ' + str(self.scores_.label) if self.scores_.label is not None else ''}>"
         )
-
-
-def test_noise(data: TrainingData) -> FloatArray | None:
-    """Variance of each row's mean as its specimens show it; None where nothing was repeated.
-
-    A deviation of three specimens is itself uncertain: it is drawn to the pooled one as if that had four more.
-    """
-    if not np.any((data.y_n > 1) & np.isfinite(data.y_sd)):
-        return None
-    return mean_variance(data.y_sd, data.y_n)
-
-
-def mean_variance(sd: FloatArray, n: FloatArray) -> FloatArray:
-    """Variance of means of `n` specimens with standard deviation `sd`; NaN where neither is known."""
-    known = (n > 1) & np.isfinite(sd)
-    if not known.any():
-        return np.full(len(np.atleast_1d(sd)), np.nan)
-    df = np.where(known, n - 1.0, 0.0)
-    pooled = float(np.sum(df * np.nan_to_num(sd) ** 2) / df.sum())
-    variance: FloatArray = np.where(known, (4.0 * pooled + df * np.nan_to_num(sd) ** 2) / (4.0 + df) / n, np.nan)
-    return variance

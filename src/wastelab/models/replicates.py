@@ -116,3 +116,24 @@ def _pooled(squares: FloatArray, count: IntArray, sets: Any) -> tuple[float, int
     at = np.asarray(sets, dtype=np.int64)
     df = int(np.sum(count[at] - 1))
     return (float(np.sqrt(np.sum(squares[at]) / df)), df) if df else (float("nan"), 0)
+
+
+def test_noise(data: TrainingData) -> FloatArray | None:
+    """Variance of each row's mean as its specimens show it; None where nothing was repeated.
+
+    A deviation of three specimens is itself uncertain: it is drawn to the pooled one as if that had four more.
+    """
+    if not np.any((data.y_n > 1) & np.isfinite(data.y_sd)):
+        return None
+    return mean_variance(data.y_sd, data.y_n)
+
+
+def mean_variance(sd: FloatArray, n: FloatArray) -> FloatArray:
+    """Variance of means of `n` specimens with standard deviation `sd`; NaN where neither is known."""
+    known = (n > 1) & np.isfinite(sd)
+    if not known.any():
+        return np.full(len(np.atleast_1d(sd)), np.nan)
+    df = np.where(known, n - 1.0, 0.0)
+    pooled = float(np.sum(df * np.nan_to_num(sd) ** 2) / df.sum())
+    variance: FloatArray = np.where(known, (4.0 * pooled + df * np.nan_to_num(sd) ** 2) / (4.0 + df) / n, np.nan)
+    return variance
