@@ -208,6 +208,20 @@ def test_errors_that_do_not_go_together_tell_nothing():
     assert few.condition("a", np.array([[np.nan, 2.0]])) == (0.0, 1.0)
 
 
+def test_one_source_of_many_mixes_is_one_source():
+    """Synthetic: 15 sources of 4 mixes, and the same with a source of 200 more."""
+    rng = np.random.default_rng(6)
+    shared = rng.normal(size=260)
+    z = np.column_stack([shared + 0.4 * rng.normal(size=260) for _ in range(2)])
+    source = np.concatenate([np.arange(60) % 15, np.zeros(200, dtype=np.int64)])
+    widths = []
+    for n in (60, 260):
+        bond = ResidualBond(("a", "b"), z[:n], np.ones((n, 2)), np.arange(n), source[:n])
+        widths.append(bond.half_width("a", np.array([[np.nan, 0.5]]), 0.9)[0])
+    assert np.isfinite(widths).all()
+    assert widths[1] == pytest.approx(widths[0], rel=0.4)
+
+
 def test_properties_tested_on_different_mixes_say_so(table):
     apart = table.copy()
     apart.loc[:39, "slump_mm"] = np.nan

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .conformal import conformal_multiplier, effective_groups
+from .conformal import group_multiplier
 from .design import FloatArray, IntArray
 from .folds import assign_groups
 
@@ -117,8 +117,7 @@ class ResidualBond:
         for pattern, rows in self._patterns(known, t):
             units = self._tested(t, pattern)
             error = self._left_out(t, pattern, units)
-            held = np.sort(np.abs(error))[::-1]
-            out[rows] = conformal_multiplier(held, effective_groups(self.group[units]), level)
+            out[rows] = group_multiplier(np.abs(error), self.group[units], level)
         return out
 
     def helps(self, target: str) -> tuple[str, ...]:
@@ -170,9 +169,9 @@ class ResidualBond:
         half = np.empty((2, len(units)))
         for k in np.unique(fold):
             others, test = fold != k, fold == k
-            groups = effective_groups(self.group[units[others]])
+            groups = self.group[units[others]]
             for error, out in ((alone, half[0]), (given, half[1])):
-                out[test] = conformal_multiplier(np.sort(np.abs(error[others]))[::-1], groups, level) * scale[test]
+                out[test] = group_multiplier(np.abs(error[others]), groups, level) * scale[test]
         half[1] = np.minimum(half[0], half[1])
         if np.isinf(half).any():  # too few groups for the level
             half[:] = np.nan
