@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Laboratory:
     """Methods of a `PropertyModel` that are about one source of tests."""
 
-    def calibrate(
+    def calibrate(  # type: ignore[misc]
         self: PropertyModel,
         X: Any,
         y: ArrayLike | str | None = None,
