@@ -24,6 +24,7 @@ _PHRASES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Leave it out \(drop=\['([^']*)'\]\)( or name the features)?", r"Leave it out: --drop '\1'", "drop"),
         (r"drop=\[\.\.\.\]", "--drop COLUMN", "drop_any"),
         (r"drop=\['([^']*)'\]", r"--drop '\1'", "drop"),
+        (r"drop=\[('[^']*'(?:, '[^']*')+)\]", r"--drop for each of \1", "drop_any"),
         (r"units=\{'([^']*)': '([^']*)'\}", r"--units '\1=\2'", "units"),
         (r"\(or (mix|source|time)=''\)", r"(or give --\1 '')", "without"),
         (r"(?<![\w-])(mix|source|time|age)=(?:\.\.\.|'COLUMN')", r"--\1 COLUMN", "column"),

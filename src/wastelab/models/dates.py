@@ -68,7 +68,7 @@ def times_of(values: Any, frame: pd.DataFrame, column: str, place: str) -> Any:
     if last:
         raise ModelError(
             f"{place}, row {row_of(frame, last[0])}, column '{column}': '{texts[last[0]]}' may be read with the day "
-            f"or the month first. Write 2025-03-01, or leave the time out of the table (time='')."
+            f"or the month first. Write 2025-03-01, or leave the time out of the table (or time='')."
         )
     out = []
     for i, (text, parts) in enumerate(zip(texts, found, strict=True)):

@@ -398,7 +398,10 @@ def read_results(data: Any, like: TrainingData, column: str | None = None) -> Fl
         If the unit is not one of the property.
     """
     frame, place, attrs = _frame(_as_table(data))
-    name = _target_column(frame, column or like.name, place)
+    try:
+        name = _target_column(frame, column or like.name, place)
+    except UnknownNameError as exc:
+        raise UnknownNameError(f"{exc} The results of own tests are needed. Give y.") from None
     said = str(attrs.get("unit", "")) if attrs.get("target") == name else ""
     values, unit = measured(frame, name, place, said)
     empty = np.flatnonzero(np.isnan(values))
@@ -595,16 +598,15 @@ def _refuse_results(columns: Sequence[str], stem: str, unit: str, place: str) ->
     found = [c for c in columns if c in same or (is_result(c) and _folded(c) != _folded(stem))]
     if not found:
         return
-    drop, options = f"drop={found}", " ".join(f"--drop '{c}'" for c in found)
     if same:
         raise ModelError(
             f"{place}: column '{same[0]}' looks like a result of the target '{stem}', and a result cannot be a "
-            f"feature. Leave it out ({drop}, or {options}) or name the features."
+            f"feature. Leave it out (drop={found}) or name the features."
         )
     raise ModelError(
         f"{place}: column '{found[0]}' is the result of a test by its name and cannot be a feature unless asked for: "
-        f"nobody knows it before the mix is made. Leave it out ({drop}, or {options}), model the properties together "
-        f"(PropertyModels), or name all features (features=[...])."
+        f"nobody knows it before the mix is made. Leave it out (drop={found}), model the properties together "
+        f"(PropertyModels), or ask for it by naming all features."
     )
 
 
@@ -657,7 +659,7 @@ def _age(table: pd.DataFrame, known: dict[str, str], column: str, labels: Sequen
     if not unit:
         raise ModelError(
             f"{place}: the unit of the age column '{column}' is not known. Name it age_d or age_h ('龄期(d)'), "
-            f"or give units={{'{column}': 'd'}} (--units '{column}=d')."
+            f"or give units={{'{column}': 'd'}}."
         )
     values = table[column].to_numpy(dtype=np.float64) * factor(unit, "d", what=column)
     table[column] = values
