@@ -481,6 +481,8 @@ def test_a_shipped_model_goes_by_its_name(capsys, folder, monkeypatch, tmp_path)
     monkeypatch.setenv("WASTELAB_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert answer(capsys, "card", "our_strength")["target"] == "compressive_strength"
+    code, _, err = run(capsys, "card", "our_strenght")
+    assert code == 2 and "Did you mean 'our_strength'" in err
     named = answer(capsys, "predict", "our_strength", folder / "candidates.csv")
     assert named["rows"] == answer(capsys, "predict", folder / "model", folder / "candidates.csv")["rows"]
 

@@ -12,20 +12,27 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import MissingDataError, ModelError, UnknownNameError, ValidityError
-from ..i18n import DEFAULT, Message, pick_language, tr
+from ..i18n import DEFAULT, pick_language, tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SPOKEN = (ModelError, MissingDataError, UnknownNameError, ValidityError)
+
+
+def _dropped(found: re.Match[str]) -> str:
+    start = ": " if found[0].startswith(" (") else ""
+    return start + " ".join(f"--drop {name}" for name in found[1].split(", "))
+
+
 #: Phrase of a model, the same at the shell, text of ``[model_hint]`` that says it.
-_PHRASES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
+_PHRASES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str], str], ...] = tuple(
     (re.compile(pattern), english, key)
     for pattern, english, key in (
         (r"[Nn]ame it age_d,? or age='COLUMN'", "name it age_d, or give --age COLUMN", "age"),
-        (r"Leave it out \(drop=\['([^']*)'\]\)( or name the features)?", r"Leave it out: --drop '\1'", "drop"),
+        (r" \(drop=\[(?=')([^]]*)\](?:, or --drop [^)]*)?\)(?: or name the features)?", _dropped, "drop"),
+        (r"drop=\[(?=')([^]]*)\]", _dropped, "drop"),
         (r"drop=\[\.\.\.\]", "--drop COLUMN", "drop_any"),
-        (r"drop=\['([^']*)'\]", r"--drop '\1'", "drop"),
         (r"drop=\[('[^']*'(?:, '[^']*')+)\]", r"--drop for each of \1", "drop_any"),
-        (r"units=\{'([^']*)': '([^']*)'\}", r"--units '\1=\2'", "units"),
+        (r"units=\{'([^']*)': '([^']*)'\}(?: \(--units '[^']*'\))?", r"--units '\1=\2'", "units"),
         (r"\(or (mix|source|time)=''\)", r"(or give --\1 '')", "without"),
         (r"(?<![\w-])(mix|source|time|age)=(?:\.\.\.|'COLUMN')", r"--\1 COLUMN", "column"),
         (r"(?<![\w-])target='([^']*)'", r"--target \1", "target"),
@@ -49,6 +56,8 @@ def at_the_shell(text: str, language: str) -> str:
         for found in pattern.finditer(text):
             values = {f"v{i + 1}": v for i, v in enumerate(found.groups("")) if v is not None}
             if key and language != DEFAULT:
+                if callable(english):
+                    values = {"v1": english(found).removeprefix(": ")}
                 hints.append(tr(f"model_hint.{key}", language, **values))
         text = pattern.sub(english, text)
     return "\n".join([text, *dict.fromkeys(hints)])
@@ -63,7 +72,7 @@ def speaks_shell(command: F) -> F:
             return command(*args, **options)
         except _SPOKEN as exc:
             first = exc.args[0] if exc.args else ""
-            if isinstance(first, str) and not isinstance(first, Message):
+            if isinstance(first, str):  # and no message that has its own text in each language
                 exc.args = (at_the_shell(first, pick_language(options.get("lang"))), *exc.args[1:])
             raise
 

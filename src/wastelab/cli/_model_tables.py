@@ -99,13 +99,26 @@ def frame_of(path: str) -> pd.DataFrame:
 
 
 def folder_of(model: Path) -> Path:
-    """The folder of a model: the one of that path, else that of a model that comes with wastelab."""
+    """The folder of a model: the one of that path, else that of a model that comes with wastelab.
+
+    Raises
+    ------
+    ModelError
+        If a name without a path is neither.
+    """
     if model.exists() or model.name != str(model):
         return model
+    from ..errors import ModelError, suggest
     from ..models.shipped import shipped_models
 
     known = shipped_models()
-    return Path(known[model.name]["path"]) if model.name in known else model
+    if model.name not in known:
+        raise ModelError(
+            f"{model}: there is no such model folder here, and no model of that name comes with wastelab."
+            f"{suggest(model.name, known)} Give the folder that it was saved in, or one of: "
+            f"{', '.join(known) or 'none'}."
+        )
+    return Path(known[model.name]["path"])
 
 
 def check_table(out: Path | None, *, overwrite: bool = False, read: tuple[str | Path, ...] = ()) -> None:

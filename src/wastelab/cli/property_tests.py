@@ -50,6 +50,7 @@ def calibrate(
     \b
     Example:  wastelab calibrate model own_tests.csv --out model_here
     """
+    from ..errors import UnknownNameError
     from ..models.directory import check_place
     from ..models.local_effect import SUSPECT
     from ..models.persistence import load_model, save_model
@@ -62,7 +63,10 @@ def calibrate(
     check_place(place, overwrite)
     loaded = load_model(folder, fingerprint=fingerprint)
     given = _candidates(tests)
-    local = loaded.calibrate(tests, target)
+    try:
+        local = loaded.calibrate(tests, target)
+    except UnknownNameError as exc:
+        raise UnknownNameError(f"{exc} {tr('model_hint.target_any', language)}") from None
     mark = save_model(local, place, with_data=loaded.data_ is not None, overwrite=overwrite)
     told = local.effect_.tests.tail(len(given)).reset_index(drop=True)
     told.insert(0, "row", range(1, len(told) + 1))
