@@ -14,8 +14,6 @@ import pytest
 from wastelab.errors import MissingDataError, ModelError
 from wastelab.models.conformal import (
     GroupConformal,
-    conformal_multiplier,
-    effective_groups,
     group_multiplier,
     student_multiplier,
 )
@@ -55,6 +53,12 @@ def fitted(seed=0, n_mixes=90, **options):
 
 
 # -- the conformal step, by its definition
+def rank_from_below(scores, level):
+    """The usual conformal quantile of rows that are groups of their own."""
+    rank = math.ceil(level * (len(scores) + 1) - 1e-9)
+    return math.inf if rank > len(scores) else sorted(scores)[rank - 1]
+
+
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
 def test_rows_of_their_own_give_the_intervals_of_crepes(level):
     from crepes import ConformalRegressor
@@ -65,18 +69,19 @@ def test_rows_of_their_own_give_the_intervals_of_crepes(level):
     theirs = ConformalRegressor().fit(residual, sigmas=sigma).predict_int(
         centre, sigmas=new, confidence=level - 1e-12
     )  # fmt: skip
-    scores = np.sort(np.abs(residual) / sigma)[::-1]
-    half = conformal_multiplier(scores, effective_groups(np.arange(119)), level) * new
+    half = group_multiplier(np.abs(residual) / sigma, np.arange(119), level) * new
     np.testing.assert_allclose(np.column_stack([centre - half, centre + half]), theirs, rtol=1e-12)
 
 
 def test_quantile_by_hand():
     scores = np.array([9.0, 8, 7, 6, 5, 4, 3, 2, 1])
-    assert conformal_multiplier(scores, 9, 0.9) == 9.0  # ceil(0.9 * 10) = 9th from below
-    assert conformal_multiplier(scores, 9, 0.8) == 8.0
-    assert conformal_multiplier(scores, 9, 0.5) == 5.0
-    assert conformal_multiplier(scores, 8.9, 0.9) == math.inf
-    assert conformal_multiplier(scores[:0], 0, 0.5) == math.inf
+    groups = np.arange(9)
+    assert group_multiplier(scores, groups, 0.9) == 9.0  # ceil(0.9 * 10) = 9th from below
+    assert group_multiplier(scores, groups, 0.8) == 8.0
+    assert group_multiplier(scores, groups, 0.5) == 5.0
+    assert group_multiplier(scores[:8], groups[:8], 0.9) == math.inf
+    assert group_multiplier(scores, [0, 1, 2, 3, 4, 5, 6, 7, 7], 0.9) == math.inf
+    assert group_multiplier(scores[:0], groups[:0], 0.5) == math.inf
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
@@ -92,16 +97,7 @@ def test_equal_groups_give_the_quantile_of_hierarchical_conformal_prediction(lev
         if reached >= level - 1e-9:
             expected = value
             break
-    k = effective_groups(np.repeat(np.arange(groups), size))
-    assert k == pytest.approx(groups)
     assert group_multiplier(scores, np.repeat(np.arange(groups), size), level) == expected
-    assert conformal_multiplier(np.sort(scores)[::-1], k, level) == expected
-
-
-def test_unequal_groups_count_for_less():
-    assert effective_groups([1, 1, 1, 1]) == 1.0
-    assert effective_groups([0, 1, 2, 3]) == 4.0
-    assert effective_groups([0, 0, 0, 1]) == pytest.approx(16 / 10)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
@@ -116,9 +112,7 @@ def test_groups_count_alike_whatever_their_sizes(level):
             expected = value
             break
     assert group_multiplier(scores, groups, level) == expected
-    assert group_multiplier(scores, np.arange(len(scores)), level) == conformal_multiplier(
-        np.sort(scores)[::-1], len(scores), level
-    )
+    assert group_multiplier(scores, np.arange(len(scores)), level) == rank_from_below(scores, level)
 
 
 def test_nine_groups_allow_ninety_percent_and_one_control_mix_takes_nothing_away():

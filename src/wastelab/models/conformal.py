@@ -269,12 +269,6 @@ class GroupConformal:
 
 
 # -- the conformal step
-def effective_groups(groups: ArrayLike) -> float:
-    """Kish's effective number of groups: ``(sum of sizes)^2 / sum of sizes^2``; 0 of none."""
-    sizes = np.unique(np.asarray(groups), return_counts=True)[1].astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
-
-
 def group_weights(groups: ArrayLike) -> FloatArray:
     """What each score weighs where every group counts alike: 1 / (groups + 1) / (size of its group)."""
     size, code = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)[1:][::-1]
@@ -322,24 +316,6 @@ def _reached(scores: FloatArray, weights: FloatArray, level: float) -> float:
     total = np.cumsum(weights[::-1])
     at = int(np.searchsorted(total, level - 1e-9))
     return math.inf if at >= len(scores) else float(scores[::-1][at])
-
-
-def conformal_multiplier(scores: FloatArray, n_groups: float, level: float) -> float:
-    """Score of rank ``ceil(level (1 + 1/K) n)`` from below; infinite where that is beyond n.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n,)
-        Largest first.
-    n_groups : float
-        K, effective groups.
-    level : float
-    """
-    n = len(scores)
-    if n == 0 or n_groups <= 0:
-        return math.inf
-    rank = max(math.ceil(level * (1.0 + 1.0 / n_groups) * n - 1e-9), 1)
-    return math.inf if rank > n else float(scores[n - rank])
 
 
 def _scores(residual: FloatArray, scale: FloatArray, band: FloatArray, n_bands: int) -> tuple[FloatArray, ...]:
