@@ -7,25 +7,30 @@ missing; what is wrong is an error that names row, column and value.
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import MissingDataError, ModelError, UnitError, UnknownNameError, nearest, suggest
+from ..errors import ModelError, UnknownNameError, suggest
 from .cells import measured, reads_as_numbers, row_of
 from .cells import numbers as _numbers
-from .columns import convert, factor, split_unit
+from .columns import factor, split_unit
 from .dates import times_of
 from .design import FloatArray, IntArray
-from .files import read_file
-from .results import check_results, check_unit, has_known_units, is_input, is_result, same_property
-from .words import meaning
+from .frames import folded, frame_of, listed, table_of, target_column, usual_age, usual_column
+from .frames import frame_of as _frame
+from .frames import target_column as _target_column
+from .frames import usual_age as _usual_age
+from .own_table import read_features, read_results
+from .results import check_results, check_unit, has_known_units, is_input, is_result
+
+__all__ = [
+    "MIX_COLUMNS", "SOURCE_COLUMNS", "TIME_COLUMNS", "TrainingData", "_frame", "_numbers", "_target_column",
+    "_usual_age", "mix_keys", "read_features", "read_results", "read_table", "table_of", "usual_column",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +49,6 @@ TIME_COLUMNS = (
     "试验日期", "检测日期", "检验日期", "测试日期", "casting_date", "cast_date", "date_cast",
     "date_of_casting", "test_date", "testing_date", "date_tested", "date_of_test", "date_of_testing",
 )  # fmt: skip
-AGE_COLUMNS = ("age_days", "age_d", "age", "age_h", "龄期")
 #: Columns that number or name rows, or are results: never features unless asked for.
 _NOT_FEATURES = frozenset({
     "row", "row_no", "item", "index", "sample_id", "sample", "specimen", "mix_no", "mix_name", "mix_mark", "year",
@@ -210,9 +214,9 @@ def read_table(
     another strength, slump, setting time ...) are features only where `features` names them; what is said of a raw
     material or planned ("cement_strength_class") is an input.
     """
-    frame, place, attrs = _frame(data)
+    frame, place, attrs = frame_of(data)
     units = dict(units or {})
-    name = _target_column(frame, target or attrs.get("target"), place)
+    name = target_column(frame, target or attrs.get("target"), place)
     for column in [
         *(features or ()),
         *drop,
@@ -221,7 +225,7 @@ def read_table(
     ]:
         if column and column not in frame.columns:
             raise UnknownNameError(
-                f"{place}: there is no column '{column}'.{suggest(column, frame.columns)} {_listed(frame)}"
+                f"{place}: there is no column '{column}'.{suggest(column, frame.columns)} {listed(frame)}"
             )
     stem, ends = split_unit(name)
     y, said = measured(frame, name, place, unit or str(attrs.get("unit", "")) or ends)
@@ -245,7 +249,7 @@ def read_table(
     of_mix, mix_values = _given(frame, mix, MIX_COLUMNS, kept, "mix", place)
     of_source, source_values = _given(frame, source, SOURCE_COLUMNS, kept, "source", place)
     of_time, time_values = _given(frame, time, TIME_COLUMNS, kept, "time", place)
-    age_column = _usual_age(frame) if age is None else age
+    age_column = usual_age(frame) if age is None else age
     sd_column = sd or ("y_sd" if "y_sd" in frame.columns else "")
     n_column = n or ("y_n" if "y_n" in frame.columns else "")
     taken = {name, of_mix, of_source, of_time, sd_column, n_column, "__row__", *drop}
@@ -272,245 +276,6 @@ def read_table(
         age=age_column, units=known, rows=labels, mix_from=mix_from, licence=licence or str(attrs.get("licence", "")),
         origin=origin or str(attrs.get("origin") or attrs.get("lab") or place), notices=tuple(notices),
     )  # fmt: skip
-
-
-def read_features(data: Any, like: TrainingData) -> pd.DataFrame:
-    """The features of mixes that are to be predicted, in the columns and units of the training table.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame, xarray.Dataset, mapping, or path
-        Columns by their names in the training table; another unit at the end of a name is converted. Other columns
-        are not looked at. A mapping of single values is one mix.
-    like : TrainingData
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same columns as `like.features`; NaN where a value is missing.
-
-    Raises
-    ------
-    ModelError
-        If a number is infinite or unreadable.
-    MissingDataError
-        If columns that every training row had are not there.
-    UnknownNameError
-        If several columns could be one of the training table.
-    UnitError
-        If a unit is not convertible, or that of the training table is not known.
-    """
-    import pandas as pd
-
-    frame, place = table_of(data)
-    found = {column: _like_column(column, frame, place) for column in like.features.columns}
-    texts = {c for c in found if not pd.api.types.is_float_dtype(like.features[c].dtype)}
-    missing = [c for c, h in found.items() if not h and c not in texts and not like.features[c].isna().any()]
-    if missing:
-        raise MissingDataError(_missing(missing, [str(c) for c in frame.columns if c not in found.values()], place))
-    out: dict[str, Any] = {}
-    for column, here in found.items():
-        text = column in texts
-        if not here:
-            out[column] = np.full(len(frame), "" if text else np.nan)
-        elif text:
-            out[column] = frame[here].fillna("").astype(str).str.strip().array
-        else:
-            values, got = measured(frame, here, place)
-            wanted = like.units.get(column, "")
-            if got and not wanted and got != split_unit(column)[1]:
-                raise UnitError(
-                    f"{place}: column '{here}' is in {got}, but the unit of '{column}' in the training table is not "
-                    f"known. Give it as it is there, or fit the model to a table whose heading names the unit."
-                )
-            out[column] = convert(values, got, wanted, what=here) if wanted and got else values
-    result = pd.DataFrame(out, columns=list(like.features.columns))
-    for column in result.columns:
-        if column in like.features and not pd.api.types.is_float_dtype(like.features[column].dtype):
-            result[column] = result[column].astype("str")
-    return result
-
-
-def _like_column(column: str, frame: pd.DataFrame, place: str) -> str:
-    """The column of a table that is one of the training table; "" if there is none."""
-    if column in frame.columns:
-        return column
-    stem, folded = split_unit(column)[0], _folded(column)
-    for near in (
-        [str(c) for c in frame.columns if split_unit(str(c))[0] == stem],
-        [str(c) for c in frame.columns if _folded(str(c)) == folded],
-    ):
-        if len(near) > 1:
-            raise UnknownNameError(
-                f"{place}: several columns could be '{column}': {', '.join(near)}. Keep one of them."
-            )
-        if near:
-            return near[0]
-    return ""
-
-
-def _missing(missing: Sequence[str], left: Sequence[str], place: str) -> str:
-    """What to say of columns that are not there, with those that may be meant."""
-    meant = []
-    for column in missing:
-        other = next((c for c in left if _role(c) and _role(c) == _role(column)), "") or nearest(column, left)
-        meant += [f"'{other}' for '{column}'"] if other else []
-    more = f" So are {', '.join(repr(c) for c in missing[1:])}." if len(missing) > 1 else ""
-    hint = f" Did you mean {', '.join(meant)}? Then rename the column." if meant else ""
-    return (
-        f"{place}: column '{missing[0]}' is missing; every test this model was fitted to has it.{more}{hint} Add "
-        f"what is missing; where it was not measured leave the cell empty and the row is marked as outside."
-    )
-
-
-def _role(column: str) -> str:
-    try:
-        said = meaning(column)
-    except UnitError:
-        return ""
-    return said.role if said else ""
-
-
-def read_results(data: Any, like: TrainingData, column: str | None = None) -> FloatArray:
-    """Own results of the property of a training table, in its unit.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame, xarray.Dataset, mapping, or path
-        Tests, with a column named as the target of `like`, or `column`.
-    like : TrainingData
-    column : str, optional
-        Where the results stand, if under another name.
-
-    Returns
-    -------
-    ndarray, shape (n_tests,)
-        In ``like.unit``: what another unit in the heading (or in the cells) says is converted. Numbers without any
-        unit are taken to be in it.
-
-    Raises
-    ------
-    UnknownNameError
-        If no column holds the results, or several do.
-    ModelError
-        If a row has no result, one that is no number, or one below zero where the property cannot be.
-    UnitError
-        If the unit is not one of the property.
-    """
-    frame, place, attrs = _frame(_as_table(data))
-    try:
-        name = _target_column(frame, column or like.name, place)
-    except UnknownNameError as exc:
-        raise UnknownNameError(f"{exc} The results of own tests are needed. Give y.") from None
-    said = str(attrs.get("unit", "")) if attrs.get("target") == name else ""
-    values, unit = measured(frame, name, place, said)
-    empty = np.flatnonzero(np.isnan(values))
-    if len(empty):
-        raise ModelError(
-            f"{place}, row {row_of(frame, empty[0])}, column '{name}': no result. Every test needs one; fill it in or "
-            f"leave the row out."
-        )
-    check_unit(like.name, unit, name)
-    check_results(values, like.name, name, [f"{place}, row {row_of(frame, i)}" for i in range(len(frame))])
-    if not unit or unit == like.unit:
-        return values
-    if not like.unit:
-        raise UnitError(
-            f"{place}: column '{name}' is in {unit}, but the unit of the training table is not known. Fit the model to "
-            f"a table whose heading names the unit of '{like.name}'."
-        )
-    return convert(values, unit, like.unit, what=name)
-
-
-# -- reading
-def _frame(data: Any) -> tuple[pd.DataFrame, str, Mapping[str, Any]]:
-    """Any table as DataFrame, what to call it in messages, and what it says of itself."""
-    import pandas as pd
-
-    if isinstance(data, str | Path):
-        path = Path(data)
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such file. Give the path of a .csv, .xlsx or .parquet table.")
-        try:
-            frame = read_file(path)
-        except ModelError:
-            raise
-        except Exception as exc:
-            raise ModelError(
-                f"{path}: cannot be read as a table ({exc}). Expected one heading line and one row a test, as .csv "
-                f"(UTF-8 or GB18030), .xlsx, .ods or .parquet."
-            ) from exc
-        frame.columns = [str(c).strip() for c in frame.columns]
-        return _checked_columns(frame, str(path)), str(path), {}
-    if hasattr(data, "to_dataframe"):
-        frame = data.to_dataframe().reset_index()
-        return _checked_columns(frame, "table"), "table", dict(data.attrs)
-    if isinstance(data, pd.DataFrame):
-        return _checked_columns(data.copy(), "table"), "table", {str(k): v for k, v in data.attrs.items()}
-    raise ModelError(f"A {type(data).__name__} is no table. Give a pandas.DataFrame, an xarray.Dataset or a file.")
-
-
-def _checked_columns(frame: pd.DataFrame, place: str) -> pd.DataFrame:
-    frame.columns = [str(c) for c in frame.columns]
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ModelError(f"{place}: column '{twice[0]}' occurs twice. Give every column a name of its own.")
-    again = next((c for c in frame.columns if c.endswith(".1") and c[:-2] in frame.columns), None)
-    if again is not None and place != "table":
-        raise ModelError(f"{place}: column '{again[:-2]}' occurs twice. Give every column a name of its own.")
-    return frame
-
-
-def _usual_age(frame: pd.DataFrame) -> str:
-    """The age column by its usual names, with any unit at the end."""
-    stems = {split_unit(str(c))[0].strip().lower(): str(c) for c in frame.columns}
-    named = next((c for c in AGE_COLUMNS if c in frame.columns), "")
-    return named or stems.get("age", "") or stems.get("龄期", "")
-
-
-def _target_column(frame: pd.DataFrame, target: Any, place: str) -> str:
-    if not target:
-        raise ModelError(f"{place}: no target. Say which column is the property, e.g. target='compressive_strength'.")
-    if target in frame.columns:
-        return str(target)
-    near = [str(c) for c in frame.columns if split_unit(str(c))[0] == target]
-    if len(near) == 1:
-        return near[0]
-    near = near or [str(c) for c in frame.columns if _folded(str(c)) == _folded(str(target))]
-    near = near or [str(c) for c in frame.columns if same_property(str(target), str(c))]
-    if len(near) == 1:
-        return near[0]
-    if near:
-        raise UnknownNameError(
-            f"{place}: several columns are named '{target}': {', '.join(near)}. Give the whole name of one."
-        )
-    raise UnknownNameError(
-        f"{place}: there is no column '{target}'.{suggest(str(target), frame.columns)} {_listed(frame)}"
-    )
-
-
-def _listed(frame: pd.DataFrame) -> str:
-    """What columns there are; of many the first."""
-    names = [str(c) for c in frame.columns if c != "__row__"]
-    more = f" and {len(names) - 40} more" if len(names) > 40 else ""
-    sheets = frame.attrs.get("sheets")
-    others = f" Other sheets of the file are not looked at: {', '.join(sheets)}." if sheets else ""
-    return f"Columns: {', '.join(names[:40])}{more}.{others}"
-
-
-def _folded(name: str) -> str:
-    """A heading without its unit, case, width, spaces and punctuation."""
-    stem = unicodedata.normalize("NFKC", split_unit(name.strip())[0]).lower()
-    return re.sub(r"[\W_]+", "", re.sub(r"[(\[][^()\[\]]*[)\]]\s*$", "", stem) or stem)
-
-
-def usual_column(frame: pd.DataFrame, usual: Sequence[str]) -> str:
-    """The first column of a usual name, whatever its case, width and spaces; "" if there is none."""
-    exact = next((c for c in usual if c in frame.columns), "")
-    if exact:
-        return exact
-    here = {_folded(str(c)): str(c) for c in reversed(frame.columns) if not split_unit(str(c))[1]}
-    return next((here[_folded(c)] for c in usual if _folded(c) in here), "")
 
 
 def _row_names(frame: pd.DataFrame, place: str) -> tuple[str, ...]:
@@ -560,7 +325,7 @@ def _feature_columns(
         missing = [str(c) for c in asked if c not in frame.columns]
         if missing:
             raise UnknownNameError(
-                f"{place}: there is no column '{missing[0]}'.{suggest(missing[0], frame.columns)} {_listed(frame)}"
+                f"{place}: there is no column '{missing[0]}'.{suggest(missing[0], frame.columns)} {listed(frame)}"
             )
         target = [c for c in asked if split_unit(str(c))[0] == stem]
         if target:
@@ -570,8 +335,8 @@ def _feature_columns(
             )
         return columns if not age or age in columns else [*columns, age]
     columns, numbers = [], []
-    named = {_folded(c) for c in (*MIX_COLUMNS, *SOURCE_COLUMNS, *TIME_COLUMNS)}
-    usual = {c for c in frame.columns if _folded(c) in named and not split_unit(c)[1]}
+    named = {folded(c) for c in (*MIX_COLUMNS, *SOURCE_COLUMNS, *TIME_COLUMNS)}
+    usual = {c for c in frame.columns if folded(c) in named and not split_unit(c)[1]}
     for column in frame.columns:
         if column in taken or column.lower() in _NOT_FEATURES or column.startswith("group_"):
             continue
@@ -595,7 +360,7 @@ def _feature_columns(
 def _refuse_results(columns: Sequence[str], stem: str, unit: str, place: str) -> None:
     """Refuse columns that hold results of tests, of the target or of another property."""
     same = [c for c in columns if _another_result(c, stem, unit)]
-    found = [c for c in columns if c in same or (is_result(c) and _folded(c) != _folded(stem))]
+    found = [c for c in columns if c in same or (is_result(c) and folded(c) != folded(stem))]
     if not found:
         return
     if same:
@@ -713,22 +478,6 @@ def _refuse_hidden_ages(y: FloatArray, mix: IntArray, name: str, place: str) -> 
             f"{place}: rows of the same mix differ in '{name}' by a factor of {np.exp(within):.2f} (one standard "
             f"deviation) and there is no age column. Tests at several ages need one: name it age_d, or age='COLUMN'."
         )
-
-
-def table_of(data: Any) -> tuple[pd.DataFrame, str]:
-    """Any table as DataFrame, and what to call it in messages; a mapping of single values is one row."""
-    frame, place, _ = _frame(_as_table(data))
-    return frame, place
-
-
-def _as_table(data: Any) -> Any:
-    import pandas as pd
-
-    if isinstance(data, Mapping) and not hasattr(data, "data_vars"):
-        scalar = all(np.ndim(v) == 0 for v in data.values())
-        cells: dict[str, Any] = {str(k): v for k, v in data.items()}
-        return pd.DataFrame([cells]) if scalar else pd.DataFrame(cells)
-    return data
 
 
 def mix_keys(table: pd.DataFrame) -> list[str]:
