@@ -84,8 +84,7 @@ def early_tests(
     is taken as known: a test then tells of its mix alone.
 
     Intervals are conformal given the tests, for later and for earlier ages apart, and never wider than without tests.
-    The narrower of two intervals that each hold 90 % holds a little less by chance; on mixes left out of all it did
-    not.
+    The narrower of two intervals that each hold 90 % can hold less than that.
     """
     known = MixEffect.of(model) if effect is None else effect
     frame, place = table_of(X)

@@ -132,9 +132,9 @@ class MixEffect:
     def multiplier(self, level: float, log_age: FloatArray, tested: FloatArray | None = None) -> FloatArray:
         """Half-width of intervals at ages [ln d] in conditional standard deviations; infinite with too few mixes.
 
-        Where mixes enough were tested at the same ages, they calibrate: 28 d from 7 d is harder than 90 d from 28 d.
-        Else all mixes do, earlier ages given older ones and later ages given younger ones apart; with tests at both
-        sides of an age, what is wider.
+        Earlier ages given older ones and later ages given younger ones are calibrated apart, by bands of age where
+        there are mixes enough; with tests at both sides of an age, what is wider. Where mixes enough were tested at
+        the very ages (28 d from 7 d is harder than 90 d from 28 d), no less than what those show.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class MixEffect:
         for k, age in enumerate(log_age):
             error, block = self._like(tested, float(age))
             if len(np.unique(block)) >= BAND_GROUPS:
-                out[k] = group_multiplier(np.abs(error), block, level)
+                out[k] = max(out[k], group_multiplier(np.abs(error), block, level))
         return out
 
     def _like(self, tested: FloatArray, asked: float) -> tuple[FloatArray, IntArray]:
