@@ -1,7 +1,4 @@
-"""Fits the models that come with wastelab again, into ``datasets/models/``.
-
-    python tests/models/make_shipped_models.py
-"""
+"""Fits the models that come with wastelab again: ``python tests/models/make_shipped_models.py``."""
 
 from __future__ import annotations
 

@@ -112,10 +112,10 @@ class TableRange:
             far = np.maximum(far, excess)
         self._judge_ages(frame, out, far)
         for column, known in self.levels.items():
-            for row, value in enumerate(frame[column].astype(str)):
+            for at, value in enumerate(frame[column].astype(str)):
                 if value and value not in known:
                     one = len(known) == 1 and column in self.complete
-                    out[row].append(
+                    out[at].append(
                         texts.constant(column, value, known[0]) if one
                         else texts.category(column, value, ", ".join(known[:8]) + (", …" if len(known) > 8 else ""))
                     )  # fmt: skip

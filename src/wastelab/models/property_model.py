@@ -357,6 +357,9 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
         out.attrs.update(unit=self._table().unit, interval=interval, holds_for=holds, target=self._table().name)
         if self.scores_.label is not None:
             out.attrs["label"] = str(self.scores_.label)
+        notices = [str(notice) for notice in self.intervals_.notices(interval)]
+        if notices:
+            out.attrs["notices"] = notices
         return out
 
     def _ends(
