@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 LEARNERS = ("auto", "gaussian_process", "ratio_process", "boosting", "extra_trees", "ridge", "quadratic", "mean")
 #: Rows beyond which a second Gaussian process is not worth its time.
 _TWO_PROCESSES = 1600
+#: Least factor of the width outside the domain: the spread of a Gaussian process has grown there by itself already.
+_OUTSIDE = 1.25
 #: Age [d] that stands for 0, whose logarithm there is none of.
 _BIRTH = 1e-9
 Progress = Callable[[int, int, str], None]
@@ -386,8 +388,15 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
         at = np.flatnonzero(np.isfinite(centre))
         if len(at):
             lower[at], upper[at] = self.intervals_.interval(
-                design.rows(at), centre[at], spread[at], disagreement[at], level=level, kind=kind, stretch=stretch[at]
-            )
+                design.rows(at), centre[at], spread[at], disagreement[at], level=level, kind=kind,
+                stretch=np.minimum(stretch[at], _OUTSIDE),
+            )  # fmt: skip
+        if np.any(stretch > _OUTSIDE):  # as wide as the usual interval times the stretch, however sure the members are
+            ends = self.intervals_.cross_interval(kind, level)
+            usual = float(np.nanmedian(0.5 * (ends[1] - ends[0])))
+            half = np.where((stretch > _OUTSIDE) & np.isfinite(usual), stretch * usual, 0.0)
+            lower, upper = np.minimum(lower, centre - half), np.maximum(upper, centre + half)
+            lower = self._bounded(lower)
         if known is not None:  # what the tests of the source leave open, where that is less
             half = norm.ppf(0.5 + 0.5 * level) * known.spread(young, centre) * stretch
             lower, upper = np.maximum(lower, centre - half), np.minimum(upper, centre + half)
