@@ -37,6 +37,7 @@ _LAZY = {
     "training_sets": "reference.training",
     "triplets": "reference.kinetics",
     "PropertyModel": "models.property_model",
+    "PropertyModels": "models.multi",
     "audit_table": "models.audit",
     "load_model": "models.persistence",
     "read_table": "models.table",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from .instruments import formats, read, read_all
     from .lab import Lab, open_lab
     from .models.audit import audit_table
+    from .models.multi import PropertyModels
     from .models.persistence import load_model
     from .models.property_model import PropertyModel
     from .models.shipped import shipped_model, shipped_models
