@@ -184,7 +184,8 @@ class Domain:
         out, space = self.space.to_arrays()
         out["meta"] = json.dumps({
             "table": self.table.to_dict(), "derived": self.derived.to_dict(), "space": space,
-            "stretch": self.stretch.to_dict(), "tolerance": self.tolerance, "percentile": self.percentile, "neighbours": self.neighbours,
+            "stretch": self.stretch.to_dict(), "tolerance": self.tolerance,
+            "percentile": self.percentile, "neighbours": self.neighbours,
         })  # fmt: skip
         return out
 
