@@ -139,7 +139,7 @@ class TableRange:
             out[row].append(texts.age_after(float(days[row]), last))
             far[row] = max(far[row], math.log(days[row] / last) / span)
         for row in np.flatnonzero(days < first / (1.0 + self.tolerance)):
-            out[row].append(texts.age_before(float(days[row]), first))
+            out[row].append(texts.age_before(float(days[row]) if days[row] > 1e-6 else 0.0, first))
             far[row] = max(far[row], math.log(first / max(days[row], 1e-9)) / span)
 
     def summary(self) -> dict[str, Any]:
