@@ -17,6 +17,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def peers() -> dict[str, Callable[[], object]]:
             ),
         )  # fmt: skip
     except ImportError:
-        print("xgboost is not installed: left out")
+        pass
     return out
 
 
@@ -217,6 +218,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures of each seed there")
     given = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")
+    warnings.filterwarnings("ignore", message="The groups parameter is ignored")
+    if find_spec("xgboost") is None:
+        print("xgboost is not installed: left out")
     frame = wl.training_set("uci_concrete")
     print(f"{os.cpu_count()} cores; scores are means over seeds {given.seeds}, 10 folds by mix, unit MPa")
     if "fit" in given.only:
