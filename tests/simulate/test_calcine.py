@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import wastelab as wl
@@ -198,6 +198,7 @@ PHASES = ("kaolinite", "calcite", "gypsum", "dolomite", "goethite", "gibbsite", 
     gas=st.sampled_from(["air", "nitrogen", "rotary_kiln", "gypsum_kettle"]),
     flow=st.sampled_from([None, "100 mL/min"]),
 )
+@example([0.0, 0.0, 5e-324, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], 1.0, 500.0, 1.0, "air", None)
 def test_elements_mass_and_energy_balance(shares, rate, peak, hold, gas, flow):
     total = sum(shares)
     phases = {p: 99.9 * s / total for p, s in zip(PHASES, shares, strict=True)}

@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 #: Error of a conversion that a step may make.
 TOLERANCE = 1.5e-5
 MOST_STEPS = 200_000
+#: Amount [mol/kg] below which a phase counts as absent: conversions of less have no digits.
+TRACE = 1e-14
 _NODES = 1024
 _MESSAGES = {
     kernels.TOO_MANY_STEPS: f"more than {MOST_STEPS} steps",
@@ -229,7 +231,7 @@ def solve_batch(
     status, steps, hand = np.zeros(n, np.int8), np.zeros(n, np.int64), np.zeros((n, n_r, 5))
     grid = np.array([packed.u0, packed.du, packed.total])
     kernels.integrate(
-        prog_t, prog_T, n0, packed.ints, nums, packed.network.consumed, packed.network.produced, packed.gas, packed.tab,
+        prog_t, prog_T, np.where(n0 < TRACE, 0.0, n0), packed.ints, nums, packed.network.consumed, packed.network.produced, packed.gas, packed.tab,
         grid, pressure, through, out_t, tolerance, MOST_STEPS, out, status, steps, hand,
     )  # fmt: skip
     kernels.alone(prog_t, prog_T, packed.ints, nums, packed.tab, grid, pressure, out_t, hand, out)
