@@ -231,7 +231,8 @@ def solve_batch(
     status, steps, hand = np.zeros(n, np.int8), np.zeros(n, np.int64), np.zeros((n, n_r, 5))
     grid = np.array([packed.u0, packed.du, packed.total])
     kernels.integrate(
-        prog_t, prog_T, np.where(n0 < TRACE, 0.0, n0), packed.ints, nums, packed.network.consumed, packed.network.produced, packed.gas, packed.tab,
+        prog_t, prog_T, np.where(n0 < TRACE, 0.0, n0), packed.ints, nums,
+        packed.network.consumed, packed.network.produced, packed.gas, packed.tab,
         grid, pressure, through, out_t, tolerance, MOST_STEPS, out, status, steps, hand,
     )  # fmt: skip
     kernels.alone(prog_t, prog_T, packed.ints, nums, packed.tab, grid, pressure, out_t, hand, out)
