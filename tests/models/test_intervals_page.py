@@ -4,17 +4,16 @@ import inspect
 import re
 from pathlib import Path
 
+from pages import run_blocks
+
 from wastelab.models import domain_texts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "property_intervals.md"
 
 
 def test_examples_of_the_page_run_and_their_claims_hold(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, str(PAGE), "exec"), names)
-    assert len(blocks) == 4
+    blocks, _ = run_blocks(PAGE)
+    assert blocks == 4
     out = capsys.readouterr().out
     assert "age <= 3 d" in out and "Age 730 d is beyond 365 d" in out
 

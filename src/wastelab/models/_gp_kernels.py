@@ -184,30 +184,31 @@ def keep_group(kernel, group):
 
 
 @njit(cache=True, nogil=True)
-def not_falling(values, weights):
-    """Nearest values that do not fall along each row (pool adjacent violators), in place.
+def pool_course(values, weights, level, mass, count):
+    """Nearest values that do not fall (pool adjacent violators), in place; all (k,), the last three for work."""
+    blocks = 0
+    for j in range(values.shape[0]):
+        level[blocks] = values[j]
+        mass[blocks] = weights[j]
+        count[blocks] = 1
+        blocks += 1
+        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
+            both = mass[blocks - 2] + mass[blocks - 1]
+            level[blocks - 2] = (mass[blocks - 2] * level[blocks - 2] + mass[blocks - 1] * level[blocks - 1]) / both
+            mass[blocks - 2] = both
+            count[blocks - 2] += count[blocks - 1]
+            blocks -= 1
+    at = 0
+    for b in range(blocks):
+        for _ in range(count[b]):
+            values[at] = level[b]
+            at += 1
 
-    values : (n, k); weights : (k,)
-    """
+
+@njit(cache=True, nogil=True)
+def not_falling(values, weights):
+    """`pool_course` of each row, in place. values : (n, k); weights : (k,)"""
     n, k = values.shape
-    level = np.empty(k)
-    mass = np.empty(k)
-    count = np.empty(k, dtype=np.int64)
+    level, mass, count = np.empty(k), np.empty(k), np.empty(k, dtype=np.int64)
     for i in range(n):
-        blocks = 0
-        for j in range(k):
-            level[blocks] = values[i, j]
-            mass[blocks] = weights[j]
-            count[blocks] = 1
-            blocks += 1
-            while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
-                both = mass[blocks - 2] + mass[blocks - 1]
-                level[blocks - 2] = (mass[blocks - 2] * level[blocks - 2] + mass[blocks - 1] * level[blocks - 1]) / both
-                mass[blocks - 2] = both
-                count[blocks - 2] += count[blocks - 1]
-                blocks -= 1
-        at = 0
-        for b in range(blocks):
-            for _ in range(count[b]):
-                values[i, at] = level[b]
-                at += 1
+        pool_course(values[i], weights, level, mass, count)

@@ -14,6 +14,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from ._gp_kernels import pool_course
+
 #: As in `_gp_kernels`: a product of Matern-3/2 functions of single columns; Matern-3/2 or -5/2 of the joint distance.
 PRODUCT_32, JOINT_32, JOINT_52 = 0, 1, 2
 #: Scale on which the process was fitted.
@@ -209,28 +211,6 @@ def points(x, form, column, inverse, start, z, weight, begin, variance, alpha, t
 
 
 @njit(cache=True, nogil=True)
-def not_falling(values, weights, level, mass, count):
-    """Nearest values that do not fall (pool adjacent violators), in place; all (k,), the last three for work."""
-    blocks = 0
-    for j in range(values.shape[0]):
-        level[blocks] = values[j]
-        mass[blocks] = weights[j]
-        count[blocks] = 1
-        blocks += 1
-        while blocks > 1 and level[blocks - 2] > level[blocks - 1]:
-            both = mass[blocks - 2] + mass[blocks - 1]
-            level[blocks - 2] = (mass[blocks - 2] * level[blocks - 2] + mass[blocks - 1] * level[blocks - 1]) / both
-            mass[blocks - 2] = both
-            count[blocks - 2] += count[blocks - 1]
-            blocks -= 1
-    at = 0
-    for b in range(blocks):
-        for _ in range(count[b]):
-            values[at] = level[b]
-            at += 1
-
-
-@njit(cache=True, nogil=True)
 def place_of(at, knots):
     """Where an age lies among the knots: (number of the knot before it, share of the way to the next)."""
     last = knots.shape[0] - 1
@@ -303,7 +283,7 @@ def predict_gp(x, first, seen, shape, kept, course, target, out):
             own_before[0], own_share[0] = place_of(median[age] if own != own else own, knots)
         for g in range(n_other if n_knots else 0):
             line = values[g * n_knots : (g + 1) * n_knots]
-            not_falling(line, knot_weights, level, mass, count)
+            pool_course(line, knot_weights, level, mass, count)
             if before.shape[0]:
                 read_line(line, before, share, out[i, g * n_ages : (g + 1) * n_ages])
             else:
@@ -324,7 +304,7 @@ def along(table, knots, knot_weights, before, share, own, out):
     level, mass, count = np.empty(n_knots), np.empty(n_knots), np.empty(n_knots, dtype=np.int64)
     own_before, own_share = np.zeros(1, dtype=np.int64), np.zeros(1)
     for i in range(table.shape[0]):
-        not_falling(table[i], knot_weights, level, mass, count)
+        pool_course(table[i], knot_weights, level, mass, count)
         if before.shape[0]:
             read_line(table[i], before, share, out[i])
         else:

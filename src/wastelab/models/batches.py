@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
+from .design import medians
 
 FloatArray = NDArray[np.float64]
 Criterion = Callable[[FloatArray, FloatArray, float], FloatArray]
@@ -301,7 +302,7 @@ def space_filling(candidates: pd.DataFrame, n: int, tested: pd.DataFrame | None 
         centre = np.zeros(size)
         if numbers.shape[1]:
             known = ~np.isnan(numbers)
-            middle = np.array([np.median(c[k]) if k.any() else 0.0 for c, k in zip(numbers.T, known.T, strict=True)])
+            middle, _ = medians(numbers)
             off = np.where(known, (numbers - middle) / ranges, 0.5)
             centre = np.sqrt(np.mean(off * off, axis=1))
         first = int(np.argmin(centre))

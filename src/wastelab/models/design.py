@@ -111,3 +111,17 @@ class Design:
         values = self.values.copy()
         values[:, self.age] = log_age
         return Design(values, self.features)
+
+
+def medians(values: FloatArray) -> tuple[FloatArray, list[int]]:
+    """Median of each column without its gaps (0 where there is nothing else), and the columns with gaps."""
+    known = ~np.isnan(values)
+    median = np.array([np.median(c[k]) if k.any() else 0.0 for c, k in zip(values.T, known.T, strict=True)])
+    return median, [j for j in range(values.shape[1]) if not known[:, j].all()]
+
+
+def filled(values: FloatArray, median: FloatArray, gaps: Sequence[int]) -> FloatArray:
+    """Numbers without gaps, and a column of 0 and 1 for each of the columns `gaps` that says where they were."""
+    empty = np.isnan(values)
+    whole = np.where(empty, median, values)
+    return np.ascontiguousarray(np.column_stack([whole, empty[:, list(gaps)]]) if len(gaps) else whole)

@@ -14,22 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError, UnknownNameError
+from .design import filled, medians
+from .scales import TRANSFORMS, backward, forward, slope
 
 FloatArray = NDArray[np.float64]
 Encode = Callable[[pd.DataFrame], ArrayLike]
 
 MAX_TESTS = 400
-TRANSFORMS: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
-    "identity": (lambda y: y, lambda z: z),
-    "sqrt": (np.sqrt, lambda z: np.square(np.maximum(z, 0.0))),
-    "log": (np.log, np.exp),
-}
 #: Mean and standard deviation of the logarithm: variance, length (plus half the logarithm of the columns), noise.
 _VARIANCE, _LENGTH, _NOISE = (0.0, 0.7), (np.sqrt(2.0), np.sqrt(3.0)), (-4.0, 1.0)
 _MEAN_VARIANCE = 1.0
@@ -94,8 +92,7 @@ class FewTests:
             raise ModelError(f"transform {self.transform!r} needs results above 0, found {target.min():g}")
         every = tests if pool is None else pd.concat([pool[list(tests.columns)], tests])
         self._scale(every)
-        forward, _ = TRANSFORMS[self.transform]
-        z = forward(target)
+        z = forward(target, self.transform)
         self.centre_ = float(z.mean())
         self.spread_ = float(z.std()) or 0.1 * abs(self.centre_) or 1.0
         known = np.zeros(len(z))
@@ -103,8 +100,11 @@ class FewTests:
             given = np.broadcast_to(np.asarray(noise, dtype=np.float64), z.shape)
             if (given < 0.0).any():
                 raise ModelError("noise holds a negative variance; give the square of a standard deviation")
-            slope = {"identity": np.ones_like(z), "sqrt": 2.0 * z, "log": target}[self.transform]
-            known = np.where(np.isnan(given), 0.0, given) / np.maximum(slope, 1e-9) ** 2 / self.spread_**2
+            known = (
+                np.where(np.isnan(given), 0.0, given)
+                / np.maximum(slope(z, self.transform), 1e-9) ** 2
+                / self.spread_**2
+            )
         x = self._standard(tests)
         self.processes_ = [_fit(x, (z - self.centre_) / self.spread_, known, shared) for shared in (False, True)]
         return self
@@ -117,7 +117,7 @@ class FewTests:
     @property
     def inverse(self) -> Callable[[FloatArray], FloatArray] | None:
         """From the scale of the posterior to the property; None where they are the same."""
-        return None if self.transform == "identity" else TRANSFORMS[self.transform][1]
+        return None if self.transform == "identity" else partial(backward, transform=self.transform)
 
     def __call__(self, candidates: pd.DataFrame, /) -> tuple[FloatArray, FloatArray]:
         """Joint mean and covariance of the property without the scatter of tests, on the scale of `transform`."""
@@ -129,7 +129,7 @@ class FewTests:
 
     def predict(self, mixes: pd.DataFrame) -> FloatArray:
         """Median of the property at mixes [unit of the property]."""
-        return TRANSFORMS[self.transform][1](self(mixes)[0])
+        return backward(self(mixes)[0], self.transform)
 
     def _scale(self, every: pd.DataFrame) -> None:
         self.levels_: dict[str, list[object]] = {}
@@ -141,9 +141,8 @@ class FewTests:
         raw = self._encoded(every)
         if np.isinf(raw).any():
             raise ModelError("a column of the mixes holds an infinite number; correct the table")
-        known = ~np.isnan(raw)
-        self.median_ = np.array([np.median(c[k]) if k.any() else 0.0 for c, k in zip(raw.T, known.T, strict=True)])
-        self.gaps_ = np.flatnonzero(~known.all(axis=0) & known.any(axis=0))
+        self.median_, gaps = medians(raw)
+        self.gaps_ = [j for j in gaps if not np.isnan(raw[:, j]).all()]
         self.keep_ = np.arange(raw.shape[1] + len(self.gaps_))
         self.mean_, self.sd_ = np.zeros(len(self.keep_)), np.ones(len(self.keep_))
         values = self._filled(raw)
@@ -181,9 +180,7 @@ class FewTests:
         return np.column_stack(parts)
 
     def _filled(self, raw: FloatArray) -> FloatArray:
-        empty = np.isnan(raw)
-        filled = np.where(empty, self.median_, raw)
-        return np.hstack([filled, empty[:, self.gaps_].astype(np.float64)])[:, self.keep_]
+        return filled(raw, self.median_, self.gaps_)[:, self.keep_]
 
     def _standard(self, table: pd.DataFrame) -> FloatArray:
         return np.ascontiguousarray((self._filled(self._encoded(table)) - self.mean_) / self.sd_)

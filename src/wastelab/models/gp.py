@@ -23,8 +23,9 @@ from sklearn.base import BaseEstimator
 from ..errors import ModelError
 from . import _gp_kernels as k
 from .course import Course
-from .design import Design, FloatArray, IntArray
+from .design import Design, FloatArray, IntArray, filled, medians
 from .gp_likelihood import FORMS, Component, Likelihood, Observations, Part
+from .scales import TRANSFORMS, allowed_transforms, backward, forward, log_jacobian, slope
 
 #: Rows on which scales of the target are compared, and rows on which lengths are found.
 FIRST_ROWS, SECOND_ROWS = 320, 1100
@@ -34,44 +35,6 @@ MAX_ROWS = 4000
 FIRST_STEPS = 20
 #: Sources from which on laboratories may differ in more than their level, and rows of each that lengths are found on.
 WITHIN_SOURCES, WITHIN_ROWS = 8, 14
-TRANSFORMS = ("identity", "sqrt", "log")
-
-
-def allowed_transforms(y: FloatArray) -> list[str]:
-    """Scales that a target may be fitted on: roots from 0 up (if most are above), logarithms above 0."""
-    if y.min() > 0:
-        return list(TRANSFORMS)
-    return ["identity", "sqrt"] if y.min() == 0 and np.median(y) > 0 else ["identity"]
-
-
-def forward(y: FloatArray, transform: str) -> FloatArray:
-    """Target on the scale that is fitted."""
-    if transform == "sqrt":
-        return np.sqrt(y)
-    return np.log(y) if transform == "log" else y
-
-
-def backward(z: FloatArray, transform: str) -> FloatArray:
-    """Target from the scale that is fitted (its median)."""
-    if transform == "sqrt":
-        return np.square(np.maximum(z, 0.0))
-    return np.exp(z) if transform == "log" else z
-
-
-def slope(z: FloatArray, transform: str) -> FloatArray:
-    """Derivative of the target by the fitted scale."""
-    if transform == "sqrt":
-        return 2.0 * np.maximum(z, 0.0)
-    return np.exp(z) if transform == "log" else np.ones_like(z)
-
-
-def log_jacobian(y: FloatArray, transform: str) -> float:
-    """Sum of log |dz/dy|: makes likelihoods on different scales comparable."""
-    if transform == "sqrt":  # a result of 0 counts as a hundredth of the usual one
-        return float(-np.sum(np.log(2.0 * np.sqrt(np.maximum(y, 0.01 * np.median(y))))))
-    return float(-np.sum(np.log(y))) if transform == "log" else 0.0
-
-
 #: Derived features that a process looks at: what a mix is per kg of binder, whatever the batch; ``*`` is any role.
 RATIOS = ("binder", "water/binder", "*/binder")
 #: Those of that ending that are sums of others.
@@ -200,9 +163,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
         """Choose columns, remember their medians, means and deviations; standardised coordinates."""
         self.columns_ = self._columns(design)
         raw = design.values[:, self.columns_]
-        there = ~np.isnan(raw)
-        self.median_ = np.array([np.median(c[ok]) if ok.any() else 0.0 for c, ok in zip(raw.T, there.T, strict=True)])
-        self.gaps_ = [j for j in range(raw.shape[1]) if not there[:, j].all()]
+        self.median_, self.gaps_ = medians(raw)
         values = self._filled(design)
         self.mean_, sd = values.mean(axis=0), values.std(axis=0)
         self.sd_ = np.where(sd > 1e-9 * (1.0 + np.abs(self.mean_)), sd, 1.0)
@@ -262,10 +223,7 @@ class GaussianProcess(BaseEstimator):  # type: ignore[misc]
 
     def _filled(self, design: Design) -> FloatArray:
         """Numbers without gaps, and a column of 0 and 1 for each column that had gaps in training."""
-        raw = design.values[:, self.columns_]
-        empty = np.isnan(raw)
-        filled = np.where(empty, self.median_, raw)
-        return np.ascontiguousarray(np.column_stack([filled, empty[:, self.gaps_]]) if self.gaps_ else filled)
+        return filled(design.values[:, self.columns_], self.median_, self.gaps_)
 
     def _scaled(self, y: FloatArray, transform: str, noise: ArrayLike | None) -> tuple[FloatArray, FloatArray]:
         """Standardised target on the fitted scale, and the relative noise variance of each row."""

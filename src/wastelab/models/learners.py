@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 
 from ..errors import ModelError
 from .course import Course
-from .design import Design, FloatArray
+from .design import Design, FloatArray, filled, medians
 from .trees import Trees
 
 #: Members that "auto" may use, and the rows from which each is worth its time.
@@ -142,16 +142,16 @@ class ExtraTrees(_Learner):
         """Fit to all columns of a design; tests with a smaller variance weigh more."""
         from sklearn.ensemble import ExtraTreesRegressor
 
-        self.median_, self.gaps_ = _medians(design)
+        self.median_, self.gaps_ = medians(design.values)
         self.course_ = Course.of(design)
         model = ExtraTreesRegressor(**self.get_params(), n_jobs=1)
-        model.fit(_filled(design, self.median_, self.gaps_), np.asarray(y), sample_weight=_weights(noise))
+        model.fit(filled(design.values, self.median_, self.gaps_), np.asarray(y), sample_weight=_weights(noise))
         self.trees_ = Trees.from_forest(model)
         return self
 
     def predict(self, design: Design) -> FloatArray:
         """Expected value of each row, shape (n_rows,)."""
-        x = _filled(design, self.median_, self.gaps_)
+        x = filled(design.values, self.median_, self.gaps_)
         if design.age is None or not len(self.course_.knots):
             return self.trees_.predict(x)
         table = self.trees_.predict_grid(x, {design.age: self.course_.knots})
@@ -199,8 +199,8 @@ class Ridge(_Learner):
 
         if self.degree not in (1, 2):
             raise ModelError(f"degree = {self.degree!r}: expected 1 or 2; a polynomial of higher degree explodes.")
-        self.median_, self.gaps_ = _medians(design)
-        x = _filled(design, self.median_, self.gaps_)
+        self.median_, self.gaps_ = medians(design.values)
+        x = filled(design.values, self.median_, self.gaps_)
         self.mean_, sd = x.mean(axis=0), x.std(axis=0)
         self.sd_ = np.where(sd > 1e-9 * (1.0 + np.abs(self.mean_)), sd, 1.0)
         self.low_, self.high_ = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
@@ -228,12 +228,12 @@ class Ridge(_Learner):
 
     def predict(self, design: Design) -> FloatArray:
         """Expected value of each row, shape (n_rows,); of degree 2: NaN outside the training ranges."""
-        x = _filled(design, self.median_, self.gaps_)
+        x = filled(design.values, self.median_, self.gaps_)
         out: FloatArray = self._terms(x) @ self.coefficient_ + self.intercept_
         if design.age is not None and len(self.course_.knots):
             table = np.empty((len(x), len(self.course_.knots)))
             for j, knot in enumerate(self.course_.knots):
-                at = _filled(design.at_age(knot), self.median_, self.gaps_)
+                at = filled(design.at_age(knot).values, self.median_, self.gaps_)
                 table[:, j] = self._terms(at) @ self.coefficient_ + self.intercept_
             out = self.course_.along(table, design.values[:, design.age])
         if self.degree == 2:
@@ -381,19 +381,3 @@ def _weights(noise: Any) -> FloatArray | None:
     weights = np.ones(len(variance))
     weights[known] = np.clip(np.sqrt(np.median(variance[known]) / variance[known]), 0.5, 2.0)
     return weights
-
-
-def _medians(design: Design) -> tuple[FloatArray, list[int]]:
-    """Median of each column, and the columns with gaps."""
-    empty = np.isnan(design.values)
-    median = np.array(
-        [np.median(c[~gap]) if not gap.all() else 0.0 for c, gap in zip(design.values.T, empty.T, strict=True)]
-    )
-    return median, [j for j in range(design.values.shape[1]) if empty[:, j].any()]
-
-
-def _filled(design: Design, median: FloatArray, gaps: Sequence[int]) -> FloatArray:
-    """Numbers without gaps, and a column of 0 and 1 for each column that had gaps in training."""
-    empty = np.isnan(design.values)
-    filled = np.where(empty, median, design.values)
-    return np.ascontiguousarray(np.column_stack([filled, empty[:, list(gaps)]]) if len(gaps) else filled)

@@ -21,8 +21,8 @@ from ..errors import MissingDataError, ModelError
 from .course import Course
 from .design import Design, FloatArray
 from .first_tests import plan
-from .gp import TRANSFORMS, forward, log_jacobian
 from .local_effect import EffectModel, LocalEffect, condition
+from .scales import TRANSFORMS, forward, log_jacobian
 from .source_covariance import DERIVED, Coordinates, SourceCovariance, blocks_of
 
 if TYPE_CHECKING:

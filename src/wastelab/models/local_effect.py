@@ -17,7 +17,7 @@ from ..errors import ModelError
 from .course import Course
 from .design import Design, FloatArray
 from .first_tests import plan
-from .gp import backward, forward, slope
+from .scales import backward, forward, slope
 from .source_covariance import Components, Coordinates, effect, effect_variance, same_mix
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import MissingDataError, ModelError
 from .design import Design, FloatArray
 from .folds import group_folds
-from .gp import GaussianProcess, backward, forward, slope
+from .gp import GaussianProcess
 from .learners import Blend
+from .scales import backward, forward, slope
 from .table import TrainingData, read_features
 
 if TYPE_CHECKING:

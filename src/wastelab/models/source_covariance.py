@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import ModelError
 from . import _gp_kernels as k
-from .design import Design, FloatArray, IntArray
+from .design import Design, FloatArray, IntArray, filled, medians
 
 #: Log-normal priors (mean and sd of the logarithm) of variances [share of the squared errors] and lengths [sd].
 PRIOR = {"offset": (-0.7, 1.5), "slope": (-3.0, 1.2), "smooth": (-1.5, 1.2), "length": (1.3, 1.0), "mix": (-3.0, 1.5),
@@ -66,17 +66,16 @@ class Coordinates:
         """Columns of a design that vary: what is in the table, the age, and the named derived features."""
         wanted = [j for j, f in enumerate(design.features) if f.kind != "derived" or f.name in derived]
         values = design.values[:, wanted]
-        there = ~np.isnan(values)
-        median = np.array([np.median(c[ok]) if ok.any() else 0.0 for c, ok in zip(values.T, there.T, strict=True)])
-        filled = np.where(there, values, median)
-        sd = filled.std(axis=0)
+        median, _ = medians(values)
+        whole = filled(values, median, ())
+        sd = whole.std(axis=0)
         keep = [i for i in range(len(wanted)) if sd[i] > 1e-12 * (1.0 + abs(median[i]))]
         if not keep:
             raise ModelError("no column of the design varies: there is nothing that mixes could differ in.")
         names = tuple(design.names[wanted[i]] for i in keep)
         age = "" if design.age is None else design.names[design.age]
         slopes = tuple(i for i, name in enumerate(names) if name == age or name in WATER_BINDER)
-        return cls(names, filled.mean(axis=0)[keep], sd[keep], median[keep], age, slopes, heap)
+        return cls(names, whole.mean(axis=0)[keep], sd[keep], median[keep], age, slopes, heap)
 
     def __call__(self, design: Design, heap: ArrayLike | None = None) -> FloatArray:
         """Standardised coordinates, shape (n_rows, n_columns), with heaps a last column: 0 where none is named."""
@@ -85,7 +84,7 @@ class Coordinates:
         if missing:
             raise ModelError(f"the design lacks the column {missing[0]!r} that the effect of a source was fitted with.")
         values = design.values[:, [at[name] for name in self.names]]
-        x = (np.where(np.isnan(values), self.median, values) - self.mean) / self.sd
+        x = (filled(values, self.median, ()) - self.mean) / self.sd
         if self.heap:
             numbers = np.zeros(len(x)) if heap is None else _numbers(heap, len(x))
             x = np.column_stack([x, numbers])

@@ -24,8 +24,9 @@ from .columns import factor, split_unit
 from .course import Course
 from .design import Design, Feature, FloatArray, IntArray
 from .folds import group_folds
-from .gp import GaussianProcess, forward
+from .gp import GaussianProcess
 from .local_effect import EffectModel, LocalEffect, condition
+from .scales import forward
 from .source_covariance import DERIVED, PRIOR, Components, Coordinates, SourceCovariance, blocks_of
 
 if TYPE_CHECKING:
