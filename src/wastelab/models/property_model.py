@@ -189,7 +189,7 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
         self.learner_ = Blend(members()).fit(design, data.target, mix=data.mix, source=data.source, noise=noise)
         self._blend(predictions, runs)
         self._calibrate(design)
-        self.scores_ = self._scored(runs)
+        self.scores_ = self._scored(predictions, runs)
         self.audit_ = audit_table(data)
         self.notices_ = tuple(map(str, (*data.notices, *self.builder_.notices_)))
         return self
@@ -241,7 +241,6 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
     def _blend(self, predictions: Mapping[str, pd.DataFrame], runs: Runs) -> None:
         """Weights from predictions of unseen tests; each fold is blended by the weights of the others."""
         names = [name for name, _ in self.learner_.members]
-        self._predictions: dict[str, pd.DataFrame] = {}
         self.weights_: dict[str, FloatArray] = {}
         for protocol, (_, groups) in runs.items():
             frame = predictions[protocol]
@@ -253,11 +252,10 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
                 weights = blend_weights(own[others], self.data_.target[others], groups[others])
                 centre[test] = own[test] @ weights
             frame["mean"] = self._bounded(centre)
-            self._predictions[protocol] = frame
             self.weights_[protocol] = blend_weights(own, self.data_.target, groups)
         self.learner_.weights = tuple(self.weights_[self._kind()])
-        self.oof_ = self._predictions["mix"]
-        self.oof_source_ = self._predictions.get("source")
+        self.oof_ = predictions["mix"]
+        self.oof_source_ = predictions.get("source")
 
     def _calibrate(self, design: Design) -> None:
         data = self.data_
@@ -280,14 +278,14 @@ class PropertyModel(Laboratory, Views, BaseEstimator):  # type: ignore[misc]
         except MissingDataError:
             return None
 
-    def _scored(self, runs: Runs) -> Scores:
+    def _scored(self, predictions: Mapping[str, pd.DataFrame], runs: Runs) -> Scores:
         scores: list[ProtocolScore] = []
         for protocol, (splits, groups) in runs.items():
-            frame = self._predictions[protocol]
+            frame = predictions[protocol]
             if protocol in ("mix", "source"):
                 lower, upper = self.intervals_.cross_interval(protocol, 0.9)
                 frame = frame.assign(lower=lower, upper=upper)
-                frame.attrs.update(self._predictions[protocol].attrs)
+                frame.attrs.update(predictions[protocol].attrs)
             scores.append(
                 score_predictions(frame, self.data_, protocol, splits=splits, groups=groups, seed=self.random_state)
             )
