@@ -198,6 +198,7 @@ PHASES = ("kaolinite", "calcite", "gypsum", "dolomite", "goethite", "gibbsite", 
     gas=st.sampled_from(["air", "nitrogen", "rotary_kiln", "gypsum_kettle"]),
     flow=st.sampled_from([None, "100 mL/min"]),
 )
+@example([0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 37.0, 1074.0, 4.0, "gypsum_kettle", None)
 @example([0.0, 0.0, 5e-324, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], 1.0, 500.0, 1.0, "air", None)
 def test_elements_mass_and_energy_balance(shares, rate, peak, hold, gas, flow):
     total = sum(shares)

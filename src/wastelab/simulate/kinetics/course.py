@@ -52,6 +52,7 @@ class Course:
         extents: FloatArray,
     ) -> None:
         self.network, self.thermo, self.start = network, thermo, start
+        extents = _within_supply(network, extents, start)
         self.time, self.temperature, self.extents = time, temperature, extents
         self.amount = np.maximum(network.amounts(extents, start), 0.0)
         self.mass = self.amount * network.molar
@@ -231,3 +232,22 @@ def _spaced(time: FloatArray) -> NDArray[np.intp]:
     if len(kept) > 1 and time[-1] - time[kept[-1]] < least:
         kept.pop()
     return np.array([*kept, len(time) - 1])
+
+
+def _within_supply(network: Network, extents: FloatArray, start: FloatArray) -> FloatArray:
+    """Extents that use up no more of any phase than there is.
+
+    A solver that is right to its tolerance may consume a phase that is made and used at once by as much too far; what
+    consumes it is taken back in proportion, and what that made with it, so that no matter comes from nowhere.
+    """
+    held: FloatArray = extents
+    for _ in network.phases:  # what is taken back may be missing further on: one phase further each time at most
+        amount = network.amounts(held, start)
+        over = amount < 0.0
+        if not over.any():
+            break
+        used = held @ network.consumed
+        share = np.where(over & (used > 0.0), 1.0 + amount / np.where(used > 0.0, used, 1.0), 1.0)
+        takes = network.consumed > 0.0
+        held = held * np.where(takes[None], share[:, None, :], 1.0).min(axis=2)
+    return held
